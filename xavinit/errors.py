@@ -1,0 +1,111 @@
+"""Every error a caller can meet, one class a kind, each with the exit code of the command line.
+
+Inner code raises the bare fact (what the rule is, what it got, the path within the spec); the
+place that knows the file adds its name, line and column once, with `SpecError.locate`.
+"""
+
+from __future__ import annotations
+
+Path = tuple[str | int, ...]
+
+
+class XavinitError(Exception):
+    """Base of all errors that xavinit raises on purpose."""
+
+    exit_code = 1
+
+
+class UsageError(XavinitError, ValueError):
+    """An option or argument that makes no sense, alone or beside another."""
+
+    exit_code = 2
+
+
+class SpecError(XavinitError, ValueError):
+    """A spec that cannot be read, or asks for what cannot be.
+
+    Attributes: `fact` (the rule and the offending value), `path` (where in the spec's data),
+    `hint` (what to do, or None), and after `locate` also `source`, `line` and `column`
+    (1-based; None where the spec did not come from a text).
+    """
+
+    exit_code = 3
+
+    def __init__(
+        self,
+        fact: str,
+        path: Path = (),
+        *,
+        hint: str | None = None,
+        at_key: bool = False,
+        mark: tuple[int, int] | None = None,
+    ) -> None:
+        super().__init__(fact)
+        self.fact = fact
+        self.path = path
+        self.hint = hint
+        self.at_key = at_key
+        self.source: str | None = None
+        self.line, self.column = mark if mark else (None, None)
+
+    def locate(self, source: str, mark: tuple[int, int] | None) -> None:
+        """Add the file's name and, unless it is known already, the line and column."""
+        self.source = source
+        if self.line is None and mark is not None:
+            self.line, self.column = mark
+
+    def __str__(self) -> str:
+        place = ""
+        if self.source is not None:
+            place = self.source
+            if self.line is not None:
+                place += f":{self.line}:{self.column}"
+            place += ": "
+        path = format_path(self.path)
+        message = f"{place}{path}: {self.fact}" if path else place + self.fact
+        return f"{message}\n  hint: {self.hint}" if self.hint else message
+
+
+class InputError(XavinitError):
+    """A file that cannot be read, or is damaged."""
+
+    exit_code = 4
+
+
+class OutputError(XavinitError):
+    """An output that cannot be written: no folder, no permission, no space, a fault."""
+
+    exit_code = 4
+
+
+class MissingLibraryError(XavinitError, ImportError):
+    """An optional library that this request needs is not installed, or is broken."""
+
+    exit_code = 4
+
+
+class RefusedError(OutputError):
+    """An output that exists already, or must not be replaced."""
+
+    exit_code = 6
+
+
+def format_path(path: Path) -> str:
+    """The path as a reader would write it: `tensors["h.0.w"].shape[1]`.
+
+    Names of tensors are always quoted; other keys only where they are not plain identifiers.
+
+    >>> format_path(("tensors", "h.0.w", "shape", 1))
+    'tensors["h.0.w"].shape[1]'
+    """
+    text = ""
+    for depth, part in enumerate(path):
+        if isinstance(part, int):
+            text += f"[{part}]"
+        elif depth == 0:
+            text = part
+        elif part.isascii() and part.isidentifier() and path[depth - 1] != "tensors":
+            text += f".{part}"
+        else:
+            text += '["' + part.replace("\\", "\\\\").replace('"', '\\"') + '"]'
+    return text

@@ -1,0 +1,143 @@
+"""HDF5 through h5py: contiguous datasets, allocated early and not filled, so that each is a region.
+
+h5py makes the file with all its structure and closes it; the values are written into the regions
+afterwards, like those of any format. The tensor bytes are for ever; the container's own bytes
+are those of one version of the HDF5 library.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from xavinit.errors import InputError, MissingLibraryError, OutputError
+from xavinit.formats.layout import FileLayout, Format, Layout, Region, StoredTensor
+from xavinit.formats.metadata import KEY, make_metadata
+from xavinit.plan import DTYPES, DType, Plan
+from xavinit.wording import format_value
+
+if TYPE_CHECKING:
+    import h5py
+
+
+def import_h5py() -> Any:
+    """h5py, or an error that says what to do."""
+    try:
+        import h5py
+    except ImportError as error:  # not installed, or its HDF5 library does not load
+        raise MissingLibraryError(
+            f"HDF5 needs a working h5py ({error}): pip install h5py"
+        ) from error
+    return h5py
+
+
+def lay_out(plan: Plan) -> Layout:
+    """One file that h5py begins. Refuses what HDF5 or h5py cannot name or hold."""
+    names = {tensor.name for tensor in plan.tensors}
+    for tensor in plan.tensors:
+        if tensor.dtype.name.startswith("float8"):
+            raise OutputError(
+                f"HDF5 has no form for {tensor.dtype.name} (tensor {format_value(tensor.name)}): "
+                "use safetensors, or another dtype"
+            )
+        _check_name(tensor.name, names)
+    file = FileLayout(begin=partial(begin_file, plan=plan))
+    return Layout((file,), plan.nbytes)
+
+
+def _check_name(name: str, names: set[str]) -> None:
+    parts = name.split("/")
+    if "" in parts or "." in parts or ".." in parts:
+        raise OutputError(
+            "a name in HDF5 must not have an empty part, `.` or `..` between its slashes; "
+            f"got {format_value(name)}"
+        )
+    for depth in range(1, len(parts)):
+        above = "/".join(parts[:depth])
+        if above in names:
+            raise OutputError(
+                "a name in HDF5 must not lie under another's; "
+                f"got {format_value(name)} under {format_value(above)}"
+            )
+
+
+def begin_file(path: str, plan: Plan) -> tuple[Region, ...]:
+    """Make the file at `path` and tell where each tensor's bytes belong."""
+    h5py = import_h5py()
+    regions = []
+    # The oldest structures, so that any reader takes the file and no time stamps are kept.
+    with h5py.File(path, "w", libver=("earliest", "v110"), track_times=False) as file:
+        for tensor in sorted(plan.tensors, key=lambda t: t.name.encode()):
+            dataset = _make_dataset(h5py, file, tensor.name, tensor.shape, tensor.dtype)
+            offset = dataset.get_offset()
+            # An empty dataset has no place in the file, and needs none.
+            regions.append(Region(tensor, offset or 0))
+        file.attrs[KEY] = make_metadata(plan)
+    return tuple(regions)
+
+
+def _make_dataset(h5py: Any, file: h5py.File, name: str, shape: tuple[int, ...], dtype: DType) -> Any:
+    creation = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    creation.set_layout(h5py.h5d.CONTIGUOUS)
+    creation.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+    creation.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+    creation.set_obj_track_times(False)
+    link = h5py.h5p.create(h5py.h5p.LINK_CREATE)
+    link.set_create_intermediate_group(True)
+    link.set_char_encoding(h5py.h5t.CSET_UTF8)
+    space = h5py.h5s.create_simple(shape) if shape else h5py.h5s.create(h5py.h5s.SCALAR)
+    return h5py.h5d.create(
+        file.id, name.encode(), make_type(h5py, dtype), space, dcpl=creation, lcpl=link
+    )
+
+
+def make_type(h5py: Any, dtype: DType) -> Any:
+    """The HDF5 type of a dtype."""
+    if dtype.name == "bfloat16":
+        # sign, 8 bits of exponent with bias 127, 7 of mantissa; h5py reads it as float32
+        kind = h5py.h5t.IEEE_F32LE.copy()
+        kind.set_fields(15, 7, 8, 0, 7)
+        kind.set_size(2)
+        kind.set_ebias(127)
+        return kind
+    import numpy
+
+    # h5py's own choice, so that h5py gives back what NumPy would: bool is an enumeration.
+    return h5py.h5t.py_create(numpy.dtype(dtype.npy), logical=True)
+
+
+def read_index(path: str) -> list[StoredTensor]:
+    """The datasets of a file, as far as they are contiguous and of a known dtype."""
+    h5py = import_h5py()
+    stored: list[StoredTensor] = []
+    try:
+        with h5py.File(path, "r") as file:
+            known = {name: make_type(h5py, dtype) for name, dtype in DTYPES.items() if _has_type(dtype)}
+
+            def visit(name: str, item: Any) -> None:
+                if not isinstance(item, h5py.Dataset):
+                    return
+                kind = item.id.get_type()
+                names = [other for other, known_kind in known.items() if kind == known_kind]
+                offset = item.id.get_offset()
+                if not names or (offset is None and item.size):
+                    raise InputError(f"{path}: dataset {name} is not of a kind that xavinit reads")
+                nbytes = kind.get_size() * (item.size or 0)
+                stored.append(
+                    StoredTensor(
+                        name, names[0], tuple(item.shape), os.fspath(path), offset or 0, nbytes
+                    )
+                )
+
+            file.visititems(visit)
+    except OSError as error:
+        raise InputError(f"{path} is not a sound HDF5 file: {error}") from error
+    return stored
+
+
+def _has_type(dtype: DType) -> bool:
+    return dtype.npy is not None or dtype.name == "bfloat16"
+
+
+HDF5 = Format("hdf5", (".h5", ".hdf5"), lay_out, read_index, streams=False)

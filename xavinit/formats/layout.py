@@ -1,0 +1,76 @@
+"""What a format tells the output: which files, their first bytes, and where each tensor lies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from xavinit.plan import Plan, TensorPlan
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """The byte range [offset, offset + tensor.nbytes) of a file that a tensor fills."""
+
+    tensor: TensorPlan
+    offset: int
+
+
+@dataclass(frozen=True)
+class FileLayout:
+    """One file. `head` is written at its start; the regions follow in ascending order, gapless.
+
+    A format whose library must make the file itself (HDF5) gives `begin` instead: it makes the
+    file at a path, values not yet filled in, and returns the regions, in any order.
+    """
+
+    name: str = ""  # within the folder; empty for an output that is a single file
+    head: bytes = b""
+    regions: tuple[Region, ...] = ()
+    begin: Callable[[str], tuple[Region, ...]] | None = None
+
+
+@dataclass(frozen=True)
+class Layout:
+    """All files of an output: one, or those of a folder."""
+
+    files: tuple[FileLayout, ...]
+    nbytes: int  # in all; for HDF5 without the container's own
+    folder: bool = False
+
+
+@dataclass(frozen=True)
+class StoredTensor:
+    """A tensor found in a file: what the index says, and where its bytes are."""
+
+    name: str
+    dtype: str  # a name of `plan.DTYPES`
+    shape: tuple[int, ...]
+    path: str
+    offset: int
+    nbytes: int
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format: how to lay a plan out, and how to read an index back.
+
+    `lay_out(plan)` is pure and raises `OutputError` where the format cannot hold the plan.
+    `read_index(path)` opens a finished output, also one that xavinit did not write.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    lay_out: Callable[[Plan], Layout]
+    read_index: Callable[[str], list[StoredTensor]]
+    lay_out_single: Callable[[Plan], Layout] | None = None  # for a plan of one tensor
+    streams: bool = True  # can it be written to a pipe, in order
+
+
+def place_regions(tensors: list[TensorPlan], start: int) -> tuple[Region, ...]:
+    """The tensors one after another, without gaps, from an offset."""
+    regions = []
+    for tensor in tensors:
+        regions.append(Region(tensor, start))
+        start += tensor.nbytes
+    return tuple(regions)

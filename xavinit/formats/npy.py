@@ -1,0 +1,130 @@
+"""npy: a folder with a `.npy` file for each tensor and a manifest, or a single `.npy` file."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import struct
+import urllib.parse
+from typing import Any
+
+from xavinit.errors import InputError, OutputError
+from xavinit.formats.layout import FileLayout, Format, Layout, Region, StoredTensor
+from xavinit.formats.metadata import make_metadata
+from xavinit.plan import DTYPES, Plan, TensorPlan
+from xavinit.wording import format_value
+
+MANIFEST = "manifest.json"
+LONGEST_NAME = 255  # bytes; what file systems take
+_MAGIC = b"\x93NUMPY\x01\x00"
+_ALIGNMENT = 64
+
+
+def lay_out(plan: Plan) -> Layout:
+    """A folder: `<name>.npy` for each tensor, names percent-encoded, and `manifest.json`."""
+    files = []
+    entries: dict[str, Any] = {}
+    names: dict[str, str] = {}
+    for tensor in sorted(plan.tensors, key=lambda t: t.name.encode()):
+        file_name = encode_name(tensor.name)
+        if len(file_name) > LONGEST_NAME:
+            raise OutputError(
+                f"a file name must be at most {LONGEST_NAME} bytes; tensor "
+                f"{format_value(tensor.name)} needs {len(file_name)}"
+            )
+        other = names.setdefault(file_name.lower(), tensor.name)
+        if other != tensor.name:
+            raise OutputError(
+                "names of tensors must differ in more than case for npy; got "
+                f"{format_value(other)} and {format_value(tensor.name)}"
+            )
+        head = make_head(tensor)
+        files.append(FileLayout(file_name, head, (Region(tensor, len(head)),)))
+        entries[tensor.name] = {
+            "dtype": tensor.dtype.name,
+            "file": file_name,
+            "shape": list(tensor.shape),
+        }
+    content = {"tensors": entries, "xavinit": json.loads(make_metadata(plan))}
+    manifest = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    files.append(FileLayout(MANIFEST, manifest.encode()))
+    total = plan.nbytes + sum(len(file.head) for file in files)
+    return Layout(tuple(files), total, folder=True)
+
+
+def lay_out_single(plan: Plan) -> Layout:
+    """The one file of a plan of one tensor."""
+    if len(plan.tensors) != 1:
+        raise OutputError(
+            f"a .npy file holds one tensor; the spec has {len(plan.tensors):,} "
+            "(a folder takes several: -f npy with a name that has no suffix)"
+        )
+    (tensor,) = plan.tensors
+    head = make_head(tensor)
+    return Layout((FileLayout("", head, (Region(tensor, len(head)),)),), len(head) + plan.nbytes)
+
+
+def encode_name(name: str) -> str:
+    """A file name for a tensor: ASCII letters, digits, `_ . - ~` as they are, the rest in percent.
+
+    >>> encode_name("encoder/layer.0")
+    'encoder%2Flayer.0.npy'
+    """
+    encoded = urllib.parse.quote(name, safe="")
+    if encoded.startswith("."):  # neither hidden nor a step up
+        encoded = "%2E" + encoded[1:]
+    return encoded + ".npy"
+
+
+def make_head(tensor: TensorPlan) -> bytes:
+    """The header of the file, format version 1.0, as `numpy.lib.format` lays it down."""
+    if tensor.dtype.npy is None:
+        raise OutputError(
+            f"npy has no form for {tensor.dtype.name} (tensor {format_value(tensor.name)}): "
+            "use safetensors, or another dtype"
+        )
+    fields = f"{{'descr': '{tensor.dtype.npy}', 'fortran_order': False, 'shape': {tensor.shape}, }}"
+    length = len(_MAGIC) + 2 + len(fields) + 1
+    text = fields + " " * (-length % _ALIGNMENT) + "\n"
+    return _MAGIC + struct.pack("<H", len(text)) + text.encode("ascii")
+
+
+def read_index(path: str) -> list[StoredTensor]:
+    """The tensors of a folder by its manifest, or of a single file (whose name is its stem)."""
+    if not os.path.isdir(path):
+        name = os.path.splitext(os.path.basename(path))[0]
+        return [_read_file(path, urllib.parse.unquote(name))]
+    with open(os.path.join(path, MANIFEST), encoding="utf-8") as file:
+        try:
+            entries = json.load(file)["tensors"]
+            files = {name: entry["file"] for name, entry in entries.items()}
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InputError(f"{path} has no sound {MANIFEST}: {error}") from error
+    return [_read_file(os.path.join(path, file), name) for name, file in files.items()]
+
+
+def _read_file(path: str, name: str) -> StoredTensor:
+    with open(path, "rb") as file:
+        try:
+            if file.read(len(_MAGIC)) != _MAGIC:
+                raise ValueError("no npy header of version 1.0")
+            (length,) = struct.unpack("<H", file.read(2))
+            header = ast.literal_eval(file.read(length).decode("ascii"))
+            descr, shape = header["descr"], tuple(header["shape"])
+            if header["fortran_order"] and len(shape) > 1:
+                raise ValueError("Fortran order is not read")
+        except (ValueError, KeyError, TypeError, SyntaxError, struct.error) as error:
+            raise InputError(f"{path} is not a sound npy file: {error}") from error
+        offset = file.tell()
+        size = os.fstat(file.fileno()).st_size
+    for dtype in DTYPES.values():
+        if dtype.npy == descr:
+            stored = StoredTensor(name, dtype.name, shape, path, offset, size - offset)
+            if TensorPlan(name, shape, dtype, None, None, "").nbytes != stored.nbytes:
+                raise InputError(f"{path} is cut short or too long for its shape")
+            return stored
+    raise InputError(f"{path} is of dtype {descr}, unknown to xavinit")
+
+
+NPY = Format("npy", (".npy",), lay_out, read_index, lay_out_single)

@@ -1,0 +1,76 @@
+"""Fans from named axes: integers in, integers out."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from xavinit.errors import SpecError
+from xavinit.spec import Axes
+
+
+class Fans(NamedTuple):
+    """How many numbers feed an output, and how many outputs a number feeds."""
+
+    fan_in: int
+    fan_out: int
+
+
+def compute_fans(shape: tuple[int, ...], axes: Axes) -> Fans:
+    """The fans of a tensor of rank 2 or more.
+
+    fan_in = (product of the in axes) × (receptive field) and fan_out likewise, where the
+    receptive field is the product of the axes that are neither in, out nor batch. With
+    `fused: k`, the out axes hold k equal blocks and fan_out is that of one.
+
+    The layouts are names for axes, counted among those that are not batch axes: `out_in` is
+    (out, in, spatial …), as PyTorch stores a weight, `in_out` is (spatial …, in, out), as Keras
+    and Flax do.
+
+    Raises `SpecError` where an axis is out of range or named twice, or where `fused` does not
+    divide; its path is the key at fault.
+
+    Glorot and Bengio (2010), "Understanding the difficulty of training deep feedforward neural
+    networks", section 4.2.1; for convolutions He et al. (2015), section 2.2.
+
+    >>> compute_fans((64, 3, 7, 7), Axes())
+    Fans(fan_in=147, fan_out=3136)
+    """
+    rank = len(shape)
+    named: dict[int, str] = {}
+
+    def take(key: str, given: tuple[int, ...]) -> list[int]:
+        taken = []
+        for axis in given:
+            if not -rank <= axis < rank:
+                raise SpecError(f"must be an axis from {-rank} to {rank - 1}; got {axis}", (key,))
+            index = axis % rank
+            if index in named:
+                raise SpecError(
+                    f"an axis must be named once; got {axis}, which is in {named[index]} already",
+                    (key,),
+                )
+            named[index] = key
+            taken.append(index)
+        return taken
+
+    take("batch_axis", axes.batch_axis)
+    if axes.in_axis is not None and axes.out_axis is not None:
+        in_axes, out_axes = take("in_axis", axes.in_axis), take("out_axis", axes.out_axis)
+    else:
+        rest = [index for index in range(rank) if index not in named]
+        if len(rest) < 2:
+            raise SpecError(
+                f"must leave an in and an out axis of shape {list(shape)}", ("batch_axis",)
+            )
+        out_first = axes.layout == "out_in"
+        out_axes, in_axes = ([rest[0]], [rest[1]]) if out_first else ([rest[-1]], [rest[-2]])
+        named |= {in_axes[0]: "in_axis", out_axes[0]: "out_axis"}
+    out = math.prod(shape[index] for index in out_axes)
+    if out % axes.fused:
+        raise SpecError(
+            f"must divide the out axis; got {axes.fused} for {out} of shape {list(shape)}",
+            ("fused",),
+        )
+    field = math.prod(size for index, size in enumerate(shape) if index not in named)
+    return Fans(math.prod(shape[index] for index in in_axes) * field, out // axes.fused * field)

@@ -1,0 +1,76 @@
+"""Laws: what an initializer draws from once the fans are known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xavinit.plan.dtypes import DType
+
+# The largest |z| that a stream can give, rounded up (docs/reproducibility.md): t is at least 2⁻³²,
+# in float64 2⁻⁶⁴, and a truncated normal ends at its cut.
+LARGEST_NORMAL = {"float64": 9.2}
+LARGEST_NORMAL_SINGLE = 6.4
+CUT = 2.0
+
+# The standard deviation of a unit normal cut at ±2: √(1 − 4φ(2)/(2Φ(2) − 1)).
+CUT_STD = 0.87962566103423975  # 0.879625661034239750412841…
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """The same number everywhere."""
+
+    value: bool | int | float
+
+    def largest(self, dtype: DType) -> float:
+        return abs(self.value)
+
+    def __str__(self) -> str:
+        return f"constant {self.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class Uniform:
+    """Uniform on (−bound, bound)."""
+
+    bound: float
+
+    def largest(self, dtype: DType) -> float:
+        return self.bound
+
+    def __str__(self) -> str:
+        return f"uniform ±{self.bound:.6g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Normal:
+    """Normal with mean 0 and this standard deviation."""
+
+    std: float
+
+    def largest(self, dtype: DType) -> float:
+        return LARGEST_NORMAL.get(dtype.name, LARGEST_NORMAL_SINGLE) * self.std
+
+    def __str__(self) -> str:
+        return f"normal std {self.std:.6g}"
+
+
+@dataclass(frozen=True, slots=True)
+class TruncatedNormal:
+    """Normal, cut at two of its own standard deviations; `std` is that of the cut law."""
+
+    std: float
+
+    @property
+    def uncut_std(self) -> float:
+        """The standard deviation before the cut."""
+        return self.std / CUT_STD
+
+    def largest(self, dtype: DType) -> float:
+        return CUT * self.uncut_std
+
+    def __str__(self) -> str:
+        return f"truncated std {self.std:.6g}"
+
+
+Law = Constant | Uniform | Normal | TruncatedNormal

@@ -1,0 +1,138 @@
+"""A spec's text, read once into plain data, and able to tell where any path of it stands."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import IO, Any
+
+from xavinit.errors import InputError, Path, SpecError
+from xavinit.spec.events import (
+    DEEPEST,
+    Event,
+    Mark,
+    build_data,
+    find_mark,
+    is_encodable,
+)
+from xavinit.spec.json_reader import read_json
+from xavinit.spec.yaml_reader import read_yaml
+from xavinit.wording import format_value
+
+LARGEST = 16 * 2**20  # bytes
+
+Reader = Callable[[str], Iterator[Event]]
+
+
+@dataclass(frozen=True)
+class Document:
+    """Plain data (dicts, lists, scalars) with the text it came from, if it came from one.
+
+    Marks are not kept: an error reads the text once more to find its line, so that a spec of
+    a million lines costs no more memory than its data.
+    """
+
+    name: str
+    data: Any
+    text: str | None = None
+    reader: Reader | None = None
+
+    def locate(self, error: SpecError) -> SpecError:
+        """The same error, which now tells file, line and column."""
+        mark: Mark | None = None
+        if self.text is not None and self.reader is not None and error.line is None:
+            mark = find_mark(self.reader(self.text), error.path, error.at_key)
+        if not (error.path and str(error.path[0]).startswith("--")):  # an option is not in the file
+            error.locate(self.name, mark)
+        return error
+
+
+def load_document(source: str | os.PathLike[str] | Mapping[str, Any]) -> Document:
+    """Read a spec from a path, from standard input (`-`), or take it as data.
+
+    Raises `InputError` where the file cannot be read and `SpecError` where it is not YAML or
+    JSON.
+    """
+    if isinstance(source, Mapping):
+        return Document("spec", copy_plain(source))
+    path = os.fspath(source)
+    try:
+        if path == "-":
+            return parse_document(_read_limited(sys.stdin.buffer), "<stdin>")
+        with open(path, "rb") as file:
+            return parse_document(_read_limited(file), path)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    except ValueError as error:  # a NUL in the path
+        if isinstance(error, SpecError):
+            raise
+        raise InputError(f"cannot read {format_value(path)}: {error}") from error
+
+
+def _read_limited(file: IO[bytes]) -> bytes:
+    return file.read(LARGEST + 1)
+
+
+def parse_document(content: bytes, name: str) -> Document:
+    """The document of a spec's bytes; the name chooses JSON by its suffix, and stands in errors."""
+    if len(content) > LARGEST:
+        error = SpecError(f"a spec must be at most {LARGEST // 2**20} MiB; this one is larger")
+        error.locate(name, None)
+        raise error
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise _explain_encoding(content, error.start, name) from None
+    suffix = os.path.splitext(name)[1].lower()
+    is_yaml = suffix in (".yaml", ".yml")
+    is_json = suffix == ".json" or (not is_yaml and text.lstrip().startswith("{"))
+    reader = read_json if is_json else read_yaml
+    try:
+        return Document(name, build_data(reader(text)), text, reader)
+    except SpecError as error:
+        error.locate(name, None)
+        raise
+
+
+def _explain_encoding(content: bytes, start: int, name: str) -> SpecError:
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        error = SpecError("must be UTF-8; this looks like UTF-16", hint="save it as UTF-8")
+    else:
+        before = content[:start]
+        line = before.count(b"\n") + 1
+        column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
+        got = f"the byte 0x{content[start]:02x}"
+        error = SpecError(f"must be UTF-8; got {got}", mark=(line, column))
+    error.locate(name, None)
+    return error
+
+
+def copy_plain(source: Any) -> Any:
+    """A deep copy of a caller's data as dicts, lists and scalars, or `SpecError`."""
+
+    def check_text(text: str, path: Path) -> None:
+        if not is_encodable(text):
+            raise SpecError(f"must not hold a lone surrogate; got {ascii(text)}", path)
+
+    def copy(value: Any, path: Path) -> Any:
+        if len(path) > DEEPEST:
+            raise SpecError(f"must be nested at most {DEEPEST} deep", path[:4])
+        if isinstance(value, Mapping):
+            for key in value:
+                if not isinstance(key, str):
+                    raise SpecError(f"a key must be a string; got {format_value(key)}", path)
+                check_text(key, path)
+            return {key: copy(item, (*path, key)) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [copy(item, (*path, index)) for index, item in enumerate(value)]
+        if isinstance(value, str):
+            check_text(value, path)
+        if value is None or isinstance(value, (str, bool, int, float)):
+            return value
+        if hasattr(value, "item") and getattr(value, "ndim", None) == 0:  # a NumPy scalar
+            return copy(value.item(), path)
+        raise SpecError(f"must be plain data; got {format_value(value)}", path)
+
+    return copy(source, ())

@@ -1,0 +1,174 @@
+"""Integer expressions over the spec's dims: integers, names, `+ - * //` and parentheses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from xavinit.errors import Path, SpecError
+from xavinit.wording import format_value, suggest
+
+LONGEST = 200  # characters
+DEEPEST = 32  # parentheses and signs within each other
+LARGEST = 2**63 - 1  # of any intermediate result
+
+_TOKEN = re.compile(r"\s*(?:([0-9]+)|([A-Za-z_][A-Za-z0-9_]*)|(//|[-+*()])|(\S))")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+
+
+def is_dim_name(text: str) -> bool:
+    """Can the text be the name of a dim?"""
+    return bool(_NAME.match(text))
+
+
+def is_integer(value: object) -> bool:
+    """Is the value an integer, and not the bool that Python counts as one?"""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def check_expression(value: object, path: Path) -> int | str:
+    """The value, if it is an integer or a string."""
+    if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    raise SpecError(f"must be an integer or an expression; got {format_value(value)}", path)
+
+
+def evaluate(expression: int | str, dims: Mapping[str, int]) -> int:
+    """The value of an expression; `SpecError` with the bare fact where it has none.
+
+    >>> evaluate("3*d + (d - 1)//2", {"d": 5})
+    17
+    """
+    if isinstance(expression, int):
+        return _check_size(expression)
+    parser = _Parser(expression, dims)
+    value = parser.parse_sum()
+    if parser.token:
+        raise parser.fail()
+    return value
+
+
+def find_names(expression: int | str) -> list[str]:
+    """The names in an expression, in order."""
+    if isinstance(expression, int):
+        return []
+    return [match[2] for match in _TOKEN.finditer(expression[:LONGEST]) if match[2]]
+
+
+def resolve_dims(dims: Mapping[str, int | str]) -> dict[str, int]:
+    """The value of every dim; a dim may use others, in any order, but not in a circle."""
+    values: dict[str, int] = {}
+    for start in dims:
+        # Depth first with a stack of our own: a chain of dims may be longer than Python's.
+        waiting = {} if start in values else {start: None}  # a dict is a set with an order
+        while waiting:
+            name = next(reversed(waiting))
+            needed = next(
+                (n for n in find_names(dims[name]) if n in dims and n not in values), None
+            )
+            if needed is None:
+                values[name] = _evaluate_dim(name, dims[name], values)
+                del waiting[name]
+            elif needed in waiting:
+                chain = [*waiting, needed]
+                circle = " → ".join(chain[chain.index(needed) :][:8])
+                raise SpecError(f"a dim must not depend on itself; got {circle}", ("dims", name))
+            else:
+                waiting[needed] = None
+    return values
+
+
+def _evaluate_dim(name: str, expression: int | str, values: Mapping[str, int]) -> int:
+    path: Path = ("dims", name)
+    try:
+        value = evaluate(expression, values)
+    except SpecError as error:
+        error.path = path
+        raise
+    if value < 0:
+        raise SpecError(f"must be an integer of at least 0; got {value}", path)
+    return value
+
+
+def _check_size(value: int) -> int:
+    if not -LARGEST <= value <= LARGEST:
+        raise SpecError(f"must stay below 2⁶³; got {format_value(value)}")
+    return value
+
+
+class _Parser:
+    """Recursive descent, a method a level of precedence."""
+
+    def __init__(self, text: str, dims: Mapping[str, int]) -> None:
+        self.text = text
+        self.dims = dims
+        if len(text) > LONGEST:
+            raise SpecError(f"must be at most {LONGEST} characters; got {len(text)}")
+        self.matches = _TOKEN.finditer(text)
+        self.depth = 0
+        self.advance()
+
+    def advance(self) -> None:
+        self.match = next(self.matches, None)
+        self.token = self.match[0].strip() if self.match else ""
+
+    def fail(self) -> SpecError:
+        got = format_value(self.text)
+        near = f" at {format_value(self.token)}" if self.token else " that ends too soon"
+        if not self.text.strip():
+            near = ""
+        return SpecError(
+            "must be an integer expression (integers, dims, + - * // and parentheses); "
+            f"got {got}{near}"
+        )
+
+    def parse_sum(self) -> int:
+        value = self.parse_product()
+        while self.token in ("+", "-"):
+            sign = 1 if self.token == "+" else -1
+            self.advance()
+            value = _check_size(value + sign * self.parse_product())
+        return value
+
+    def parse_product(self) -> int:
+        value = self.parse_unit()
+        while self.token in ("*", "//"):
+            operator = self.token
+            self.advance()
+            other = self.parse_unit()
+            if operator == "//" and other == 0:
+                raise SpecError(f"must not divide by zero; got {format_value(self.text)}")
+            value = _check_size(value * other if operator == "*" else value // other)
+        return value
+
+    def parse_unit(self) -> int:
+        if self.match is None:
+            raise self.fail()
+        number, name, symbol, _ = self.match.groups()
+        if number:
+            value = _check_size(int(number))
+        elif name:
+            if name not in self.dims:
+                raise SpecError(
+                    f"unknown dim {format_value(name)}",
+                    hint=suggest(name, self.dims)
+                    or (f"dims: {', '.join(self.dims)}"[:200] if self.dims else "dims is empty"),
+                )
+            value = self.dims[name]
+        elif symbol in ("-", "("):
+            self.depth += 1
+            if self.depth > DEEPEST:
+                raise SpecError(
+                    f"must be nested at most {DEEPEST} deep; got {format_value(self.text)}"
+                )
+            self.advance()
+            value = -self.parse_unit() if symbol == "-" else self.parse_sum()
+            self.depth -= 1
+            if symbol == "-":
+                return value
+            if self.token != ")":
+                raise self.fail()
+        else:
+            raise self.fail()
+        self.advance()
+        return value

@@ -1,0 +1,122 @@
+"""A document's data → the `Spec`: overrides applied, dims evaluated, every tensor spelled out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from xavinit.errors import Path, SpecError
+from xavinit.spec import types
+from xavinit.spec.convert import CHOICES, check_keys, check_mapping, convert_table, explain_value
+from xavinit.spec.expressions import check_expression, is_dim_name, is_integer, resolve_dims
+from xavinit.spec.settings import Settings, parse_rules, read_settings
+from xavinit.spec.tensors import TensorSpec, expand_tensors
+from xavinit.wording import format_value, suggest
+
+LARGEST_SEED = 2**64 - 1
+
+
+@dataclass(frozen=True)
+class Overrides:
+    """What the caller sets over the spec; None leaves the spec's own."""
+
+    seed: int | None = None
+    dtype: str | None = None
+    framework: str | None = None
+    dims: Mapping[str, int | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A spec after its rules: tensors in its order, and the canonical text that files carry."""
+
+    seed: int
+    framework: str
+    tensors: tuple[TensorSpec, ...]
+    canonical: str
+    warnings: tuple[SpecError, ...] = ()
+
+
+def resolve_spec(data: Any, overrides: Overrides = Overrides()) -> Spec:  # noqa: B008 - immutable
+    """The `Spec` of a document's data. Raises `SpecError` with the path of the first fault."""
+    check_mapping(data, ())
+    check_keys(
+        data, ["$schema", *(f for f in types.SpecTable.__struct_fields__ if f != "schema")], ()
+    )
+    if "tensors" not in data:
+        raise SpecError('must have the key "tensors"')
+    data = _apply_overrides(data, overrides)
+    seed = _parse_seed(data["seed"], ("seed",) if overrides.seed is None else ("--seed",))
+    framework = data.get("framework", "pytorch")
+    if framework not in CHOICES["framework"]:
+        raise explain_value("framework", framework, ("framework",))
+    dims = _parse_dims(data.get("dims", {}))
+    defaults = _parse_defaults(data.get("defaults", {}), overrides)
+    rules = parse_rules(data.get("rules", []))
+    tensors, used = expand_tensors(data["tensors"], dims, defaults, rules)
+    warnings = tuple(
+        SpecError("warning: matches no tensor", (*rule.path, "match"))
+        for rule, is_used in zip(rules, used, strict=True)
+        if not is_used
+    )
+    return Spec(seed, framework, tensors, make_canonical(data), warnings)
+
+
+def make_canonical(data: Mapping[str, Any]) -> str:
+    """Compact JSON with sorted keys: the same for every order and syntax of the same spec."""
+    told = {key: value for key, value in data.items() if key != "$schema"}
+    return json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _apply_overrides(data: Mapping[str, Any], overrides: Overrides) -> dict[str, Any]:
+    data = {"seed": 0, **data}
+    if overrides.seed is not None:
+        data["seed"] = overrides.seed
+    if overrides.framework is not None:
+        data["framework"] = overrides.framework
+    if overrides.dtype is not None:
+        if overrides.dtype not in CHOICES["dtype"]:
+            raise explain_value("dtype", overrides.dtype, ("--dtype",))
+        check_mapping(data.get("defaults", {}), ("defaults",))
+        data["defaults"] = {**data.get("defaults", {}), "dtype": overrides.dtype}
+    if overrides.dims:
+        check_mapping(data.get("dims", {}), ("dims",))
+        dims = dict(data.get("dims", {}))
+        for name, value in overrides.dims.items():
+            if name not in dims:
+                raise SpecError(
+                    f"unknown dim {format_value(name)}", ("--set",), hint=suggest(name, dims)
+                )
+            dims[name] = value
+        data["dims"] = dims
+    return data
+
+
+def _parse_seed(seed: Any, path: Path) -> int:
+    if not is_integer(seed) or not 0 <= seed <= LARGEST_SEED:
+        raise SpecError(f"must be an integer from 0 to 2⁶⁴−1; got {format_value(seed)}", path)
+    return int(seed)
+
+
+def _parse_dims(data: Any) -> dict[str, int]:
+    check_mapping(data, ("dims",))
+    for name, value in data.items():
+        if not is_dim_name(name):
+            raise SpecError(
+                "the name of a dim must be letters, digits and _, not a digit first; "
+                f"got {format_value(name)}",
+                ("dims", name),
+                at_key=True,
+            )
+        check_expression(value, ("dims", name))
+    return resolve_dims(data)
+
+
+def _parse_defaults(data: Any, overrides: Overrides) -> Settings:
+    table = convert_table(data, types.TensorKeys, ("defaults",))
+    settings = read_settings(table, ("defaults",))
+    if overrides.dtype is not None:
+        settings["dtype"] = (overrides.dtype, ("--dtype",))
+    return settings

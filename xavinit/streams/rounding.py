@@ -1,0 +1,64 @@
+"""Rounding to a dtype's own bits, to nearest even: of float32 arrays, and of single constants."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from xavinit.plan import DType
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+_SINGLE_MANTISSA = 23
+_SINGLE_SMALLEST = -126
+
+
+def round_single(values: Array, dtype: DType, out: Array) -> None:
+    """Round float32 values to a smaller float's bits, once.
+
+    `out` holds unsigned integers of the dtype's width. The values must be finite and within the
+    dtype's range, which the plan has made sure of.
+    """
+    bits = values.view(np.uint32)
+    magnitude = bits & np.uint32(0x7FFFFFFF)
+    dropped = _SINGLE_MANTISSA - dtype.mantissa
+    # Normal results: add just under half of the last kept bit, and that bit itself, so that a tie
+    # goes to even; a carry runs into the exponent, as it should. Then move the exponent's bias.
+    last = (magnitude >> np.uint32(dropped)) & np.uint32(1)
+    codes = (magnitude + last + np.uint32((1 << (dropped - 1)) - 1)) >> np.uint32(dropped)
+    if dtype.smallest_exponent != _SINGLE_SMALLEST:
+        bias = np.uint32((dtype.smallest_exponent - _SINGLE_SMALLEST) << dtype.mantissa)
+        codes -= bias  # wraps below the smallest normal, where it is not used
+        # Subnormal results: adding a power of two whose last bit is the smallest subnormal makes
+        # the addition itself round to a multiple of that.
+        magic = np.float32(2.0 ** (dtype.smallest_exponent - dtype.mantissa + _SINGLE_MANTISSA))
+        small = (magnitude.view(np.float32) + magic).view(np.uint32) - magic.view(np.uint32)
+        limit = np.float32(2.0**dtype.smallest_exponent).view(np.uint32)
+        np.copyto(codes, small, where=magnitude < limit)
+    width = 8 * dtype.itemsize
+    codes |= (bits >> np.uint32(31)) << np.uint32(width - 1)
+    np.copyto(out, codes, casting="unsafe")  # the upper bits are zero
+
+
+def encode_constant(value: bool | int | float, dtype: DType) -> bytes:
+    """The little-endian bytes of one element: float64 → dtype in one rounding, integers exact.
+
+    >>> from xavinit.plan import parse_dtype
+    >>> encode_constant(1.5, parse_dtype("bfloat16")).hex()
+    'c03f'
+    """
+    if not dtype.is_float:
+        return int(value).to_bytes(dtype.itemsize, "little", signed=dtype.lowest < 0)
+    number = float(value)
+    code = 0
+    if number:
+        exponent = max(math.frexp(number)[1] - 1, dtype.smallest_exponent)
+        # The significand as an integer; round() goes to even. The implicit leading bit adds the
+        # one that a biased exponent has over `exponent - smallest_exponent`.
+        significand = round(math.ldexp(abs(number), dtype.mantissa - exponent))
+        code = ((exponent - dtype.smallest_exponent) << dtype.mantissa) + significand
+    if math.copysign(1.0, number) < 0:
+        code |= 1 << (8 * dtype.itemsize - 1)
+    return code.to_bytes(dtype.itemsize, "little")
