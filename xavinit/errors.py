@@ -46,7 +46,10 @@ class SpecError(XavinitError, ValueError):
         self.hint = hint
         self.at_key = at_key
         self.source: str | None = None
-        self.line, self.column = mark if mark else (None, None)
+        self.line: int | None = None
+        self.column: int | None = None
+        if mark is not None:
+            self.line, self.column = mark
 
     def locate(self, source: str, mark: tuple[int, int] | None) -> None:
         """Add the file's name and, unless it is known already, the line and column."""

@@ -26,9 +26,7 @@ def find_suffix(path: str) -> Format | None:
 def parse_format(name: str) -> Format:
     """The format of a name, or `UsageError`."""
     if name not in FORMATS:
-        raise UsageError(
-            f"format must be {format_choices(FORMATS)}; got {format_value(name)}"
-        )
+        raise UsageError(f"format must be {format_choices(FORMATS)}; got {format_value(name)}")
     return FORMATS[name]
 
 

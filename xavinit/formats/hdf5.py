@@ -77,7 +77,9 @@ def begin_file(path: str, plan: Plan) -> tuple[Region, ...]:
     return tuple(regions)
 
 
-def _make_dataset(h5py: Any, file: h5py.File, name: str, shape: tuple[int, ...], dtype: DType) -> Any:
+def _make_dataset(
+    h5py: Any, file: h5py.File, name: str, shape: tuple[int, ...], dtype: DType
+) -> Any:
     creation = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     creation.set_layout(h5py.h5d.CONTIGUOUS)
     creation.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
@@ -113,7 +115,9 @@ def read_index(path: str) -> list[StoredTensor]:
     stored: list[StoredTensor] = []
     try:
         with h5py.File(path, "r") as file:
-            known = {name: make_type(h5py, dtype) for name, dtype in DTYPES.items() if _has_type(dtype)}
+            known = {
+                name: make_type(h5py, dtype) for name, dtype in DTYPES.items() if _has_type(dtype)
+            }
 
             def visit(name: str, item: Any) -> None:
                 if not isinstance(item, h5py.Dataset):

@@ -27,7 +27,7 @@ _RANK = {name: rank for rank, name in enumerate(DTYPES)}
 
 
 def lay_out(plan: Plan) -> Layout:
-    """The header, and the tensors behind it in the library's order: widest dtype first, then name."""
+    """The header, then the tensors in the library's order: widest dtype first, then name."""
     tensors = sorted(plan.tensors, key=lambda t: (_RANK[t.dtype.name], t.name.encode()))
     metadata = {"format": _FORMATS[plan.framework], KEY: make_metadata(plan)}
     head = make_header(tensors, metadata)
@@ -75,7 +75,9 @@ def read_index(path: str) -> list[StoredTensor]:
         if name == "__metadata__":
             continue
         if entry["dtype"] not in names:
-            raise InputError(f"{path}: tensor {name} is of dtype {entry['dtype']}, unknown to xavinit")
+            raise InputError(
+                f"{path}: tensor {name} is of dtype {entry['dtype']}, unknown to xavinit"
+            )
         start, stop = entry["data_offsets"]
         stored.append(
             StoredTensor(

@@ -44,8 +44,7 @@ class Document:
         mark: Mark | None = None
         if self.text is not None and self.reader is not None and error.line is None:
             mark = find_mark(self.reader(self.text), error.path, error.at_key)
-        if not (error.path and str(error.path[0]).startswith("--")):  # an option is not in the file
-            error.locate(self.name, mark)
+        error.locate(self.name, mark)
         return error
 
 
@@ -114,7 +113,7 @@ def copy_plain(source: Any) -> Any:
 
     def check_text(text: str, path: Path) -> None:
         if not is_encodable(text):
-            raise SpecError(f"must not hold a lone surrogate; got {ascii(text)}", path)
+            raise SpecError(f"must not hold a lone surrogate; got {text!a}", path)
 
     def copy(value: Any, path: Path) -> Any:
         if len(path) > DEEPEST:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from json.decoder import JSONDecodeError, scanstring
+from json.decoder import JSONDecodeError, scanstring  # type: ignore[attr-defined]  # not in stubs
 
 from xavinit.errors import SpecError
 from xavinit.spec.events import Event, Mark, is_encodable, parse_integer
@@ -22,7 +22,6 @@ def read_json(text: str) -> Iterator[Event]:
     The standard library's decoder would do, but it neither tells where a value stands nor
     survives deep nesting; its string scanner, the one intricate part, is used.
     """
-    from json.decoder import JSONDecodeError, scanstring
 
     end = len(text)
     position = 0
@@ -78,7 +77,7 @@ def read_json(text: str) -> Iterator[Event]:
                     f"not valid JSON: {error.msg}", mark=mark_of(max(error.pos, counted))
                 ) from None
             if not is_encodable(value):
-                raise SpecError(f"must not hold a lone surrogate; got {ascii(value)}", mark=mark)
+                raise SpecError(f"must not hold a lone surrogate; got {value!a}", mark=mark)
             yield Event("scalar", value, *mark)
             if state in ("key", "first_key"):
                 match = _JSON_SPACE.match(text, position)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from xavinit.errors import Path, SpecError
+from xavinit.errors import SpecError, UsageError
 from xavinit.spec import types
 from xavinit.spec.convert import CHOICES, check_keys, check_mapping, convert_table, explain_value
 from xavinit.spec.expressions import check_expression, is_dim_name, is_integer, resolve_dims
@@ -39,7 +39,7 @@ class Spec:
     warnings: tuple[SpecError, ...] = ()
 
 
-def resolve_spec(data: Any, overrides: Overrides = Overrides()) -> Spec:  # noqa: B008 - immutable
+def resolve_spec(data: Any, overrides: Overrides = Overrides()) -> Spec:
     """The `Spec` of a document's data. Raises `SpecError` with the path of the first fault."""
     check_mapping(data, ())
     check_keys(
@@ -48,12 +48,10 @@ def resolve_spec(data: Any, overrides: Overrides = Overrides()) -> Spec:  # noqa
     if "tensors" not in data:
         raise SpecError('must have the key "tensors"')
     data = _apply_overrides(data, overrides)
-    seed = _parse_seed(data["seed"], ("seed",) if overrides.seed is None else ("--seed",))
-    framework = data.get("framework", "pytorch")
-    if framework not in CHOICES["framework"]:
-        raise explain_value("framework", framework, ("framework",))
-    dims = _parse_dims(data.get("dims", {}))
-    defaults = _parse_defaults(data.get("defaults", {}), overrides)
+    seed = _parse_seed(data["seed"])
+    framework = _parse_framework(data.get("framework", "pytorch"))
+    dims = _parse_dims(data.get("dims", {}), overrides)
+    defaults = _parse_defaults(data.get("defaults", {}))
     rules = parse_rules(data.get("rules", []))
     tensors, used = expand_tensors(data["tensors"], dims, defaults, rules)
     warnings = tuple(
@@ -71,36 +69,46 @@ def make_canonical(data: Mapping[str, Any]) -> str:
 
 
 def _apply_overrides(data: Mapping[str, Any], overrides: Overrides) -> dict[str, Any]:
+    """The data as if the spec said so itself; a bad override is a `UsageError`."""
     data = {"seed": 0, **data}
-    if overrides.seed is not None:
-        data["seed"] = overrides.seed
-    if overrides.framework is not None:
-        data["framework"] = overrides.framework
-    if overrides.dtype is not None:
-        if overrides.dtype not in CHOICES["dtype"]:
-            raise explain_value("dtype", overrides.dtype, ("--dtype",))
-        check_mapping(data.get("defaults", {}), ("defaults",))
-        data["defaults"] = {**data.get("defaults", {}), "dtype": overrides.dtype}
+    try:
+        if overrides.seed is not None:
+            data["seed"] = _parse_seed(overrides.seed)
+        if overrides.framework is not None:
+            data["framework"] = _parse_framework(overrides.framework)
+        if overrides.dtype is not None:
+            if overrides.dtype not in CHOICES["dtype"]:
+                raise explain_value("dtype", overrides.dtype, ("dtype",))
+            check_mapping(data.get("defaults", {}), ("defaults",))
+            data["defaults"] = {**data.get("defaults", {}), "dtype": overrides.dtype}
+    except SpecError as error:
+        raise UsageError(str(error)) from None
     if overrides.dims:
-        check_mapping(data.get("dims", {}), ("dims",))
-        dims = dict(data.get("dims", {}))
-        for name, value in overrides.dims.items():
+        dims = data.get("dims", {})
+        check_mapping(dims, ("dims",))
+        for name in overrides.dims:
             if name not in dims:
-                raise SpecError(
-                    f"unknown dim {format_value(name)}", ("--set",), hint=suggest(name, dims)
+                hint = suggest(name, dims)
+                raise UsageError(
+                    f"the spec has no dim {format_value(name)}" + (f"; {hint}" if hint else "")
                 )
-            dims[name] = value
-        data["dims"] = dims
+        data["dims"] = {**dims, **overrides.dims}
     return data
 
 
-def _parse_seed(seed: Any, path: Path) -> int:
+def _parse_seed(seed: Any) -> int:
     if not is_integer(seed) or not 0 <= seed <= LARGEST_SEED:
-        raise SpecError(f"must be an integer from 0 to 2⁶⁴−1; got {format_value(seed)}", path)
+        raise SpecError(f"must be an integer from 0 to 2⁶⁴−1; got {format_value(seed)}", ("seed",))
     return int(seed)
 
 
-def _parse_dims(data: Any) -> dict[str, int]:
+def _parse_framework(framework: Any) -> str:
+    if not isinstance(framework, str) or framework not in CHOICES["framework"]:
+        raise explain_value("framework", framework, ("framework",))
+    return framework
+
+
+def _parse_dims(data: Any, overrides: Overrides) -> dict[str, int]:
     check_mapping(data, ("dims",))
     for name, value in data.items():
         if not is_dim_name(name):
@@ -111,12 +119,14 @@ def _parse_dims(data: Any) -> dict[str, int]:
                 at_key=True,
             )
         check_expression(value, ("dims", name))
-    return resolve_dims(data)
+    try:
+        return resolve_dims(data)
+    except SpecError as error:
+        if error.path[-1] in overrides.dims:  # not what the spec's text says
+            raise UsageError(str(error)) from None
+        raise
 
 
-def _parse_defaults(data: Any, overrides: Overrides) -> Settings:
+def _parse_defaults(data: Any) -> Settings:
     table = convert_table(data, types.TensorKeys, ("defaults",))
-    settings = read_settings(table, ("defaults",))
-    if overrides.dtype is not None:
-        settings["dtype"] = (overrides.dtype, ("--dtype",))
-    return settings
+    return read_settings(table, ("defaults",))

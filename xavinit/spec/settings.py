@@ -48,7 +48,7 @@ def read_settings(table: types.TensorKeys, path: Path) -> Settings:
         value = getattr(table, key)
         if value is not UNSET:
             settings[key] = (value, (*path, key))
-    if "init" in settings:
+    if table.init is not UNSET:
         settings["init"] = (_parse_init(table.init, (*path, "init")), (*path, "init"))
     if "layout" in settings and ("in_axis" in settings or "out_axis" in settings):
         raise SpecError("must have either layout or in_axis and out_axis; got both", path)
@@ -58,9 +58,8 @@ def read_settings(table: types.TensorKeys, path: Path) -> Settings:
     return settings
 
 
-def _parse_init(init: Any, path: Path) -> types.Init:
-    if isinstance(init, str):
-        init = types.Init(init)  # type: ignore[arg-type]  # msgspec has checked the name
+def _parse_init(given: types.InitName | types.Init, path: Path) -> types.Init:
+    init = types.Init(given) if isinstance(given, str) else given
     needed, optional = types.INIT_KEYS[init.type]
     for key in init.__struct_fields__[1:]:
         value = getattr(init, key)

@@ -1,4 +1,4 @@
-"""The entries of `tensors` → one `TensorSpec` a tensor: names expanded, rules merged, ties followed."""
+"""The entries of `tensors` → `TensorSpec`s: names expanded, rules merged, ties followed."""
 
 from __future__ import annotations
 

@@ -52,7 +52,8 @@ def read_yaml(text: str) -> Iterator[Event]:
     documents = 0
     try:
         for event in yaml.parse(text, Loader=loader):
-            mark = (event.start_mark.line + 1, event.start_mark.column + 1)
+            start: Any = event.start_mark  # never None for a parsed text
+            mark = (start.line + 1, start.column + 1)
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
                 if documents > 1:

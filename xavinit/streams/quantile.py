@@ -132,7 +132,7 @@ DOUBLE = Precision(
 
 
 class Quantile:
-    """Q in one precision, with work arrays for up to `size` elements. Not for two threads at once."""
+    """Q in one precision, with work arrays for up to `size` elements. Not for two threads."""
 
     def __init__(self, precision: Precision, size: int) -> None:
         self.precision = precision

@@ -22,7 +22,7 @@ class Words:
     def __init__(self) -> None:
         # One generator whose state is set for every read: making one costs ten times as much.
         self._generator = Philox(key=0)
-        self._state: dict[str, Any] = dict(self._generator.state)
+        self._state: Any = self._generator.state
 
     def read(self, key: int, start: int, count: int) -> Array:
         """The words [start, start + count) of a key, as uint64.
@@ -34,7 +34,7 @@ class Words:
         # NumPy steps the counter before it uses it; buffer_pos 4 means that nothing is buffered.
         counter = np.array([block, 0, 0, 0], np.uint64)
         halves = np.array([key & (2**64 - 1), key >> 64], np.uint64)
-        self._state |= {"state": {"counter": counter, "key": halves}, "buffer_pos": 4}
+        self._state.update({"state": {"counter": counter, "key": halves}, "buffer_pos": 4})
         self._generator.state = self._state
         words: Array = self._generator.random_raw(skipped + count)
         return words[skipped:]

@@ -1,0 +1,5 @@
+"""`python -m xavinit`: the command line."""
+
+from xavinit.cli import main
+
+main()

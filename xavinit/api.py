@@ -1,0 +1,303 @@
+"""The public verbs over a whole spec: `make_plan`, `generate`, `write`."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from xavinit.errors import (
+    MissingLibraryError,
+    OutputError,
+    RefusedError,
+    SpecError,
+    UsageError,
+    XavinitError,
+)
+from xavinit.formats import FORMATS, Format, Layout, find_suffix, parse_format
+from xavinit.plan import Plan, plan_spec
+from xavinit.spec import Overrides, load_document, resolve_spec
+from xavinit.wording import format_choices
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from xavinit.output import BinaryWriter
+
+    Array = np.ndarray[Any, np.dtype[Any]]
+
+# A spec: the path of its file, `-` for standard input, or its data.
+SpecSource = str | os.PathLike[str] | Mapping[str, Any]
+# Told of bytes done and bytes in all, about ten times a second.
+Progress = Callable[[int, int], None]
+
+
+def make_plan(
+    spec: SpecSource,
+    *,
+    seed: int | None = None,
+    dtype: str | None = None,
+    framework: str | None = None,
+    dims: Mapping[str, int | str] | None = None,
+) -> Plan:
+    """Read a spec and decide everything about every tensor, drawing nothing.
+
+    Parameters:
+        spec: the path of a YAML or JSON file, `-` for standard input, or the spec as a dict.
+        seed: 0 … 2⁶⁴−1; replaces the spec's.
+        dtype: replaces the dtype of the spec's `defaults`.
+        framework: `pytorch`, `keras` or `flax`; replaces the spec's.
+        dims: values for dims that the spec names.
+
+    Raises `SpecError` (a `ValueError`) for a bad spec, with file, line and column; `UsageError`
+    (a `ValueError`) for a bad argument; `InputError` where the file cannot be read.
+
+    >>> plan = make_plan({"tensors": {"hidden.weight": [128, 784]}})
+    >>> plan.tensors[0].fans, str(plan.tensors[0].law)
+    (Fans(fan_in=784, fan_out=128), 'uniform ±0.0811107')
+    """
+    document = load_document(spec)
+    try:
+        overrides = Overrides(seed, dtype, framework, dims or {})
+        plan = plan_spec(resolve_spec(document.data, overrides))
+    except SpecError as error:
+        raise document.locate(error) from None
+    for warning in plan.warnings:
+        document.locate(warning)
+    return plan
+
+
+def generate(
+    spec: SpecSource | Plan,
+    *,
+    seed: int | None = None,
+    dtype: str | None = None,
+    framework: str | None = None,
+    dims: Mapping[str, int | str] | None = None,
+    jobs: int | None = None,
+) -> dict[str, Array]:
+    """Draw every tensor of a spec into memory.
+
+    Takes the arguments of `make_plan` (or a plan made already), and `jobs`, the number of
+    threads (all cores). Returns the arrays by name in the spec's order. bfloat16 and float8
+    arrays need ml_dtypes, else `MissingLibraryError`.
+
+    >>> weights = generate({"tensors": {"hidden.weight": [128, 784]}}, seed=42)
+    >>> weights["hidden.weight"].shape, weights["hidden.weight"].dtype.name
+    ((128, 784), 'float32')
+    """
+    import numpy as np
+
+    from xavinit.output import fill_arrays
+
+    plan = _take_plan(spec, seed, dtype, framework, dims)
+    kinds = {tensor.dtype.name: tensor.dtype.npy for tensor in plan.tensors}
+    types = {name: _find_array_type(name, code) for name, code in kinds.items()}
+    flat = {tensor.name: np.empty(tensor.nbytes, np.uint8) for tensor in plan.tensors}
+    views = {name: memoryview(array) for name, array in flat.items()}  # type: ignore[arg-type]
+    crew = _make_crew(plan, jobs)
+    fill_arrays(plan.tensors, views, crew, lambda _: None)
+    return {t.name: flat[t.name].view(types[t.dtype.name]).reshape(t.shape) for t in plan.tensors}
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `write` did: where, in which format, how much, and how long it took."""
+
+    path: str
+    format: str
+    tensors: int
+    parameters: int
+    nbytes: int  # of the tensors
+    seed: int
+    stream: str
+    seconds: float
+    warnings: tuple[SpecError, ...] = ()
+
+
+def write(
+    spec: SpecSource | Plan,
+    path: str | os.PathLike[str] | BinaryWriter,
+    *,
+    format: str | None = None,
+    seed: int | None = None,
+    dtype: str | None = None,
+    framework: str | None = None,
+    dims: Mapping[str, int | str] | None = None,
+    jobs: int | None = None,
+    force: bool = False,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+) -> Report:
+    """Draw every tensor of a spec into a weights file, in constant memory.
+
+    Takes the arguments of `make_plan` (or a plan made already), and
+
+    Parameters:
+        path: where to; or an object with `write` (a pipe), which takes safetensors, or the
+            .npy of a single tensor. The file appears whole or not at all.
+        format: `safetensors`, `hdf5` or `npy`; without it the suffix of `path` decides.
+        jobs: the number of threads; all cores by default.
+        force: replace an output that exists.
+        dry_run: check everything, write nothing.
+        progress: called with the bytes done and the bytes in all, about ten times a second.
+
+    Raises what `make_plan` raises; `RefusedError` where the output exists and `force` is not
+    given; `OutputError` where it cannot be written; `MissingLibraryError`.
+
+    >>> import io
+    >>> pipe = io.BytesIO()
+    >>> write({"tensors": {"hidden.weight": [128, 784]}}, pipe).nbytes
+    401408
+    """
+    started = time.perf_counter()
+    plan = _take_plan(spec, seed, dtype, framework, dims)
+    is_path = isinstance(path, (str, os.PathLike))
+    name = os.fspath(path) if isinstance(path, (str, os.PathLike)) else "-"
+    if jobs is not None and jobs < 1:
+        raise UsageError(f"jobs must be at least 1; got {jobs}")
+    from xavinit.output import check_space, check_target, is_stream
+
+    streamed = not is_path or is_stream(name)
+    fmt = choose_format(None if streamed else name, format)
+    layout = _lay_out(plan, fmt, name, streamed)
+    if not streamed:
+        _check_not_spec(name, spec)
+        check_target(name, folder=layout.folder, force=force, is_ours=is_own_folder)
+        check_space(name, layout.nbytes)
+    if not dry_run:
+        _write_layout(plan, layout, path, streamed, force, jobs, progress)
+    return Report(
+        path=name,
+        format=fmt.name,
+        tensors=len(plan.tensors),
+        parameters=plan.parameters,
+        nbytes=plan.nbytes,
+        seed=plan.seed,
+        stream=plan.stream,
+        seconds=time.perf_counter() - started,
+        warnings=plan.warnings,
+    )
+
+
+def choose_format(path: str | None, name: str | None) -> Format:
+    """The format of an output: the one named, which its suffix must not contradict, or the suffix's.
+
+    `path` is None for a pipe, which takes safetensors unless told otherwise.
+    """
+    by_suffix = find_suffix(path) if path is not None else None
+    if name is None:
+        if path is None:
+            return FORMATS["safetensors"]
+        if by_suffix is None:
+            suffixes = format_choices(s for fmt in FORMATS.values() for s in fmt.suffixes)
+            raise UsageError(
+                f"the suffix of {path} tells no format: name a format "
+                f"({format_choices(FORMATS)}), or use a suffix: {suffixes}"
+            )
+        return by_suffix
+    fmt = parse_format(name)
+    if by_suffix is not None and by_suffix is not fmt:
+        raise UsageError(f"{path} has the suffix of {by_suffix.name}, but the format is {fmt.name}")
+    return fmt
+
+
+def is_own_folder(path: str) -> bool:
+    """Does a folder hold an earlier npy output and nothing else?"""
+    from xavinit.formats import MANIFEST
+
+    try:
+        found = {os.path.join(path, name) for name in os.listdir(path)}
+        ours = {stored.path for stored in FORMATS["npy"].read_index(path)}
+    except (OSError, XavinitError):
+        return False
+    return found == ours | {os.path.join(path, MANIFEST)}
+
+
+def _take_plan(
+    spec: SpecSource | Plan,
+    seed: int | None,
+    dtype: str | None,
+    framework: str | None,
+    dims: Mapping[str, int | str] | None,
+) -> Plan:
+    if not isinstance(spec, Plan):
+        return make_plan(spec, seed=seed, dtype=dtype, framework=framework, dims=dims)
+    if any(option is not None for option in (seed, dtype, framework, dims)):
+        raise UsageError("a plan is made already: give seed, dtype, framework, dims to make_plan")
+    return spec
+
+
+def _lay_out(plan: Plan, fmt: Format, path: str, streamed: bool) -> Layout:
+    if streamed and not fmt.streams:
+        raise UsageError(f"{fmt.name} cannot be written to a pipe or device: name a file")
+    # A name with the format's suffix, or a pipe, is a single file.
+    single = fmt.lay_out_single
+    if single is not None and (streamed or find_suffix(path) is fmt):
+        return single(plan)
+    return fmt.lay_out(plan)
+
+
+def _check_not_spec(path: str, spec: object) -> None:
+    if not isinstance(spec, (str, os.PathLike)):
+        return
+    if os.path.exists(path) and os.path.exists(spec) and os.path.samefile(path, spec):
+        raise RefusedError(f"{path} is the spec itself; it is not replaced")
+
+
+def _make_crew(plan: Plan, jobs: int | None) -> Any:
+    from xavinit.output import Crew
+    from xavinit.streams import Stream
+
+    return Crew(Stream(plan.seed), jobs)
+
+
+def _write_layout(
+    plan: Plan,
+    layout: Layout,
+    path: Any,
+    streamed: bool,
+    force: bool,
+    jobs: int | None,
+    progress: Progress | None,
+) -> None:
+    from xavinit.output import write_path, write_stream
+
+    done = 0
+
+    def advance(count: int) -> None:
+        nonlocal done
+        done += count
+        if progress is not None:
+            progress(done, plan.nbytes)
+
+    crew = _make_crew(plan, jobs)
+    if not streamed:
+        write_path(layout, os.fspath(path), crew, force=force, advance=advance)
+    elif not isinstance(path, (str, os.PathLike)):
+        write_stream(layout, path, crew, advance)
+    else:
+        try:
+            with open(path, "wb", buffering=0) as stream:
+                write_stream(layout, stream, crew, advance)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise OutputError(f"cannot write {os.fspath(path)}: {reason}") from error
+
+
+def _find_array_type(name: str, code: str | None) -> Any:
+    import numpy as np
+
+    if code is not None:
+        return np.dtype(code)
+    try:
+        import ml_dtypes
+    except ImportError as error:
+        raise MissingLibraryError(
+            f"{name} arrays need ml_dtypes: pip install ml_dtypes (files do not need it)"
+        ) from error
+    return np.dtype(getattr(ml_dtypes, name))

@@ -1,0 +1,242 @@
+"""The command line: options in, one API call, one answer out.
+
+Nothing heavy is imported before a command runs; data alone goes to standard output. This is the
+one place that turns errors into exit codes:
+
+    0 done · 1 internal error · 2 usage · 3 spec · 4 input or output · 6 refused (exists)
+    130, 141, 143 interrupted, closed pipe, terminated
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import click
+
+from xavinit import __version__
+from xavinit.errors import SpecError, UsageError, XavinitError
+
+FORMATS = ("safetensors", "hdf5", "npy")
+FRAMEWORKS = ("flax", "keras", "pytorch")
+
+
+def main() -> NoReturn:
+    """Run the command line and exit."""
+    # A plain exit, so that every `finally` on the way cleans up.
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda number, _: sys.exit(128 + number))
+    debug = "--debug" in sys.argv
+    try:
+        code = cli.main(prog_name="xavinit", standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        code = 128 + signal.SIGINT
+    except BrokenPipeError:
+        # The reader has gone; whatever is still buffered has nowhere to go either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 141
+    except XavinitError as error:
+        if debug:
+            raise
+        prefix = "" if isinstance(error, SpecError) else "xavinit: "
+        click.echo(f"{prefix}{error}", err=True)
+        code = error.exit_code
+    except Exception as error:
+        if debug:
+            raise
+        click.echo(
+            f"xavinit: internal error: {type(error).__name__}: {error} (--debug shows where)",
+            err=True,
+        )
+        code = 1
+    sys.exit(code or 0)
+
+
+def _print_version(context: click.Context, _: click.Parameter, value: bool) -> None:
+    if value:
+        # Literal here, and held equal to the packages by a test: --version imports no NumPy.
+        click.echo(f"xavinit {__version__} (stream xavinit-1, kernel numpy)")
+        context.exit()
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version, the number stream and the kernel, and exit.",
+)
+def cli() -> None:
+    """Turn a text file of layer shapes into a weights file that any framework loads.
+
+    Glorot (Xavier) normal or uniform numbers from a seed: the same bytes on every machine.
+    """
+
+
+def _parse_sets(
+    _context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]
+) -> dict[str, int | str]:
+    dims: dict[str, int | str] = {}
+    for value in values:
+        name, equals, expression = value.partition("=")
+        if not equals or not name or not expression:
+            raise click.BadParameter(f"must be DIM=VALUE, such as d=64; got {value!r}")
+        # An integer as an integer, so that files carry it as the spec would.
+        dims[name] = int(expression) if expression.isdecimal() else expression
+    return dims
+
+
+def spec_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The argument and options of every command that reads a spec."""
+    for option in reversed(
+        (
+            click.argument("spec", type=click.Path(allow_dash=True)),
+            click.option("--seed", type=int, help="Replace the spec's seed (0 … 2⁶⁴−1)."),
+            click.option("--dtype", metavar="DTYPE", help="Replace the dtype of the defaults."),
+            click.option(
+                "--framework", type=click.Choice(FRAMEWORKS), help="Replace the spec's framework."
+            ),
+            click.option(
+                "--set",
+                "dims",
+                metavar="DIM=VALUE",
+                multiple=True,
+                callback=_parse_sets,
+                help="Replace one of the spec's dims; may be repeated.",
+            ),
+            click.option("--debug", is_flag=True, help="Show the traceback of an error."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@cli.command()
+@spec_options
+@click.option("-o", "--output", metavar="OUT", help="Where to write; - is standard output.")
+@click.option(
+    "-f", "--format", "fmt", type=click.Choice(FORMATS), help="The format; else OUT's suffix."
+)
+@click.option("-j", "--jobs", type=click.IntRange(min=1), help="Threads; all cores by default.")
+@click.option("--force", is_flag=True, help="Replace OUT if it exists.")
+@click.option("--dry-run", is_flag=True, help="Check everything, write nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Report as JSON on standard output.")
+@click.option("-q", "--quiet", is_flag=True, help="No report, no progress, no warnings.")
+def generate(
+    spec: str,
+    output: str | None,
+    fmt: str | None,
+    jobs: int | None,
+    force: bool,
+    dry_run: bool,
+    as_json: bool,
+    quiet: bool,
+    debug: bool,
+    **overrides: Any,
+) -> None:
+    """Write the weights file of SPEC (a YAML or JSON file; - is standard input).
+
+    Without -o, the file takes SPEC's name in the current folder, or goes to standard output where
+    SPEC is standard input. The suffix of OUT chooses the format: .safetensors, .h5 or .hdf5, .npy
+    (one tensor); -f npy with a name without a suffix makes a folder of .npy files.
+    """
+    from xavinit import api, report
+
+    output = output or default_output(spec, fmt)
+    if output == "-":
+        if as_json:
+            raise UsageError("--json and the weights cannot both go to standard output: use -o")
+        if sys.stdout.isatty() and not dry_run:
+            raise UsageError("weights are not written to a terminal: use -o, or a pipe")
+    answer = api.write(
+        spec,
+        sys.stdout.buffer if output == "-" else output,
+        format=fmt,
+        jobs=jobs,
+        force=force,
+        dry_run=dry_run,
+        progress=None if quiet else make_progress(),
+        **overrides,
+    )
+    if not quiet:
+        show_warnings(answer.warnings)
+    if as_json:
+        click.echo(report.report_to_json(answer, dry_run))
+    elif not quiet:
+        click.echo(report.format_report(answer, dry_run), err=True)
+
+
+@cli.command()
+@spec_options
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def plan(spec: str, as_json: bool, debug: bool, **overrides: Any) -> None:
+    """Show what SPEC stands for: each tensor's shape, fans, law and bytes. Draws nothing."""
+    from xavinit import api, report
+
+    made = api.make_plan(spec, **overrides)
+    show_warnings(made.warnings)
+    if as_json:
+        click.echo(report.plan_to_json(made))
+    else:
+        for line in report.format_plan(made):
+            click.echo(line)
+
+
+@cli.command()
+def schema() -> None:
+    """Print the JSON Schema of a spec, for editors."""
+    import json
+
+    from xavinit.spec import make_schema
+
+    click.echo(json.dumps(make_schema(), indent=2, ensure_ascii=False))
+
+
+def default_output(spec: str, fmt: str | None) -> str:
+    """SPEC's own name in the current folder with the format's suffix; a folder for npy."""
+    if spec == "-":
+        return "-"
+    stem = os.path.splitext(os.path.basename(spec))[0]
+    return stem + {"hdf5": ".h5", "npy": ""}.get(fmt or "", ".safetensors")
+
+
+def show_warnings(warnings: tuple[SpecError, ...]) -> None:
+    for warning in warnings:
+        click.echo(str(warning), err=True)
+
+
+def make_progress() -> Callable[[int, int], None] | None:
+    """A line of progress on a terminal, once the work has lasted a second; else None."""
+    if not sys.stderr.isatty():
+        return None
+    from xavinit.wording import format_bytes
+
+    started = shown = time.monotonic()
+
+    def show(done: int, total: int) -> None:
+        nonlocal shown
+        now = time.monotonic()
+        if now - started < 1 or (now - shown < 0.1 and done < total):
+            return
+        shown = now
+        rate = format_bytes(int(done / (now - started)))
+        line = f"{done / max(total, 1):4.0%}  {format_bytes(done)} of {format_bytes(total)}"
+        end = "\r\x1b[K" if done >= total else ""
+        click.echo(f"\r\x1b[K{line}  {rate}/s{end}", err=True, nl=False)
+
+    return show
+
+
+if __name__ == "__main__":
+    main()

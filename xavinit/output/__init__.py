@@ -1,0 +1,17 @@
+"""Output: worker threads fill regions; files are published whole or not at all."""
+
+from xavinit.output.crew import Advance, Crew
+from xavinit.output.publish import check_target, is_stream
+from xavinit.output.write import BinaryWriter, check_space, fill_arrays, write_path, write_stream
+
+__all__ = [
+    "Advance",
+    "BinaryWriter",
+    "Crew",
+    "check_space",
+    "check_target",
+    "fill_arrays",
+    "is_stream",
+    "write_path",
+    "write_stream",
+]

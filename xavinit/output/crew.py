@@ -1,0 +1,244 @@
+"""Worker threads that draw tensors block by block. The engine behind every kind of output."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from xavinit.plan import TensorPlan
+from xavinit.streams import Fill, Stream
+
+BLOCK = 1 << 20  # bytes drawn and written at once
+_SMALL = 4 << 20  # less than this is not worth starting threads for
+_TICK = 0.1  # seconds between two reports of progress
+
+# Told from the calling thread, about ten times a second: bytes done since the last call.
+Advance = Callable[[int], None]
+
+
+class Task(NamedTuple):
+    """The elements [start, stop) of a tensor, and the place their bytes belong to."""
+
+    tensor: TensorPlan
+    start: int
+    stop: int
+    offset: int
+
+    @property
+    def nbytes(self) -> int:
+        return (self.stop - self.start) * self.tensor.dtype.itemsize
+
+
+def split_tensor(tensor: TensorPlan, offset: int) -> Iterator[Task]:
+    """A tensor at an offset in tasks of at most `BLOCK` bytes."""
+    size, step = tensor.size, BLOCK // tensor.dtype.itemsize
+    for start in range(0, size, step):
+        stop = min(start + step, size)
+        yield Task(tensor, start, stop, offset + start * tensor.dtype.itemsize)
+
+
+class Worker:
+    """What one thread owns: a drawing function and a buffer of `BLOCK` bytes."""
+
+    def __init__(self, fill: Fill) -> None:
+        self.fill = fill
+        self._buffer = memoryview(bytearray(BLOCK))
+
+    def draw(self, task: Task) -> memoryview:
+        """The bytes of a task, good until the next call."""
+        block = self._buffer[: task.nbytes]
+        self.fill(block, task.tensor, task.start, task.stop)
+        return block
+
+
+Action = Callable[[Worker, Task], None]
+
+
+class Crew:
+    """As many workers as there are threads, kept from one run to the next."""
+
+    def __init__(self, stream: Stream, jobs: int | None = None) -> None:
+        self.jobs = jobs or count_cores()
+        self._stream = stream
+        self._workers: list[Worker] = []
+
+    def _find_worker(self, index: int) -> Worker:
+        while len(self._workers) <= index:
+            self._workers.append(Worker(self._stream.make_fill()))
+        return self._workers[index]
+
+    def run(self, tasks: Iterable[Task], total: int, action: Action, advance: Advance) -> None:
+        """Carry out all tasks, in any order; the first failure ends the rest and is raised.
+
+        `total` is the bytes of all tasks.
+        """
+        if self.jobs == 1 or total < _SMALL:
+            worker = self._find_worker(0)
+            for task in tasks:
+                action(worker, task)
+                advance(task.nbytes)
+            return
+        run = _Run(tasks, action)
+        for index in range(self.jobs):
+            run.start(self._find_worker(index))
+        try:
+            while not run.ended.wait(_TICK):
+                advance(run.take_done())
+        finally:  # also where a signal has raised here: no worker may outlive the output
+            run.stop()
+        if run.failure is not None:
+            raise run.failure
+        advance(run.take_done())
+
+    def run_in_order(
+        self, tasks: Iterable[Task], write: Callable[[memoryview], None], advance: Advance
+    ) -> None:
+        """Draw with all workers and write from the calling thread, in the order of the tasks.
+
+        The writing stays in the calling thread so that a signal ends it even while a pipe is full.
+        """
+        queue = _Queue(tasks, slots=2 * self.jobs)
+        for _ in range(self.jobs):
+            queue.start(self._stream.make_fill())
+        try:
+            for block in queue.blocks():
+                write(block)
+                advance(len(block))
+        finally:
+            queue.stop()
+
+
+class _Run:
+    """Threads that take tasks from one iterator until it ends or one of them fails."""
+
+    def __init__(self, tasks: Iterable[Task], action: Action) -> None:
+        self._tasks = iter(tasks)
+        self._action = action
+        self._lock = threading.Lock()
+        self._threads: list[threading.Thread] = []
+        self._working = 0
+        self._done = 0
+        self._stopped = False
+        self.failure: BaseException | None = None
+        self.ended = threading.Event()
+
+    def start(self, worker: Worker) -> None:
+        thread = threading.Thread(target=self._work, args=(worker,), daemon=True)
+        self._threads.append(thread)
+        with self._lock:
+            self._working += 1
+        thread.start()
+
+    def stop(self) -> None:
+        with self._lock:
+            self._stopped = True
+        for thread in self._threads:
+            thread.join()
+
+    def take_done(self) -> int:
+        with self._lock:
+            done, self._done = self._done, 0
+        return done
+
+    def _next(self) -> Task | None:
+        with self._lock:
+            return None if self._stopped else next(self._tasks, None)
+
+    def _work(self, worker: Worker) -> None:
+        try:
+            while (task := self._next()) is not None:
+                self._action(worker, task)
+                with self._lock:
+                    self._done += task.nbytes
+        except BaseException as error:
+            with self._lock:
+                self.failure = self.failure or error
+                self._stopped = True
+        finally:
+            with self._lock:
+                self._working -= 1
+                if self._working == 0:
+                    self.ended.set()
+
+
+class _Queue:
+    """A ring of blocks: workers draw ahead into it, one consumer takes them in order."""
+
+    def __init__(self, tasks: Iterable[Task], slots: int) -> None:
+        self._tasks = enumerate(tasks)
+        self._buffers = [memoryview(bytearray(BLOCK)) for _ in range(slots)]
+        self._drawn: dict[int, int] = {}  # number of a task → its bytes
+        self._taken = 0  # tasks handed to workers
+        self._consumed = 0
+        self._stopped = False
+        self._exhausted = False
+        self._failure: BaseException | None = None
+        self._changed = threading.Condition()
+
+    def start(self, fill: Fill) -> None:
+        threading.Thread(target=self._work, args=(fill,), daemon=True).start()
+
+    def stop(self) -> None:
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+
+    def blocks(self) -> Iterator[memoryview]:
+        for number in itertools.count():
+            with self._changed:
+                self._changed.wait_for(
+                    lambda number=number: (  # type: ignore[misc]  # bound now, not at the call
+                        number in self._drawn
+                        or self._failure is not None
+                        or (self._exhausted and number >= self._taken)
+                    )
+                )
+                if self._failure is not None:
+                    raise self._failure
+                if number not in self._drawn:
+                    return
+                size = self._drawn.pop(number)
+            yield self._buffers[number % len(self._buffers)][:size]
+            with self._changed:
+                self._consumed += 1
+                self._changed.notify_all()
+
+    def _next(self) -> tuple[int, Task] | None:
+        """The next task, once its slot is free."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._stopped or self._taken - self._consumed < len(self._buffers)
+            )
+            if self._stopped:
+                return None
+            entry = next(self._tasks, None)
+            if entry is None:
+                self._exhausted = True
+                self._changed.notify_all()
+            else:
+                self._taken += 1
+            return entry
+
+    def _work(self, fill: Fill) -> None:
+        try:
+            while (entry := self._next()) is not None:
+                number, task = entry
+                block = self._buffers[number % len(self._buffers)][: task.nbytes]
+                fill(block, task.tensor, task.start, task.stop)
+                with self._changed:
+                    self._drawn[number] = task.nbytes
+                    self._changed.notify_all()
+        except BaseException as error:
+            with self._changed:
+                self._failure = error
+                self._changed.notify_all()
+
+
+def count_cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

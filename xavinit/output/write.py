@@ -1,0 +1,118 @@
+"""Layout → bytes: files filled region by region, streams in order, arrays in place."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from xavinit.errors import OutputError
+from xavinit.formats import FileLayout, Layout
+from xavinit.output.crew import Advance, Crew, Task, Worker, split_tensor
+from xavinit.output.publish import publish_file, publish_folder
+from xavinit.plan import TensorPlan
+from xavinit.wording import format_bytes
+
+
+class BinaryWriter(Protocol):
+    """What a stream needs: bytes in, how many it took (or None for all) out."""
+
+    def write(self, data: memoryview, /) -> int | None: ...
+
+
+def write_path(layout: Layout, path: str, crew: Crew, *, force: bool, advance: Advance) -> None:
+    """Write a layout to a file or folder, which appears whole or not at all."""
+    check_space(path, layout.nbytes)
+    try:
+        if layout.folder:
+            with publish_folder(path, force=force) as temporary:
+                for file in layout.files:
+                    name = os.path.join(temporary, file.name)
+                    _fill_file(file, name, crew, advance)
+        else:
+            with publish_file(path, force=force) as temporary:
+                _fill_file(layout.files[0], temporary, crew, advance)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def write_stream(layout: Layout, stream: BinaryWriter, crew: Crew, advance: Advance) -> None:
+    """Write a layout's only file in order, for a pipe. A closed pipe raises `BrokenPipeError`."""
+    (file,) = layout.files
+    _write_all(stream.write, memoryview(file.head))
+    tasks = (t for region in file.regions for t in split_tensor(region.tensor, region.offset))
+    crew.run_in_order(tasks, lambda block: _write_all(stream.write, block), advance)
+
+
+def fill_arrays(
+    tensors: Sequence[TensorPlan], arrays: Mapping[str, memoryview], crew: Crew, advance: Advance
+) -> None:
+    """Fill buffers in memory: one for each tensor by name, of its size."""
+
+    def act(worker: Worker, task: Task) -> None:
+        block = arrays[task.tensor.name][task.offset : task.offset + task.nbytes]
+        worker.fill(block, task.tensor, task.start, task.stop)
+
+    tasks = (task for tensor in tensors for task in split_tensor(tensor, 0))
+    crew.run(tasks, sum(tensor.nbytes for tensor in tensors), act, advance)
+
+
+def check_space(path: str, nbytes: int) -> None:
+    """Refuse an output that the disk has no room for, before the first byte."""
+    if not hasattr(os, "statvfs"):
+        return
+    parent = os.path.dirname(os.path.realpath(path))
+    try:
+        disk = os.statvfs(parent)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror}") from error
+    free = disk.f_bavail * disk.f_frsize
+    if nbytes > free:
+        raise OutputError(
+            f"cannot write {path}: it needs {format_bytes(nbytes)} and {parent} has "
+            f"{format_bytes(free)} free"
+        )
+
+
+def _fill_file(file: FileLayout, path: str, crew: Crew, advance: Advance) -> None:
+    regions = file.begin(path) if file.begin else file.regions
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+    try:
+        write_at = _make_positioned_writer(handle)
+        if file.head:
+            write_at(memoryview(file.head), 0)
+
+        def act(worker: Worker, task: Task) -> None:
+            write_at(worker.draw(task), task.offset)
+
+        tasks = (task for region in regions for task in split_tensor(region.tensor, region.offset))
+        crew.run(tasks, sum(region.tensor.nbytes for region in regions), act, advance)
+    finally:
+        os.close(handle)
+
+
+def _make_positioned_writer(handle: int) -> Callable[[memoryview, int], None]:
+    """A function that writes all of a block at an offset, from any thread."""
+    if hasattr(os, "pwrite"):
+
+        def write_at(block: memoryview, offset: int) -> None:
+            while block:
+                count = os.pwrite(handle, block, offset)
+                block, offset = block[count:], offset + count
+
+        return write_at
+    lock = threading.Lock()
+
+    def seek_and_write(block: memoryview, offset: int) -> None:
+        with lock:
+            os.lseek(handle, offset, os.SEEK_SET)
+            _write_all(lambda piece: os.write(handle, piece), block)
+
+    return seek_and_write
+
+
+def _write_all(write: Callable[[memoryview], int | None], block: memoryview) -> None:
+    while block:
+        count = write(block)
+        block = block[len(block) if count is None else count :]

@@ -1,0 +1,119 @@
+"""Plans and reports as text and as JSON, for people and for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from xavinit.api import Report
+from xavinit.plan import Constant, Law, Normal, Plan, TensorPlan, TruncatedNormal, Uniform
+from xavinit.wording import format_bytes, plural
+
+WIDTH = 80
+
+_COLUMNS = ("NAME", "SHAPE", "DTYPE", "FAN_IN", "FAN_OUT", "LAW", "BYTES")
+
+
+def format_plan(plan: Plan) -> Iterator[str]:
+    """The lines of a table: one a tensor where that fits 80 columns, else the name on its own."""
+    rows = [_COLUMNS, *(_make_row(tensor) for tensor in plan.tensors)]
+    widths = [max(len(row[column]) for row in rows) for column in range(1, len(_COLUMNS))]
+    room = WIDTH - sum(widths) - 2 * len(widths)
+    name_width = max(len(row[0]) for row in rows)
+    alone = name_width > room
+    if alone:
+        name_width = max(WIDTH - sum(widths) - 2 * len(widths), 2)
+    for name, *cells in rows:
+        aligned = "  ".join(
+            cell.ljust(width) if column in (0, 1, 4) else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        )
+        if len(name) > name_width:
+            yield name
+            name = ""
+        yield f"{name.ljust(name_width)}  {aligned}".rstrip()
+    yield format_total(plan)
+
+
+def format_total(plan: Plan) -> str:
+    count = plural(len(plan.tensors), "tensor")
+    parameters = plural(plan.parameters, "parameter")
+    return f"{count}, {parameters}, {plan.nbytes:,} bytes ({format_bytes(plan.nbytes)})"
+
+
+def _make_row(tensor: TensorPlan) -> tuple[str, ...]:
+    fan_in, fan_out = map(str, tensor.fans) if tensor.fans else ("-", "-")
+    return (
+        "".join(char if char.isprintable() else ascii(char)[1:-1] for char in tensor.name),
+        "×".join(map(str, tensor.shape)) or "scalar",
+        tensor.dtype.name,
+        fan_in,
+        fan_out,
+        "-" if tensor.law is None else str(tensor.law),
+        f"{tensor.nbytes:,}",
+    )
+
+
+def plan_to_json(plan: Plan) -> str:
+    """The plan as a JSON object on one line."""
+    content = {
+        "stream": plan.stream,
+        "seed": plan.seed,
+        "framework": plan.framework,
+        "tensors": [
+            {
+                "name": tensor.name,
+                "shape": list(tensor.shape),
+                "dtype": tensor.dtype.name,
+                "fan_in": tensor.fans.fan_in if tensor.fans else None,
+                "fan_out": tensor.fans.fan_out if tensor.fans else None,
+                "law": _law_to_json(tensor.law),
+                "stream": tensor.stream,
+                "bytes": tensor.nbytes,
+            }
+            for tensor in plan.tensors
+        ],
+        "parameters": plan.parameters,
+        "bytes": plan.nbytes,
+    }
+    return json.dumps(content, ensure_ascii=False)
+
+
+def _law_to_json(law: Law | None) -> dict[str, Any] | None:
+    match law:
+        case None:
+            return None
+        case Constant(value):
+            return {"type": "constant", "value": value}
+        case Uniform(bound):
+            return {"type": "uniform", "bound": bound}
+        case Normal(std):
+            return {"type": "normal", "std": std}
+        case TruncatedNormal(std):
+            return {"type": "truncated_normal", "std": std}
+
+
+def format_report(report: Report, dry_run: bool) -> str:
+    """One line on what was written, or would be."""
+    verb = "would write" if dry_run else "wrote"
+    size = f"{plural(report.tensors, 'tensor')}, {format_bytes(report.nbytes)}"
+    took = "" if dry_run else f" in {report.seconds:.2f} s"
+    return f"{verb} {report.path} ({report.format}): {size}, seed {report.seed}{took}"
+
+
+def report_to_json(report: Report, dry_run: bool) -> str:
+    """The report as a JSON object on one line."""
+    content = {
+        "path": report.path,
+        "format": report.format,
+        "tensors": report.tensors,
+        "parameters": report.parameters,
+        "bytes": report.nbytes,
+        "stream": report.stream,
+        "seed": report.seed,
+        "seconds": round(report.seconds, 6),
+        "dry_run": dry_run,
+        "warnings": [str(warning) for warning in report.warnings],
+    }
+    return json.dumps(content, ensure_ascii=False)
