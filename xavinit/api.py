@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from xavinit.errors import (
     MissingLibraryError,
@@ -102,8 +103,7 @@ def generate(
     return {t.name: flat[t.name].view(types[t.dtype.name]).reshape(t.shape) for t in plan.tensors}
 
 
-@dataclass(frozen=True)
-class Report:
+class Report(Struct, frozen=True):
     """What `write` did: where, in which format, how much, and how long it took."""
 
     path: str
@@ -183,34 +183,32 @@ def write(
 
 
 def choose_format(path: str | None, name: str | None) -> Format:
-    """The format of an output: the one named, which its suffix must not contradict, or the suffix's.
+    """The format of an output: the one named, or that of its suffix, which must not disagree.
 
     `path` is None for a pipe, which takes safetensors unless told otherwise.
     """
-    by_suffix = find_suffix(path) if path is not None else None
+    by_suffix = find_suffix(path) if path is not None else "safetensors"
     if name is None:
-        if path is None:
-            return FORMATS["safetensors"]
         if by_suffix is None:
-            suffixes = format_choices(s for fmt in FORMATS.values() for s in fmt.suffixes)
+            suffixes = format_choices(suffix for known in FORMATS.values() for suffix in known)
             raise UsageError(
                 f"the suffix of {path} tells no format: name a format "
                 f"({format_choices(FORMATS)}), or use a suffix: {suffixes}"
             )
-        return by_suffix
-    fmt = parse_format(name)
-    if by_suffix is not None and by_suffix is not fmt:
-        raise UsageError(f"{path} has the suffix of {by_suffix.name}, but the format is {fmt.name}")
-    return fmt
+        return parse_format(by_suffix)
+    if path is not None and by_suffix not in (None, name):
+        parse_format(name)
+        raise UsageError(f"{path} has the suffix of {by_suffix}, but the format is {name}")
+    return parse_format(name)
 
 
 def is_own_folder(path: str) -> bool:
     """Does a folder hold an earlier npy output and nothing else?"""
-    from xavinit.formats import MANIFEST
+    from xavinit.formats.npy import MANIFEST, read_index
 
     try:
         found = {os.path.join(path, name) for name in os.listdir(path)}
-        ours = {stored.path for stored in FORMATS["npy"].read_index(path)}
+        ours = {stored.path for stored in read_index(path)}
     except (OSError, XavinitError):
         return False
     return found == ours | {os.path.join(path, MANIFEST)}
@@ -235,7 +233,7 @@ def _lay_out(plan: Plan, fmt: Format, path: str, streamed: bool) -> Layout:
         raise UsageError(f"{fmt.name} cannot be written to a pipe or device: name a file")
     # A name with the format's suffix, or a pipe, is a single file.
     single = fmt.lay_out_single
-    if single is not None and (streamed or find_suffix(path) is fmt):
+    if single is not None and (streamed or find_suffix(path) == fmt.name):
         return single(plan)
     return fmt.lay_out(plan)
 
@@ -265,13 +263,13 @@ def _write_layout(
 ) -> None:
     from xavinit.output import write_path, write_stream
 
-    done = 0
+    done, total = 0, plan.nbytes
 
     def advance(count: int) -> None:
         nonlocal done
         done += count
         if progress is not None:
-            progress(done, plan.nbytes)
+            progress(done, total)
 
     crew = _make_crew(plan, jobs)
     if not streamed:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from xavinit.errors import InputError
-from xavinit.formats import FORMATS, StoredTensor, find_suffix
+from xavinit.formats import StoredTensor, find_suffix, parse_format
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,7 +56,7 @@ def _list_arrays(arrays: Mapping[str, np.ndarray[Any, Any]]) -> list[_Tensor]:
 
 def _list_stored(source: str | os.PathLike[str]) -> list[_Tensor]:
     path = os.fspath(source)
-    fmt = FORMATS["npy"] if os.path.isdir(path) else find_suffix(path) or FORMATS["safetensors"]
+    fmt = parse_format("npy" if os.path.isdir(path) else find_suffix(path) or "safetensors")
     try:
         return [(s.name, s.dtype, s.shape, _read_pieces(s)) for s in fmt.read_index(path)]
     except OSError as error:

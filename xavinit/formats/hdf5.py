@@ -144,4 +144,4 @@ def _has_type(dtype: DType) -> bool:
     return dtype.npy is not None or dtype.name == "bfloat16"
 
 
-HDF5 = Format("hdf5", (".h5", ".hdf5"), lay_out, read_index, streams=False)
+FORMAT = Format("hdf5", lay_out, read_index, streams=False)

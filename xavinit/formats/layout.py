@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from xavinit.plan import Plan, TensorPlan
 
 
-@dataclass(frozen=True, slots=True)
-class Region:
+class Region(Struct, frozen=True):
     """The byte range [offset, offset + tensor.nbytes) of a file that a tensor fills."""
 
     tensor: TensorPlan
     offset: int
 
 
-@dataclass(frozen=True)
-class FileLayout:
+class FileLayout(Struct, frozen=True):
     """One file. `head` is written at its start; the regions follow in ascending order, gapless.
 
     A format whose library must make the file itself (HDF5) gives `begin` instead: it makes the
@@ -30,8 +29,7 @@ class FileLayout:
     begin: Callable[[str], tuple[Region, ...]] | None = None
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(Struct, frozen=True):
     """All files of an output: one, or those of a folder."""
 
     files: tuple[FileLayout, ...]
@@ -39,8 +37,7 @@ class Layout:
     folder: bool = False
 
 
-@dataclass(frozen=True)
-class StoredTensor:
+class StoredTensor(Struct, frozen=True):
     """A tensor found in a file: what the index says, and where its bytes are."""
 
     name: str
@@ -51,8 +48,7 @@ class StoredTensor:
     nbytes: int
 
 
-@dataclass(frozen=True)
-class Format:
+class Format(Struct, frozen=True):
     """A format: how to lay a plan out, and how to read an index back.
 
     `lay_out(plan)` is pure and raises `OutputError` where the format cannot hold the plan.
@@ -60,7 +56,6 @@ class Format:
     """
 
     name: str
-    suffixes: tuple[str, ...]
     lay_out: Callable[[Plan], Layout]
     read_index: Callable[[str], list[StoredTensor]]
     lay_out_single: Callable[[Plan], Layout] | None = None  # for a plan of one tensor

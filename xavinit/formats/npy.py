@@ -6,8 +6,8 @@ import ast
 import json
 import os
 import struct
-import urllib.parse
 from typing import Any
+from urllib.parse import quote, unquote
 
 from xavinit.errors import InputError, OutputError
 from xavinit.formats.layout import FileLayout, Format, Layout, Region, StoredTensor
@@ -71,7 +71,7 @@ def encode_name(name: str) -> str:
     >>> encode_name("encoder/layer.0")
     'encoder%2Flayer.0.npy'
     """
-    encoded = urllib.parse.quote(name, safe="")
+    encoded = quote(name, safe="")
     if encoded.startswith("."):  # neither hidden nor a step up
         encoded = "%2E" + encoded[1:]
     return encoded + ".npy"
@@ -94,7 +94,7 @@ def read_index(path: str) -> list[StoredTensor]:
     """The tensors of a folder by its manifest, or of a single file (whose name is its stem)."""
     if not os.path.isdir(path):
         name = os.path.splitext(os.path.basename(path))[0]
-        return [_read_file(path, urllib.parse.unquote(name))]
+        return [_read_file(path, unquote(name))]
     with open(os.path.join(path, MANIFEST), encoding="utf-8") as file:
         try:
             entries = json.load(file)["tensors"]
@@ -127,4 +127,4 @@ def _read_file(path: str, name: str) -> StoredTensor:
     raise InputError(f"{path} is of dtype {descr}, unknown to xavinit")
 
 
-NPY = Format("npy", (".npy",), lay_out, read_index, lay_out_single)
+FORMAT = Format("npy", lay_out, read_index, lay_out_single)

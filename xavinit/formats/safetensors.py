@@ -92,4 +92,4 @@ def read_index(path: str) -> list[StoredTensor]:
     return stored
 
 
-SAFETENSORS = Format("safetensors", (".safetensors",), lay_out, read_index)
+FORMAT = Format("safetensors", lay_out, read_index)

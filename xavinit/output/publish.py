@@ -61,20 +61,20 @@ def check_target(path: str, *, folder: bool, force: bool, is_ours: Callable[[str
 def publish_file(path: str, *, force: bool) -> Iterator[str]:
     """Give the path of a new empty file; at the end of the block it becomes `path`.
 
-    A symbolic link is followed: its target is replaced and the link kept.
+    The block brings the file's bytes to the disk (fsync), this the names. A symbolic
+    link is followed: its target is replaced and the link kept.
     """
     target = os.path.realpath(path)
     temporary = _make_temporary(target, _create_file)
     try:
         yield temporary
-        sync(temporary)
         if force:
             os.replace(temporary, target)
         else:
             _publish_new(temporary, target, path)
     finally:
         _remove_file(temporary)
-    sync(os.path.dirname(target), folder=True)
+    _sync_folder(os.path.dirname(target))
 
 
 @contextlib.contextmanager
@@ -84,28 +84,25 @@ def publish_folder(path: str, *, force: bool) -> Iterator[str]:
     temporary = _make_temporary(target, os.mkdir)
     try:
         yield temporary
-        with os.scandir(temporary) as entries:
-            for entry in entries:
-                sync(entry.path)
-        sync(temporary, folder=True)
+        _sync_folder(temporary)
         if force and os.path.lexists(target):
             _exchange(temporary, target)
         else:
             _rename_new(temporary, target, path)
     finally:
         _remove_folder(temporary)  # after an exchange, the old output
-    sync(os.path.dirname(target), folder=True)
+    _sync_folder(os.path.dirname(target))
 
 
-def sync(path: str, *, folder: bool = False) -> None:
-    """Bring a file's bytes, or a folder's entries, to the disk."""
-    if folder and os.name == "nt":
-        return  # Windows has no such call for folders
-    handle = os.open(path, os.O_RDONLY if folder or os.name != "nt" else os.O_RDWR)
+def _sync_folder(path: str) -> None:
+    """Bring the names in a folder to the disk."""
+    if os.name == "nt":
+        return  # Windows has no such call
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     except OSError as error:
-        if not (folder and error.errno in _UNSUPPORTED):  # some network file systems
+        if error.errno not in _UNSUPPORTED:  # some network file systems cannot
             raise
     finally:
         os.close(handle)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from xavinit.errors import OutputError
@@ -13,6 +14,9 @@ from xavinit.output.crew import Advance, Crew, Task, Worker, split_tensor
 from xavinit.output.publish import publish_file, publish_folder
 from xavinit.plan import TensorPlan
 from xavinit.wording import format_bytes
+
+_WRITE_BACK = 64 << 20  # bytes; a smaller output is not worth a thread for it
+_WRITE_BACK_PAUSE = 0.02  # seconds
 
 
 class BinaryWriter(Protocol):
@@ -87,9 +91,43 @@ def _fill_file(file: FileLayout, path: str, crew: Crew, advance: Advance) -> Non
             write_at(worker.draw(task), task.offset)
 
         tasks = (task for region in regions for task in split_tensor(region.tensor, region.offset))
-        crew.run(tasks, sum(region.tensor.nbytes for region in regions), act, advance)
+        total = sum(region.tensor.nbytes for region in regions)
+        with _write_back(handle, total):
+            crew.run(tasks, total, act, advance)
+        os.fsync(handle)
     finally:
         os.close(handle)
+
+
+@contextlib.contextmanager
+def _write_back(handle: int, total: int) -> Iterator[None]:
+    """Have the system write to the disk while the block still draws, not only at the end.
+
+    Left alone, Linux keeps gigabytes in memory until fsync asks for them; then the disk idles
+    while the processor works, and the other way round.
+    """
+    if total < _WRITE_BACK or not hasattr(os, "fdatasync"):
+        yield
+        return
+    ended = threading.Event()
+    failures: list[OSError] = []
+
+    def work() -> None:
+        try:
+            while not ended.wait(_WRITE_BACK_PAUSE):
+                os.fdatasync(handle)
+        except OSError as error:  # told once for each handle: a later fsync would not see it
+            failures.append(error)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+    if failures:
+        raise failures[0]
 
 
 def _make_positioned_writer(handle: int) -> Callable[[memoryview, int], None]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from xavinit.errors import UsageError
 from xavinit.wording import format_choices, format_value, suggest
 
 
-@dataclass(frozen=True, slots=True)
-class DType:
+class DType(Struct, frozen=True):
     """An element type.
 
     For floats, `mantissa` counts the stored bits of the significand and `smallest_exponent` is

@@ -7,9 +7,8 @@ row in the golden values; tests fail until all three are there.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from xavinit.errors import SpecError
 from xavinit.plan.fans import Fans
@@ -28,8 +27,7 @@ GAINS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class VarianceScaling:
+class VarianceScaling(Struct, frozen=True):
     """The rule: a law with mean 0 and variance gain²/n, n being a fan or the mean of both."""
 
     mode: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from xavinit.plan.dtypes import DType
 
@@ -16,8 +16,7 @@ CUT = 2.0
 CUT_STD = 0.87962566103423975  # 0.879625661034239750412841…
 
 
-@dataclass(frozen=True, slots=True)
-class Constant:
+class Constant(Struct, frozen=True):
     """The same number everywhere."""
 
     value: bool | int | float
@@ -29,8 +28,7 @@ class Constant:
         return f"constant {self.value}"
 
 
-@dataclass(frozen=True, slots=True)
-class Uniform:
+class Uniform(Struct, frozen=True):
     """Uniform on (−bound, bound)."""
 
     bound: float
@@ -42,8 +40,7 @@ class Uniform:
         return f"uniform ±{self.bound:.6g}"
 
 
-@dataclass(frozen=True, slots=True)
-class Normal:
+class Normal(Struct, frozen=True):
     """Normal with mean 0 and this standard deviation."""
 
     std: float
@@ -55,8 +52,7 @@ class Normal:
         return f"normal std {self.std:.6g}"
 
 
-@dataclass(frozen=True, slots=True)
-class TruncatedNormal:
+class TruncatedNormal(Struct, frozen=True):
     """Normal, cut at two of its own standard deviations; `std` is that of the cut law."""
 
     std: float

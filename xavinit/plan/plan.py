@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import cached_property
+
+from msgspec import Struct
 
 from xavinit.errors import SpecError
 from xavinit.plan.dtypes import DTYPES, DType
@@ -18,8 +19,7 @@ STREAM = "xavinit-1"
 LARGEST_FILE = 2**63 - 1  # bytes
 
 
-@dataclass(frozen=True, slots=True)
-class TensorPlan:
+class TensorPlan(Struct, frozen=True):
     """One tensor: what its values are, as a pure function of these fields and the seed.
 
     `fans` is None for rank 0 and 1 and for empty tensors; `law` is None for empty tensors.
@@ -45,8 +45,7 @@ class TensorPlan:
         return self.size * self.dtype.itemsize
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(Struct, frozen=True, dict=True):  # dict: for the cached properties
     """All tensors in the spec's order, and what files carry beside them."""
 
     seed: int

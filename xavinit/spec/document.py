@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import IO, Any
+
+from msgspec import Struct
 
 from xavinit.errors import InputError, Path, SpecError
 from xavinit.spec.events import (
@@ -26,8 +27,7 @@ LARGEST = 16 * 2**20  # bytes
 Reader = Callable[[str], Iterator[Event]]
 
 
-@dataclass(frozen=True)
-class Document:
+class Document(Struct, frozen=True):
     """Plain data (dicts, lists, scalars) with the text it came from, if it came from one.
 
     Marks are not kept: an error reads the text once more to find its line, so that a spec of

@@ -6,7 +6,8 @@ import itertools
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from xavinit.errors import SpecError
 from xavinit.spec.expressions import evaluate
@@ -17,16 +18,14 @@ MOST = 10**6  # tensors in a spec
 _PIECE = re.compile(r"(\{\{)|(\}\})|\{([^{}]*)\}|([{}])|([^{}]+)")
 
 
-@dataclass(frozen=True, slots=True)
-class Brace:
+class Brace(Struct, frozen=True):
     """One brace of a pattern: its text as written, and the words it stands for."""
 
     text: str
     words: range | tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
+class Pattern(Struct, frozen=True):
     """A name in pieces: literal text and braces by turns."""
 
     pieces: tuple[str | Brace, ...]
@@ -60,8 +59,7 @@ def parse_pattern(text: str, dims: Mapping[str, int]) -> Pattern:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(Struct, frozen=True):
     """A `stream` or `tied` in pieces: literal text, and indices into the name's braces."""
 
     pieces: tuple[str | int, ...]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct
 
 from xavinit.errors import SpecError, UsageError
 from xavinit.spec import types
@@ -18,18 +19,19 @@ from xavinit.wording import format_value, suggest
 LARGEST_SEED = 2**64 - 1
 
 
-@dataclass(frozen=True)
-class Overrides:
+class Overrides(Struct, frozen=True):
     """What the caller sets over the spec; None leaves the spec's own."""
 
     seed: int | None = None
     dtype: str | None = None
     framework: str | None = None
-    dims: Mapping[str, int | str] = field(default_factory=dict)
+    dims: Mapping[str, int | str] = {}
 
 
-@dataclass(frozen=True)
-class Spec:
+NO_OVERRIDES = Overrides()
+
+
+class Spec(Struct, frozen=True):
     """A spec after its rules: tensors in its order, and the canonical text that files carry."""
 
     seed: int
@@ -39,7 +41,7 @@ class Spec:
     warnings: tuple[SpecError, ...] = ()
 
 
-def resolve_spec(data: Any, overrides: Overrides = Overrides()) -> Spec:
+def resolve_spec(data: Any, overrides: Overrides = NO_OVERRIDES) -> Spec:
     """The `Spec` of a document's data. Raises `SpecError` with the path of the first fault."""
     check_mapping(data, ())
     check_keys(

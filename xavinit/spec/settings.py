@@ -5,10 +5,9 @@ from __future__ import annotations
 import fnmatch
 import math
 import re
-from dataclasses import dataclass
 from typing import Any
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from xavinit.errors import Path, SpecError
 from xavinit.spec import types
@@ -19,8 +18,7 @@ from xavinit.wording import format_value
 Settings = dict[str, tuple[Any, Path]]
 
 
-@dataclass(frozen=True)
-class ParsedRule:
+class ParsedRule(Struct, frozen=True):
     """A glob, and the keys it gives to the tensors whose names it matches."""
 
     matches: re.Pattern[str]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct, structs
 
 from xavinit.errors import Path, SpecError
 from xavinit.spec import types
@@ -22,8 +21,7 @@ DEFAULT_INIT = types.Init("glorot_uniform")
 DEFAULT_DTYPE = "float32"
 
 
-@dataclass(frozen=True, slots=True)
-class Axes:
+class Axes(Struct, frozen=True):
     """Where the fans stand in a shape: a layout, or axes by number."""
 
     layout: str = "out_in"
@@ -33,8 +31,7 @@ class Axes:
     fused: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class TensorSpec:
+class TensorSpec(Struct, frozen=True):
     """One tensor, everything said about it in one place."""
 
     name: str
@@ -46,8 +43,7 @@ class TensorSpec:
     places: Mapping[str, Path]  # for errors: where each key was given; "" is the tensor itself
 
 
-@dataclass(frozen=True)
-class _Entry:
+class _Entry(Struct, frozen=True):
     """One key of `tensors` with its value, parsed."""
 
     path: Path
@@ -57,15 +53,13 @@ class _Entry:
     own: Settings
 
 
-@dataclass(frozen=True)
-class _Tie:
+class _Tie(Struct, frozen=True):
     name: str
     target: str
     places: Mapping[str, Path]
 
 
-@dataclass(frozen=True)
-class _Draft:
+class _Draft(Struct, frozen=True):
     """What the tensors of one entry that the same rules match have in common."""
 
     tensor: TensorSpec | None  # None: a tie
@@ -76,7 +70,7 @@ class _Draft:
         other = name if self.reference is None else self.reference.fill(words)
         if self.tensor is None:
             return _Tie(name, other, self.places)
-        return replace(self.tensor, name=name, stream=other)
+        return structs.replace(self.tensor, name=name, stream=other)
 
 
 def expand_tensors(
@@ -243,5 +237,5 @@ def _follow_ties(found: Mapping[str, TensorSpec | _Tie]) -> list[TensorSpec]:
             chain[name] = tie
             name = tie.target
         for other in reversed(chain):
-            ends[other] = replace(ends[name], name=other)
+            ends[other] = structs.replace(ends[name], name=other)
     return [ends[name] for name in found]

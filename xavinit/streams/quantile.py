@@ -21,16 +21,15 @@ tools/fit_quantile.py, which derives them from the definitions above.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-@dataclass(frozen=True)
-class Precision:
+class Precision(Struct, frozen=True):
     """A working precision: its types, its bit layout and its coefficients, lowest power first."""
 
     real: type[np.floating[Any]]
@@ -141,12 +140,11 @@ class Quantile:
         self._log = precision.coefficients("log")
         self._one, self._two = precision.real(1), precision.real(2)
         self._work = [np.empty(size, precision.real) for _ in range(4)]
-        self._exponent = np.empty(size, precision.integer)
 
     def evaluate(self, t: Array, x: Array, out: Array) -> None:
         """Write Q into `out`, given t in (0, 1] and x = 1 − t; `out` may be `t`, not `x`."""
         w, square, even, other = (array[: len(t)] for array in self._work)
-        self._take_log(t, w, other, square)
+        self._take_log(t, w, other, square, even.view(self.precision.integer))
         np.multiply(w, w, out=square)
         self._sum_powers(self._numerator, w, square, even, out)
         self._sum_powers(self._denominator, w, square, other, even)
@@ -154,10 +152,9 @@ class Quantile:
         np.divide(out, even, out=out)
         np.multiply(x, out, out=out)
 
-    def _take_log(self, t: Array, w: Array, s: Array, square: Array) -> None:
-        """w = −log₂(t·(2 − t)); s and square are work."""
+    def _take_log(self, t: Array, w: Array, s: Array, square: Array, k: Array) -> None:
+        """w = −log₂(t·(2 − t)); the others are work."""
         kind = self.precision
-        k = self._exponent[: len(t)]
         np.subtract(self._two, t, out=w)
         np.multiply(t, w, out=w)
         bits = w.view(kind.integer)
