@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -19,7 +20,7 @@ from xavinit.errors import (
 )
 from xavinit.formats import FORMATS, Format, Layout, find_suffix, parse_format
 from xavinit.plan import Plan, plan_spec
-from xavinit.spec import Overrides, load_document, resolve_spec
+from xavinit.spec import Document, Overrides, load_document, resolve_spec
 from xavinit.wording import format_choices
 
 if TYPE_CHECKING:
@@ -59,12 +60,12 @@ def make_plan(
     >>> plan.tensors[0].fans, str(plan.tensors[0].law)
     (Fans(fan_in=784, fan_out=128), 'uniform ±0.0811107')
     """
-    document = load_document(spec)
-    try:
-        overrides = Overrides(seed, dtype, framework, dims or {})
+    return _read_plan(load_document(spec), Overrides(seed, dtype, framework, dims or {}))
+
+
+def _read_plan(document: Document, overrides: Overrides) -> Plan:
+    with document.locating():
         plan = plan_spec(resolve_spec(document.data, overrides))
-    except SpecError as error:
-        raise document.locate(error) from None
     for warning in plan.warnings:
         document.locate(warning)
     return plan
@@ -93,7 +94,7 @@ def generate(
 
     from xavinit.output import fill_arrays
 
-    plan = _take_plan(spec, seed, dtype, framework, dims)
+    plan, _ = _take_plan(spec, Overrides(seed, dtype, framework, dims or {}))
     kinds = {tensor.dtype.name: tensor.dtype.npy for tensor in plan.tensors}
     types = {name: _find_array_type(name, code) for name, code in kinds.items()}
     flat = {tensor.name: np.empty(tensor.nbytes, np.uint8) for tensor in plan.tensors}
@@ -153,16 +154,15 @@ def write(
     401408
     """
     started = time.perf_counter()
-    plan = _take_plan(spec, seed, dtype, framework, dims)
+    plan, document = _take_plan(spec, Overrides(seed, dtype, framework, dims or {}))
     is_path = isinstance(path, (str, os.PathLike))
     name = os.fspath(path) if isinstance(path, (str, os.PathLike)) else "-"
-    if jobs is not None and jobs < 1:
-        raise UsageError(f"jobs must be at least 1; got {jobs}")
     from xavinit.output import check_space, check_target, is_stream
 
     streamed = not is_path or is_stream(name)
     fmt = choose_format(None if streamed else name, format)
-    layout = _lay_out(plan, fmt, name, streamed)
+    with document.locating() if document else contextlib.nullcontext():
+        layout = _lay_out(plan, fmt, name, streamed)
     if not streamed:
         _check_not_spec(name, spec)
         check_target(name, folder=layout.folder, force=force, is_ours=is_own_folder)
@@ -214,18 +214,14 @@ def is_own_folder(path: str) -> bool:
     return found == ours | {os.path.join(path, MANIFEST)}
 
 
-def _take_plan(
-    spec: SpecSource | Plan,
-    seed: int | None,
-    dtype: str | None,
-    framework: str | None,
-    dims: Mapping[str, int | str] | None,
-) -> Plan:
+def _take_plan(spec: SpecSource | Plan, overrides: Overrides) -> tuple[Plan, Document | None]:
+    """The plan of a spec with its document, for errors found later; or the plan given."""
     if not isinstance(spec, Plan):
-        return make_plan(spec, seed=seed, dtype=dtype, framework=framework, dims=dims)
-    if any(option is not None for option in (seed, dtype, framework, dims)):
+        document = load_document(spec)
+        return _read_plan(document, overrides), document
+    if overrides != Overrides():
         raise UsageError("a plan is made already: give seed, dtype, framework, dims to make_plan")
-    return spec
+    return spec, None
 
 
 def _lay_out(plan: Plan, fmt: Format, path: str, streamed: bool) -> Layout:

@@ -126,7 +126,7 @@ def spec_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-@cli.command()
+@cli.command(short_help="Write the weights file of a spec.")
 @spec_options
 @click.option("-o", "--output", metavar="OUT", help="Where to write; - is standard output.")
 @click.option(
@@ -181,7 +181,7 @@ def generate(
         click.echo(report.format_report(answer, dry_run), err=True)
 
 
-@cli.command()
+@cli.command(short_help="Show each tensor's shape, fans, law and bytes.")
 @spec_options
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def plan(spec: str, as_json: bool, debug: bool, **overrides: Any) -> None:

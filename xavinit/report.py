@@ -99,7 +99,8 @@ def format_report(report: Report, dry_run: bool) -> str:
     verb = "would write" if dry_run else "wrote"
     size = f"{plural(report.tensors, 'tensor')}, {format_bytes(report.nbytes)}"
     took = "" if dry_run else f" in {report.seconds:.2f} s"
-    return f"{verb} {report.path} ({report.format}): {size}, seed {report.seed}{took}"
+    path = "standard output" if report.path == "-" else report.path
+    return f"{verb} {path} ({report.format}): {size}, seed {report.seed}{took}"
 
 
 def report_to_json(report: Report, dry_run: bool) -> str:

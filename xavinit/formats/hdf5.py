@@ -11,7 +11,7 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from xavinit.errors import InputError, MissingLibraryError, OutputError
+from xavinit.errors import InputError, MissingLibraryError, SpecError
 from xavinit.formats.layout import FileLayout, Format, Layout, Region, StoredTensor
 from xavinit.formats.metadata import KEY, make_metadata
 from xavinit.plan import DTYPES, DType, Plan
@@ -37,9 +37,10 @@ def lay_out(plan: Plan) -> Layout:
     names = {tensor.name for tensor in plan.tensors}
     for tensor in plan.tensors:
         if tensor.dtype.name.startswith("float8"):
-            raise OutputError(
-                f"HDF5 has no form for {tensor.dtype.name} (tensor {format_value(tensor.name)}): "
-                "use safetensors, or another dtype"
+            raise SpecError(
+                f"HDF5 has no form for {tensor.dtype.name}",
+                ("tensors", tensor.name),
+                hint="use safetensors, or another dtype",
             )
         _check_name(tensor.name, names)
     file = FileLayout(begin=partial(begin_file, plan=plan))
@@ -49,16 +50,20 @@ def lay_out(plan: Plan) -> Layout:
 def _check_name(name: str, names: set[str]) -> None:
     parts = name.split("/")
     if "" in parts or "." in parts or ".." in parts:
-        raise OutputError(
-            "a name in HDF5 must not have an empty part, `.` or `..` between its slashes; "
-            f"got {format_value(name)}"
+        raise SpecError(
+            "a name in HDF5 must not have an empty part, . or .. between its slashes; "
+            f"got {format_value(name)}",
+            ("tensors", name),
+            at_key=True,
         )
     for depth in range(1, len(parts)):
         above = "/".join(parts[:depth])
         if above in names:
-            raise OutputError(
+            raise SpecError(
                 "a name in HDF5 must not lie under another's; "
-                f"got {format_value(name)} under {format_value(above)}"
+                f"got {format_value(name)} under {format_value(above)}",
+                ("tensors", name),
+                at_key=True,
             )
 
 

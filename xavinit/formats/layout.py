@@ -51,7 +51,7 @@ class StoredTensor(Struct, frozen=True):
 class Format(Struct, frozen=True):
     """A format: how to lay a plan out, and how to read an index back.
 
-    `lay_out(plan)` is pure and raises `OutputError` where the format cannot hold the plan.
+    `lay_out(plan)` is pure; it raises `SpecError` where the format cannot hold a tensor.
     `read_index(path)` opens a finished output, also one that xavinit did not write.
     """
 

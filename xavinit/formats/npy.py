@@ -9,7 +9,7 @@ import struct
 from typing import Any
 from urllib.parse import quote, unquote
 
-from xavinit.errors import InputError, OutputError
+from xavinit.errors import InputError, SpecError, UsageError
 from xavinit.formats.layout import FileLayout, Format, Layout, Region, StoredTensor
 from xavinit.formats.metadata import make_metadata
 from xavinit.plan import DTYPES, Plan, TensorPlan
@@ -29,15 +29,19 @@ def lay_out(plan: Plan) -> Layout:
     for tensor in sorted(plan.tensors, key=lambda t: t.name.encode()):
         file_name = encode_name(tensor.name)
         if len(file_name) > LONGEST_NAME:
-            raise OutputError(
-                f"a file name must be at most {LONGEST_NAME} bytes; tensor "
-                f"{format_value(tensor.name)} needs {len(file_name)}"
+            raise SpecError(
+                f"a file name must be at most {LONGEST_NAME} bytes; "
+                f"got {len(file_name)} for {format_value(tensor.name)}",
+                ("tensors", tensor.name),
+                at_key=True,
             )
         other = names.setdefault(file_name.lower(), tensor.name)
         if other != tensor.name:
-            raise OutputError(
-                "names of tensors must differ in more than case for npy; got "
-                f"{format_value(other)} and {format_value(tensor.name)}"
+            raise SpecError(
+                "names must differ in more than case for npy; got "
+                f"{format_value(other)} and {format_value(tensor.name)}",
+                ("tensors", tensor.name),
+                at_key=True,
             )
         head = make_head(tensor)
         files.append(FileLayout(file_name, head, (Region(tensor, len(head)),)))
@@ -56,9 +60,9 @@ def lay_out(plan: Plan) -> Layout:
 def lay_out_single(plan: Plan) -> Layout:
     """The one file of a plan of one tensor."""
     if len(plan.tensors) != 1:
-        raise OutputError(
-            f"a .npy file holds one tensor; the spec has {len(plan.tensors):,} "
-            "(a folder takes several: -f npy with a name that has no suffix)"
+        raise UsageError(
+            f"a .npy file or pipe holds one tensor; the spec has {len(plan.tensors):,} "
+            "(the format npy with a name that has no suffix makes a folder for several)"
         )
     (tensor,) = plan.tensors
     head = make_head(tensor)
@@ -80,9 +84,10 @@ def encode_name(name: str) -> str:
 def make_head(tensor: TensorPlan) -> bytes:
     """The header of the file, format version 1.0, as `numpy.lib.format` lays it down."""
     if tensor.dtype.npy is None:
-        raise OutputError(
-            f"npy has no form for {tensor.dtype.name} (tensor {format_value(tensor.name)}): "
-            "use safetensors, or another dtype"
+        raise SpecError(
+            f"npy has no form for {tensor.dtype.name}",
+            ("tensors", tensor.name),
+            hint="use safetensors, or another dtype",
         )
     fields = f"{{'descr': '{tensor.dtype.npy}', 'fortran_order': False, 'shape': {tensor.shape}, }}"
     length = len(_MAGIC) + 2 + len(fields) + 1

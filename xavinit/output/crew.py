@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
+from xavinit.errors import UsageError
 from xavinit.plan import TensorPlan
 from xavinit.streams import Fill, Stream
 
@@ -61,6 +62,8 @@ class Crew:
     """As many workers as there are threads, kept from one run to the next."""
 
     def __init__(self, stream: Stream, jobs: int | None = None) -> None:
+        if jobs is not None and jobs < 1:
+            raise UsageError(f"jobs must be at least 1; got {jobs}")
         self.jobs = jobs or count_cores()
         self._stream = stream
         self._workers: list[Worker] = []

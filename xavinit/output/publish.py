@@ -44,17 +44,14 @@ def check_target(path: str, *, folder: bool, force: bool, is_ours: Callable[[str
         raise OutputError(f"cannot write {path}: no folder {parent}")
     if not os.path.lexists(target):
         return
-    if not force:
-        raise RefusedError(f"{path} exists; --force replaces it")
-    if os.path.isdir(target):
-        if not folder:
-            raise RefusedError(f"{path} is a folder; a file does not replace it")
-        if not is_ours(target):
-            raise RefusedError(
-                f"{path} holds files that are not of an earlier run; it is not replaced"
-            )
-    elif folder:
+    if os.path.isdir(target) and not folder:
+        raise RefusedError(f"{path} is a folder; a file does not replace it")
+    if folder and not os.path.isdir(target):
         raise RefusedError(f"{path} is a file; a folder does not replace it")
+    if not force:
+        raise _refuse(path)
+    if folder and not is_ours(target):
+        raise RefusedError(f"{path} holds files that are not of an earlier run; it is not replaced")
 
 
 @contextlib.contextmanager
@@ -138,7 +135,7 @@ def _remove_folder(path: str) -> None:
 
 
 def _refuse(path: str) -> RefusedError:
-    return RefusedError(f"{path} exists; --force replaces it")
+    return RefusedError(f"{path} exists; use --force to replace it")
 
 
 def _publish_new(temporary: str, target: str, path: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -46,6 +47,14 @@ class Document(Struct, frozen=True):
             mark = find_mark(self.reader(self.text), error.path, error.at_key)
         error.locate(self.name, mark)
         return error
+
+    @contextlib.contextmanager
+    def locating(self) -> Iterator[None]:
+        """Add the place to a `SpecError` that leaves the block: context once, above."""
+        try:
+            yield
+        except SpecError as error:
+            raise self.locate(error) from None
 
 
 def load_document(source: str | os.PathLike[str] | Mapping[str, Any]) -> Document:
