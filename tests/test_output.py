@@ -123,7 +123,9 @@ def test_an_output_that_appears_meanwhile_is_not_replaced(
 
     monkeypatch.setattr(write, "_fill_file", fill_and_race)
     with pytest.raises(RefusedError, match="exists"):
-        xavinit.write({"tensors": {"w": [2, 2]}}, path, format="npy" if target == "folder" else None)
+        xavinit.write(
+            {"tensors": {"w": [2, 2]}}, path, format="npy" if target == "folder" else None
+        )
     assert names(tmp_path) == [target]
     if target == "folder":
         assert names(path) == []
@@ -225,9 +227,7 @@ def test_the_mode_is_that_of_any_new_file(tmp_path: Path) -> None:
         xavinit.write({"tensors": {"a": [2, 2]}}, tmp_path / "f", format="npy")
     finally:
         os.umask(before)
-    modes = {
-        path.name: stat.S_IMODE(path.stat().st_mode) for path in sorted(tmp_path.rglob("*"))
-    }
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in sorted(tmp_path.rglob("*"))}
     assert modes == {
         "a.h5": 0o640,
         "a.safetensors": 0o640,
@@ -361,9 +361,7 @@ def test_a_format_must_not_contradict_the_suffix(tmp_path: Path) -> None:
         xavinit.write(SPEC, tmp_path / "w.h5", jobs=0)
 
 
-def test_a_missing_library_is_told_plainly(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_library_is_told_plainly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 
     monkeypatch.setitem(sys.modules, "h5py", None)

@@ -71,8 +71,8 @@ def begin_file(path: str, plan: Plan) -> tuple[Region, ...]:
     """Make the file at `path` and tell where each tensor's bytes belong."""
     h5py = import_h5py()
     regions = []
-    # The oldest structures, so that any reader takes the file and no time stamps are kept.
-    with h5py.File(path, "w", libver=("earliest", "v110"), track_times=False) as file:
+    # The oldest structures: any reader takes the file, and groups of this kind keep no time stamps.
+    with h5py.File(path, "w", libver=("earliest", "v110")) as file:
         for tensor in sorted(plan.tensors, key=lambda t: t.name.encode()):
             dataset = _make_dataset(h5py, file, tensor.name, tensor.shape, tensor.dtype)
             offset = dataset.get_offset()

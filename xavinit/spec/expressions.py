@@ -68,7 +68,7 @@ def resolve_dims(dims: Mapping[str, int | str]) -> dict[str, int]:
             )
             if needed is None:
                 values[name] = _evaluate_dim(name, dims[name], values)
-                del waiting[name]
+                waiting.popitem()  # the last; after `del`, finding the next last is linear
             elif needed in waiting:
                 chain = [*waiting, needed]
                 circle = " → ".join(chain[chain.index(needed) :][:8])

@@ -24,6 +24,12 @@ class Brace(Struct, frozen=True):
     text: str
     words: range | tuple[str, ...]
 
+    @property
+    def count(self) -> int:
+        if isinstance(self.words, range):
+            return self.words.stop - self.words.start  # len() fails from 2⁶³ on
+        return len(self.words)
+
 
 class Pattern(Struct, frozen=True):
     """A name in pieces: literal text and braces by turns."""
@@ -36,10 +42,12 @@ class Pattern(Struct, frozen=True):
 
     @property
     def count(self) -> int:
-        return math.prod(len(brace.words) for brace in self.braces)
+        return math.prod(brace.count for brace in self.braces)
 
     def expand(self) -> Iterator[tuple[str, tuple[str, ...]]]:
         """Each name with the words of its braces, the last brace fastest."""
+        if self.count == 0:
+            return  # beside an empty brace another may be too large to list
         for words in itertools.product(*([str(w) for w in b.words] for b in self.braces)):
             rest = iter(words)
             yield "".join(next(rest) if isinstance(p, Brace) else p for p in self.pieces), words

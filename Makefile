@@ -1,0 +1,71 @@
+# Every target sets up what it needs in a virtual environment of its own.
+PYTHON ?= python3
+VENV ?= .venv
+OLDEST ?= .venv-oldest
+FRAMEWORKS ?= .venv-frameworks
+
+QUICK = -m "not frameworks and not slow"
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-slow test-oldest test-frameworks lint format bench clean
+
+help: ## Show this list.
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+demo: $(VENV)/demo ## Set up, and write the weights of the sample network: mnist_mlp.safetensors.
+	$(VENV)/bin/xavinit plan sample_specs/mnist_mlp.yaml
+	$(VENV)/bin/xavinit generate sample_specs/mnist_mlp.yaml --force
+
+test: $(VENV)/test ## Set up, and run the quick tests (a minute or two).
+	$(VENV)/bin/python -m pytest -q -n auto $(QUICK)
+
+test-slow: $(VENV)/test ## Run the tests that take minutes (every float32 of the quantile, the fit).
+	$(VENV)/bin/python -m pytest -q -s -m slow
+
+test-oldest: $(OLDEST)/test ## Run the quick tests on the oldest supported libraries (NumPy 1.26).
+	$(OLDEST)/bin/python -m pytest -q -n auto $(QUICK)
+
+test-frameworks: $(FRAMEWORKS)/test ## Load our files in PyTorch, TensorFlow, JAX and transformers (2 GB).
+	$(FRAMEWORKS)/bin/pip install -q --no-deps .
+	$(FRAMEWORKS)/bin/python -m pytest -q -m frameworks tests/frameworks
+
+lint: $(VENV)/lint ## Check style and types.
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+format: $(VENV)/lint ## Put the code into its style.
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .
+
+bench: $(FRAMEWORKS)/test ## Time whole jobs beside NumPy, PyTorch and JAX.
+	$(FRAMEWORKS)/bin/pip install -q --no-deps .
+	$(FRAMEWORKS)/bin/python benchmarks/run.py
+
+clean: ## Remove environments and caches.
+	rm -rf $(VENV) $(OLDEST) $(FRAMEWORKS) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(VENV)/demo: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install -q -e .
+	@touch $@
+
+$(VENV)/test: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install -q -e ".[test]"
+	@touch $@
+
+$(VENV)/lint: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install -q -e ".[lint]"
+	@touch $@
+
+$(OLDEST)/test: pyproject.toml tests/oldest.txt
+	$(PYTHON) -m venv $(OLDEST)
+	$(OLDEST)/bin/pip install -q -c tests/oldest.txt -e ".[test]"
+	@touch $@
+
+$(FRAMEWORKS)/test: pyproject.toml
+	$(PYTHON) -m venv $(FRAMEWORKS)
+	$(FRAMEWORKS)/bin/pip install -q ".[test,frameworks]"
+	@touch $@

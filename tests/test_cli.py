@@ -1,0 +1,330 @@
+"""The command line as its users meet it: real processes, exit codes, streams and signals."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pty
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import xavinit
+
+SPEC = "seed: 5\nrules:\n  - {match: '*.bias', init: zeros}\ntensors:\n  a.weight: [3, 4]\n  a.bias: [3]\n"
+BIG = "tensors:\n  'w.{64}': [4096, 4096]\n"  # 4.3 GB, a few seconds at least
+
+
+def run(*arguments: str, cwd: Path, stdin: str | None = None, **options: Any) -> Any:
+    """Run the command in a folder; text out, since only a pipe of weights is bytes."""
+    return subprocess.run(
+        [sys.executable, "-m", "xavinit", *arguments],
+        cwd=cwd,
+        input=None if stdin is None else stdin.encode(),
+        capture_output=True,
+        check=False,
+        timeout=60,
+        **options,
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "model.yaml").write_text(SPEC)
+    return tmp_path
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_generate_writes_beside_and_says_one_line(folder: Path) -> None:
+    done = run("generate", "model.yaml", cwd=folder)
+    assert (done.returncode, done.stdout) == (0, b"")
+    line = done.stderr.decode()
+    assert line.startswith("wrote model.safetensors (safetensors): 2 tensors, 60 B, seed 5 in ")
+    assert line.count("\n") == 1
+    assert names(folder) == ["model.safetensors", "model.yaml"]
+
+
+@pytest.mark.parametrize(("fmt", "name"), [("hdf5", "model.h5"), ("npy", "model")])
+def test_the_default_name_follows_the_format(folder: Path, fmt: str, name: str) -> None:
+    assert run("generate", "model.yaml", "-f", fmt, cwd=folder).returncode == 0
+    assert names(folder) == sorted([name, "model.yaml"])
+
+
+def test_generate_reports_json(folder: Path) -> None:
+    done = run("generate", "model.yaml", "--json", "--seed", "9", cwd=folder)
+    assert (done.returncode, done.stderr) == (0, b"")
+    report = json.loads(done.stdout)
+    assert {key: report[key] for key in ("path", "format", "tensors", "parameters", "bytes")} == {
+        "path": "model.safetensors",
+        "format": "safetensors",
+        "tensors": 2,
+        "parameters": 15,
+        "bytes": 60,
+    }
+    assert (report["seed"], report["stream"], report["dry_run"]) == (9, "xavinit-1", False)
+
+
+def test_quiet_says_nothing(folder: Path) -> None:
+    done = run("generate", "model.yaml", "-q", cwd=folder)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_a_pipe_in_and_out(folder: Path) -> None:
+    assert run("generate", "model.yaml", cwd=folder).returncode == 0
+    whole = (folder / "model.safetensors").read_bytes()
+    assert run("generate", "-", stdin=SPEC, cwd=folder).stdout == whole
+    assert run("generate", "model.yaml", "-o", "-", cwd=folder).stdout == whole
+    assert run("generate", "model.yaml", "-o", "/dev/stdout", cwd=folder).stdout == whole
+
+
+def test_json_on_stdin_gives_the_bytes_of_the_yaml(folder: Path) -> None:
+    data = {
+        "tensors": {"a.bias": [3], "a.weight": [3, 4]},
+        "rules": [{"init": "zeros", "match": "*.bias"}],
+        "seed": 5,
+    }
+    yaml = run("generate", "-", stdin=SPEC, cwd=folder).stdout
+    assert run("generate", "-", stdin=json.dumps(data), cwd=folder).stdout == yaml
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["generate", "model.yaml", "-o", "there.h5"], 6, "there.h5 exists; use --force"),
+        (["generate", "none.yaml"], 4, "cannot read none.yaml: No such file or directory"),
+        (["generate", "."], 4, "cannot read .: Is a directory"),
+        (["generate", "model.yaml", "-o", "no/w.h5"], 4, "cannot write no/w.h5: no folder"),
+        (["generate", "model.yaml", "-o", "w"], 2, "the suffix of w tells no format"),
+        (["generate", "model.yaml", "-o", "w.npy"], 2, "holds one tensor; the spec has 2"),
+        (["generate", "model.yaml", "-o", "model.yaml"], 2, "tells no format"),
+        (["generate", "model.yaml", "-o", "-", "-f", "hdf5"], 2, "cannot be written to a pipe"),
+        (["generate", "model.yaml", "-o", "-", "--json"], 2, "cannot both go to standard output"),
+        (["generate", "model.yaml", "-o", ".", "-f", "npy", "--force"], 6, "not of an earlier run"),
+        (["generate", "model.yaml", "--seed", "-1"], 2, "seed: must be an integer from 0 to 2⁶⁴−1"),
+        (["generate", "model.yaml", "--seed", str(2**64)], 2, "got 18446744073709551616"),
+        (["generate", "model.yaml", "--dtype", "float33"], 2, 'did you mean "float32"?'),
+        (["generate", "model.yaml", "--set", "d=1"], 2, 'the spec has no dim "d"'),
+        (["generate", "model.yaml", "--set", "d"], 2, "must be DIM=VALUE"),
+        (["generate", "model.yaml", "--framework", "caffe"], 2, "Invalid value for '--framework'"),
+        (["generate", "model.yaml", "-f", "onnx"], 2, "Invalid value for '-f'"),
+        (["generate", "model.yaml", "-j", "0"], 2, "Invalid value for '-j'"),
+        (["generate", "bad.yaml"], 3, 'bad.yaml:2:18: tensors["a"].shape[1]: must be'),
+        (["plan", "bad.yaml"], 3, 'bad.yaml:2:18: tensors["a"].shape[1]: must be'),
+        (["generate"], 2, "Missing argument 'SPEC'"),
+        (["frobnicate"], 2, "No such command 'frobnicate'"),
+    ],
+)
+def test_a_mistake_is_one_message_and_a_code(
+    folder: Path, arguments: list[str], code: int, message: str
+) -> None:
+    (folder / "there.h5").write_text("old")
+    (folder / "bad.yaml").write_text("tensors:\n  a: {shape: [2, -3]}\n")
+    before = names(folder)
+    done = run(*arguments, cwd=folder)
+    text = done.stderr.decode()
+    assert done.returncode == code, text
+    assert message in text
+    assert "Traceback" not in text
+    assert done.stdout == b""
+    assert names(folder) == before
+    assert (folder / "there.h5").read_text() == "old"
+
+
+def test_debug_shows_the_traceback(folder: Path) -> None:
+    done = run("generate", "none.yaml", "--debug", cwd=folder)
+    assert "Traceback" in done.stderr.decode()
+    assert done.returncode != 0
+
+
+def test_a_rule_that_matches_nothing_is_a_warning(folder: Path) -> None:
+    text = SPEC.replace("*.bias", "*.biaz").replace("[3]\n", "[3, 3]\n")
+    (folder / "w.yaml").write_text(text)
+    done = run("generate", "w.yaml", cwd=folder)
+    assert done.returncode == 0
+    first = done.stderr.decode().splitlines()[0]
+    assert first == "w.yaml:3:13: rules[0].match: warning: matches no tensor"
+
+
+def test_plan_is_a_table(folder: Path) -> None:
+    done = run("plan", "model.yaml", cwd=folder)
+    assert done.stdout.decode().splitlines() == [
+        "NAME      SHAPE  DTYPE    FAN_IN  FAN_OUT  LAW               BYTES",
+        "a.weight  3×4    float32       4        3  uniform ±0.92582     48",
+        "a.bias    3      float32       -        -  constant 0           12",
+        "2 tensors, 15 parameters, 60 bytes (60 B)",
+    ]
+
+
+def test_plan_is_readable_at_80_columns(folder: Path) -> None:
+    (folder / "long.yaml").write_text(
+        "dims: {n: 5000}\n"
+        "tensors:\n"
+        "  'model.layers.{n}.self_attn.query_projection.weight':\n"
+        "    {shape: [4096, 4096], dtype: bfloat16, init: glorot_truncated_normal}\n"
+        "  'model.layers.{n}.input_layernorm.weight': {shape: [4096], init: ones}\n"
+    )
+    done = run("plan", "long.yaml", cwd=folder)
+    lines = done.stdout.decode().splitlines()
+    assert max(map(len, lines)) <= 80
+    assert len([line for line in lines if line.startswith("model.layers.")]) == 10_000
+    assert lines[-1].startswith("10,000 tensors, 83,906,560,000 parameters, 167,854,")
+
+
+def test_plan_as_json(folder: Path) -> None:
+    plan = json.loads(run("plan", "model.yaml", "--json", cwd=folder).stdout)
+    weight = plan["tensors"][0]
+    assert weight == {
+        "name": "a.weight",
+        "shape": [3, 4],
+        "dtype": "float32",
+        "fan_in": 4,
+        "fan_out": 3,
+        "law": {"type": "uniform", "bound": pytest.approx((6 / 7) ** 0.5)},
+        "stream": "a.weight",
+        "bytes": 48,
+    }
+    assert (plan["seed"], plan["parameters"], plan["bytes"]) == (5, 15, 60)
+
+
+def test_version_tells_stream_and_kernel(folder: Path) -> None:
+    from xavinit.plan import STREAM
+    from xavinit.streams import KERNEL
+
+    expected = f"xavinit {xavinit.__version__} (stream {STREAM}, kernel {KERNEL})\n"
+    assert run("--version", cwd=folder).stdout.decode() == expected
+
+
+def test_the_versions_agree() -> None:
+    from importlib.metadata import version
+
+    assert version("xavinit") == xavinit.__version__
+
+
+def test_completion_is_offered(folder: Path) -> None:
+    environment = {**os.environ, "_XAVINIT_COMPLETE": "bash_source"}
+    done = run(cwd=folder, env=environment)
+    assert "_XAVINIT_COMPLETE=bash_complete" in done.stdout.decode()
+
+
+def test_weights_do_not_go_to_a_terminal(folder: Path) -> None:
+    main, terminal = pty.openpty()
+    done = subprocess.run(
+        [sys.executable, "-m", "xavinit", "generate", "model.yaml", "-o", "-"],
+        cwd=folder,
+        stdout=terminal,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(terminal)
+    os.close(main)
+    assert done.returncode == 2
+    assert b"weights are not written to a terminal" in done.stderr
+
+
+def test_a_pipe_closed_early_is_141_and_silent(folder: Path) -> None:
+    (folder / "big.yaml").write_text(BIG)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "xavinit", "generate", "big.yaml", "-o", "-"],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert len(process.stdout.read(1000)) == 1000
+    process.stdout.close()
+    errors = process.stderr.read()
+    assert process.wait(timeout=30) == 141
+    process.stderr.close()
+    assert errors == b""
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+@pytest.mark.parametrize("output", ["w.safetensors", "w.h5", "folder"])
+def test_a_signal_half_way_leaves_the_old_output(
+    folder: Path, number: int, code: int, output: str
+) -> None:
+    (folder / "big.yaml").write_text(BIG)
+    fmt = ["-f", "npy"] if output == "folder" else []
+    arguments = ["-o", output, *fmt]
+    assert run("generate", "model.yaml", *arguments, cwd=folder).returncode == 0
+    before = xavinit.digest(folder / output)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "xavinit", "generate", "big.yaml", *arguments, "--force"],
+        cwd=folder,
+        stderr=subprocess.PIPE,
+    )
+    deadline = time.monotonic() + 20
+    while not list(folder.glob(".xavinit-*")):  # it has begun
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    time.sleep(0.2)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert b"Traceback" not in errors
+    assert names(folder) == sorted(["big.yaml", "model.yaml", output])
+    assert xavinit.digest(folder / output) == before
+
+
+def test_a_stalled_reader_does_not_hold_up_a_signal(folder: Path) -> None:
+    (folder / "big.yaml").write_text(BIG)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "xavinit", "generate", "big.yaml", "-o", "-"],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    process.stdout.read(1000)
+    time.sleep(0.3)  # the pipe is full now
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=20) == 143
+    process.communicate()
+
+
+def test_a_disk_that_fills_part_way(folder: Path) -> None:
+    (folder / "big.yaml").write_text(BIG)
+    limit = 40 << 20
+    done = run(
+        "generate",
+        "big.yaml",
+        cwd=folder,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )
+    assert done.returncode == 4
+    assert done.stderr.decode() == "xavinit: cannot write big.safetensors: File too large\n"
+    assert names(folder) == ["big.yaml", "model.yaml"]
+
+
+def test_bytes_are_the_same_whatever_the_processor_and_the_clock(folder: Path) -> None:
+    text = "tensors:\n" + "".join(
+        f"  {init}.{dtype}: {{shape: [50, 61], init: {init}, dtype: {dtype}}}\n"
+        for init in ("glorot_uniform", "glorot_normal", "glorot_truncated_normal")
+        for dtype in ("float64", "float32", "float16", "bfloat16")
+    )
+    (folder / "all.yaml").write_text(text)
+    digests = set()
+    plain = {**os.environ, "NPY_DISABLE_CPU_FEATURES": "AVX512F AVX2 FMA3"}
+    for suffix in (".safetensors", ".h5"):
+        for environment in (None, plain):
+            done = run(
+                "generate", "all.yaml", "-o", f"w{suffix}", "--force", cwd=folder, env=environment
+            )
+            assert done.returncode == 0, done.stderr
+            content = (folder / f"w{suffix}").read_bytes()
+            digests.add((suffix, hashlib.sha256(content).hexdigest()))
+            time.sleep(1.1)  # a container's time stamps would differ
+    assert len(digests) == 2
