@@ -6,13 +6,14 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from typing import IO, Any
+from typing import Any
 
 from msgspec import Struct
 
 from xavinit.errors import InputError, Path, SpecError
 from xavinit.spec.events import (
     DEEPEST,
+    MOST_DIGITS,
     Event,
     Mark,
     build_data,
@@ -65,28 +66,32 @@ def load_document(source: str | os.PathLike[str] | Mapping[str, Any]) -> Documen
     """
     if isinstance(source, Mapping):
         return Document("spec", copy_plain(source))
-    path = os.fspath(source)
+    path = os.fsdecode(source)
     try:
-        if path == "-":
-            return parse_document(_read_limited(sys.stdin.buffer), "<stdin>")
-        with open(path, "rb") as file:
-            return parse_document(_read_limited(file), path)
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
-    except ValueError as error:  # a NUL in the path
-        if isinstance(error, SpecError):
-            raise
-        raise InputError(f"cannot read {format_value(path)}: {error}") from error
+        content = _read_content(path)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        shown = path if path.isprintable() else format_value(path)
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"cannot read {shown}: {reason}") from error
+    return parse_document(content, "<stdin>" if path == "-" else path)
 
 
-def _read_limited(file: IO[bytes]) -> bytes:
-    return file.read(LARGEST + 1)
+def _read_content(path: str) -> bytes:
+    if path == "-":
+        return sys.stdin.buffer.read(LARGEST + 1)
+    with open(path, "rb") as file:
+        return file.read(LARGEST + 1)
 
 
 def parse_document(content: bytes, name: str) -> Document:
     """The document of a spec's bytes; the name chooses JSON by its suffix, and stands in errors."""
     if len(content) > LARGEST:
         error = SpecError(f"a spec must be at most {LARGEST // 2**20} MiB; this one is larger")
+        error.locate(name, None)
+        raise error
+    # A mark of UTF-16 or, without one, a first character of it: to UTF-8, a NUL.
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in content[:2]:
+        error = SpecError("must be UTF-8; this looks like UTF-16", hint="save it as UTF-8")
         error.locate(name, None)
         raise error
     try:
@@ -105,14 +110,11 @@ def parse_document(content: bytes, name: str) -> Document:
 
 
 def _explain_encoding(content: bytes, start: int, name: str) -> SpecError:
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        error = SpecError("must be UTF-8; this looks like UTF-16", hint="save it as UTF-8")
-    else:
-        before = content[:start]
-        line = before.count(b"\n") + 1
-        column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
-        got = f"the byte 0x{content[start]:02x}"
-        error = SpecError(f"must be UTF-8; got {got}", mark=(line, column))
+    before = content[:start]
+    line = before.count(b"\n") + 1
+    column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8-sig", "replace")) + 1
+    got = f"the byte 0x{content[start]:02x}"
+    error = SpecError(f"must be UTF-8; got {got}", mark=(line, column))
     error.locate(name, None)
     return error
 
@@ -122,7 +124,12 @@ def copy_plain(source: Any) -> Any:
 
     def check_text(text: str, path: Path) -> None:
         if not is_encodable(text):
-            raise SpecError(f"must not hold a lone surrogate; got {text!a}", path)
+            raise SpecError(f"a string must not hold a lone surrogate; got {text!a}", path)
+
+    def check_integer(value: int, path: Path) -> None:
+        if abs(value) >= 10**MOST_DIGITS:
+            got = format_value(value)
+            raise SpecError(f"must be an integer of at most {MOST_DIGITS} digits; got {got}", path)
 
     def copy(value: Any, path: Path) -> Any:
         if len(path) > DEEPEST:
@@ -137,10 +144,14 @@ def copy_plain(source: Any) -> Any:
             return [copy(item, (*path, index)) for index, item in enumerate(value)]
         if isinstance(value, str):
             check_text(value, path)
+        if isinstance(value, int):
+            check_integer(value, path)
         if value is None or isinstance(value, (str, bool, int, float)):
             return value
         if hasattr(value, "item") and getattr(value, "ndim", None) == 0:  # a NumPy scalar
-            return copy(value.item(), path)
+            item = value.item()
+            if type(item) is not type(value):  # the item of a long double is a long double
+                return copy(item, path)
         raise SpecError(f"must be plain data; got {format_value(value)}", path)
 
     return copy(source, ())

@@ -13,6 +13,9 @@ from xavinit.errors import Path, SpecError
 from xavinit.wording import format_value
 
 DEEPEST = 64
+MOST_DIGITS = 1000  # of an integer; no number of a spec is longer
+
+QUOTE_HINT = 'quote a name with special characters, as in "h.{n}.weight" or "*.bias"'
 
 Mark = tuple[int, int]  # line and column, 1-based, the column in characters
 
@@ -26,11 +29,14 @@ class Event(NamedTuple):
     column: int
 
 
-def parse_integer(text: str, mark: Mark) -> int:
+def parse_integer(text: str, mark: Mark, base: int = 10) -> int:
     """The integer of a digit string."""
-    if len(text) > 1000:  # no number of a spec is longer; int() is quadratic and has a limit
-        raise SpecError(f"must be an integer of at most 1000 digits; got {len(text)}", mark=mark)
-    return int(text)
+    if len(text) > MOST_DIGITS:  # int() is quadratic, and str() would refuse to write it again
+        got = f"{len(text)}"
+        raise SpecError(
+            f"must be an integer of at most {MOST_DIGITS} digits; got {got}", mark=mark
+        )
+    return int(text, base)
 
 
 def is_encodable(text: str) -> bool:
@@ -97,7 +103,8 @@ def _take_key(frames: list[_Frame], kind: str, value: Any, mark: Mark) -> None:
     frame, path = frames[-1], _path_of(frames[:-1])
     if kind != "scalar" or not isinstance(value, str):
         got = {"map": "a mapping", "list": "a list"}.get(kind) or format_value(value)
-        raise SpecError(f"a key must be a string; got {got}", path, mark=mark, hint="quote it")
+        hint = "quote it" if kind == "scalar" else QUOTE_HINT  # {n}.weight without quotes
+        raise SpecError(f"a key must be a string; got {got}", path, mark=mark, hint=hint)
     if value in frame.lines:
         first = frame.lines[value]
         raise SpecError(

@@ -15,6 +15,14 @@ _JSON_NUMBER = re.compile(r"(-?(?:0|[1-9][0-9]*))(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 _JSON_WORD = re.compile(r"-?[A-Za-z]+")
 _JSON_WORDS = {"true": True, "false": False, "null": None}
 
+# What is wrong with a string, by how the standard library's message begins.
+_STRING_FAULTS = {
+    "Unterminated": "the string that starts here does not end",
+    "Invalid control": "a control character in a string must be written as an escape",
+    "Invalid \\escape": "expected an escape that JSON has, such as \\n or \\\\",
+    "Invalid \\u": "expected four hexadecimal digits after \\u",
+}
+
 
 def read_json(text: str) -> Iterator[Event]:
     """The events of a JSON text (RFC 8259, nothing beyond it: no NaN, comment, trailing comma).
@@ -22,7 +30,6 @@ def read_json(text: str) -> Iterator[Event]:
     The standard library's decoder would do, but it neither tells where a value stands nor
     survives deep nesting; its string scanner, the one intricate part, is used.
     """
-
     end = len(text)
     position = 0
     line, line_start = 1, 0
@@ -73,11 +80,14 @@ def read_json(text: str) -> Iterator[Event]:
             try:
                 value, position = scanstring(text, position + 1, True)
             except JSONDecodeError as error:
+                fact = _explain_string(error.msg)
                 raise SpecError(
-                    f"not valid JSON: {error.msg}", mark=mark_of(max(error.pos, counted))
+                    f"not valid JSON: {fact}", mark=mark_of(max(error.pos, counted))
                 ) from None
             if not is_encodable(value):
-                raise SpecError(f"must not hold a lone surrogate; got {value!a}", mark=mark)
+                raise SpecError(
+                    f"a string must not hold a lone surrogate; got {value!a}", mark=mark
+                )
             yield Event("scalar", value, *mark)
             if state in ("key", "first_key"):
                 match = _JSON_SPACE.match(text, position)
@@ -116,3 +126,8 @@ def read_json(text: str) -> Iterator[Event]:
                     f"not valid JSON: expected a value; got {got}", mark=mark_of(position)
                 )
             raise fail("a value", position)
+
+
+def _explain_string(message: str) -> str:
+    facts = (fact for start, fact in _STRING_FAULTS.items() if message.startswith(start))
+    return next(facts, message)

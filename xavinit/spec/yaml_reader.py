@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from xavinit.errors import SpecError
-from xavinit.spec.events import Event, Mark, parse_integer
-
-_QUOTE_HINT = 'quote a name with braces or a glob, as in "h.{n}.weight" or "*.bias"'
+from xavinit.spec.events import QUOTE_HINT, Event, Mark, is_encodable, parse_integer
+from xavinit.wording import format_value
 
 # YAML 1.2, core schema, section 10.3.2. PyYAML's own resolver follows YAML 1.1, where `no` is
 # false, 010 is eight and 1e3 is a string.
@@ -35,7 +34,7 @@ def resolve_plain(text: str, mark: Mark) -> Any:
     if _YAML_INTEGER.match(text):
         return parse_integer(text, mark)
     if _YAML_BASED.match(text):
-        return int(text[2:], 8 if text[1] == "o" else 16)
+        return parse_integer(text, mark, 8 if text[1] == "o" else 16)
     if _YAML_FLOAT.match(text):
         return float(text)
     if _YAML_SPECIAL.match(text):
@@ -60,7 +59,7 @@ def read_yaml(text: str) -> Iterator[Event]:
                     raise SpecError("must be one document; a second one starts here", mark=mark)
             elif isinstance(event, yaml.AliasEvent):
                 raise SpecError(
-                    f"aliases are not allowed; got *{event.anchor}", mark=mark, hint=_QUOTE_HINT
+                    f"aliases are not allowed; got *{event.anchor}", mark=mark, hint=QUOTE_HINT
                 )
             elif isinstance(event, yaml.NodeEvent):
                 yield _read_yaml_node(yaml, event, mark)
@@ -68,35 +67,50 @@ def read_yaml(text: str) -> Iterator[Event]:
                 yield Event("end", None, *mark)
     except yaml.MarkedYAMLError as error:
         raise _explain_yaml_error(text, error) from None
-    except yaml.YAMLError as error:  # the reader's: a character that YAML does not allow
-        raise SpecError(f"not valid YAML: {_flatten(str(error))}") from None
+    except yaml.reader.ReaderError as error:
+        raise _explain_character(text, error.character) from None
 
 
 def _read_yaml_node(yaml: Any, event: Any, mark: Mark) -> Event:
     if event.anchor is not None:
         raise SpecError(f"anchors are not allowed; got &{event.anchor}", mark=mark)
     if event.tag is not None:
-        raise SpecError(f"tags are not allowed; got {event.tag}", mark=mark)
+        tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+        raise SpecError(f"tags are not allowed; got {tag}", mark=mark, hint=QUOTE_HINT)
     if isinstance(event, yaml.MappingStartEvent):
         return Event("map", None, *mark)
     if isinstance(event, yaml.SequenceStartEvent):
         return Event("list", None, *mark)
-    plain = event.implicit[0]
-    return Event("scalar", resolve_plain(event.value, mark) if plain else event.value, *mark)
+    if event.implicit[0]:  # unquoted
+        return Event("scalar", resolve_plain(event.value, mark), *mark)
+    if not is_encodable(event.value):  # libyaml refuses the escape itself
+        raise SpecError(
+            f"a string must not hold a lone surrogate; got {event.value!a}", mark=mark
+        )
+    return Event("scalar", event.value, *mark)
 
 
 def _explain_yaml_error(text: str, error: Any) -> SpecError:
     place = error.problem_mark or error.context_mark
-    mark = (place.line + 1, place.column + 1) if place else None
-    fact = _flatten(" ".join(filter(None, (error.context, error.problem))))
-    lines = text.splitlines()
-    # The offending character stands on the line of one of the two marks.
-    near = "".join(
-        lines[m.line] for m in (error.problem_mark, error.context_mark) if m and m.line < len(lines)
-    )
-    hint = _QUOTE_HINT if any(char in near for char in "{}*?[") else None
-    return SpecError(f"not valid YAML: {fact}", mark=mark, hint=hint)
+    fact = " ".join(filter(None, (error.problem, error.context)))
+    if error.context_mark and error.context_mark.line < place.line:
+        fact += f" from line {error.context_mark.line + 1}"
+    mark = (place.line + 1, place.column + 1)
+    return SpecError(f"not valid YAML: {fact}", mark=mark, hint=_suggest_quotes(text, mark))
 
 
-def _flatten(text: str) -> str:
-    return " ".join(text.split())
+def _suggest_quotes(text: str, mark: Mark) -> str | None:
+    """The hint about quotes, if the fault stands at or behind what only quotes make a name."""
+    line = text.split("\n")[mark[0] - 1 : mark[0]]
+    at = line[0][mark[1] - 1 : mark[1]] if line else ""
+    before = line[0][mark[1] - 2 : mark[1] - 1] if line else ""
+    if at == "\t":
+        return "indent with spaces: YAML allows no tabs there"
+    return QUOTE_HINT if at in set("*?@`%") or before in set("*?}]") else None
+
+
+def _explain_character(text: str, code: int) -> SpecError:
+    """A character that YAML allows nowhere, so that the first one is the one."""
+    before = text[: text.index(chr(code))]
+    mark = (before.count("\n") + 1, len(before) - before.rfind("\n"))
+    return SpecError(f"not valid YAML: got the character {format_value(chr(code))}", mark=mark)

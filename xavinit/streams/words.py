@@ -28,7 +28,7 @@ class Words:
         """The words [start, start + count) of a key, as uint64.
 
         >>> [hex(word) for word in Words().read(0, 1, 2)]
-        ['0x50e3e947b7ce31a6', '0x11ef2cdf8f9f52ed']
+        ['0x3dd62b0b9ca8c5b2', '0x1c8667a55d902e79']
         """
         block, skipped = divmod(start, _WORDS_A_BLOCK)
         # NumPy steps the counter before it uses it; buffer_pos 4 means that nothing is buffered.

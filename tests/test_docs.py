@@ -1,0 +1,117 @@
+"""Documentation that cannot rot: what it shows is run, what it quotes is compared."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import xavinit
+from xavinit.cli import cli
+from xavinit.streams.quantile import DOUBLE, SINGLE, Precision
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def find_blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.S | re.M)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a reader of the README has typed in its first spec."""
+    path = tmp_path_factory.mktemp("readme")
+    (path / "model.yaml").write_text(find_blocks(README, "yaml")[0])
+    return path
+
+
+def test_readme_commands_print_what_it_says(folder: Path) -> None:
+    (block,) = find_blocks(README, "console")
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    for part in re.split(r"^\$ ", block, flags=re.M)[1:]:
+        command, _, expected = part.partition("\n")
+        done = subprocess.run(
+            command,
+            shell=True,
+            cwd=folder,
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE if "|" in command else subprocess.STDOUT,
+            check=True,
+        )
+        in_seconds = r"in \d+\.\d\d s"  # the one thing that differs from run to run
+        assert re.sub(in_seconds, "", done.stdout) == re.sub(in_seconds, "", expected)
+        assert shlex.split(command)[0] == "xavinit"
+
+
+def test_readme_python_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    for name in ("model.safetensors", "model.h5"):
+        xavinit.write("model.yaml", name, force=True)
+    for block in find_blocks(README, "python"):
+        exec(compile(block, "README.md", "exec"), {})
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/spec.md"])
+def test_specs_in_the_documentation_are_valid(page: str, tmp_path: Path) -> None:
+    blocks = find_blocks((ROOT / page).read_text(), "yaml")
+    assert blocks
+    for block in blocks:
+        (tmp_path / "spec.yaml").write_text(block)
+        plan = xavinit.make_plan(tmp_path / "spec.yaml")
+        assert plan.tensors
+        assert not plan.warnings
+
+
+def make_cli_page() -> str:
+    page = (
+        "# The command line\n\n"
+        "Exit codes: 0 done · 1 internal error · 2 usage · 3 spec · 4 input or output, missing\n"
+        "library · 6 refused (the output exists, or must not be replaced) · 130, 143, 129\n"
+        "interrupted, terminated, hung up · 141 closed pipe.\n\n"
+        "Data alone goes to standard output, everything else to standard error. Completion: for\n"
+        'bash, put `eval "$(_XAVINIT_COMPLETE=bash_source xavinit)"` into your .bashrc; zsh and\n'
+        "fish likewise.\n"
+    )
+    runner = CliRunner()
+    for command in ([], *([name] for name in sorted(cli.commands))):
+        title = " ".join(["xavinit", *command])
+        shown = runner.invoke(cli, [*command, "--help"], prog_name="xavinit", terminal_width=100)
+        assert shown.exit_code == 0
+        page += f"\n## {title}\n\n```text\n{shown.output}```\n"
+    return page
+
+
+def test_the_cli_page_is_the_true_help() -> None:
+    """To renew it: python tests/test_docs.py"""
+    assert (ROOT / "docs" / "cli.md").read_text() == make_cli_page()
+
+
+@pytest.mark.parametrize("precision", [SINGLE, DOUBLE], ids=["float32", "float64"])
+def test_the_coefficients_stand_in_the_documentation(precision: Precision) -> None:
+    text = (ROOT / "docs" / "reproducibility.md").read_text()
+    parts = (precision.numerator, precision.denominator, precision.log)
+    rows = []
+    for k in range(len(precision.numerator)):
+        cells = [f"`{part[k]}`" if k < len(part) else "" for part in parts]
+        rows.append(f"| {k} | " + " | ".join(cells) + " |")
+    assert "\n".join(rows) in text
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+            if "://" not in target:
+                assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+if __name__ == "__main__":
+    (ROOT / "docs" / "cli.md").write_text(make_cli_page())
