@@ -18,7 +18,10 @@ import pytest
 
 import xavinit
 
-SPEC = "seed: 5\nrules:\n  - {match: '*.bias', init: zeros}\ntensors:\n  a.weight: [3, 4]\n  a.bias: [3]\n"
+SPEC = (
+    "seed: 5\nrules:\n  - {match: '*.bias', init: zeros}\n"
+    "tensors:\n  a.weight: [3, 4]\n  a.bias: [3]\n"
+)
 BIG = "tensors:\n  'w.{64}': [4096, 4096]\n"  # 4.3 GB, a few seconds at least
 
 

@@ -1,0 +1,150 @@
+"""The Python verbs: what they return, how they agree with each other and with files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import xavinit
+from xavinit.errors import SpecError, UsageError
+
+SPEC: dict[str, Any] = {"seed": 3, "tensors": {"a": [4, 6], "b": {"shape": [5], "init": "ones"}}}
+
+
+def test_generate_keeps_the_specs_order_and_shapes() -> None:
+    arrays = xavinit.generate(SPEC)
+    assert {name: array.shape for name, array in arrays.items()} == {"a": (4, 6), "b": (5,)}
+    assert list(arrays) == ["a", "b"]
+    assert all(array.flags.writeable and array.flags.c_contiguous for array in arrays.values())
+
+
+def test_a_tensor_is_the_same_in_any_company() -> None:
+    alone = xavinit.generate({"seed": 3, "tensors": {"a": [4, 6]}})["a"]
+    assert np.array_equal(alone, xavinit.generate(SPEC)["a"])
+
+
+def test_seed_and_name_choose_the_numbers() -> None:
+    def draw(seed: int, name: str) -> bytes:
+        return xavinit.generate({"seed": seed, "tensors": {name: [4, 6]}})[name].tobytes()
+
+    assert len({draw(0, "a"), draw(1, "a"), draw(0, "b"), draw(2**64 - 1, "a")}) == 4
+    renamed = {"seed": 0, "tensors": {"b": {"shape": [4, 6], "stream": "a"}}}
+    assert xavinit.generate(renamed)["b"].tobytes() == draw(0, "a")
+
+
+def test_overrides_are_those_of_the_spec_itself() -> None:
+    spec = {"dims": {"d": 2}, "tensors": {"w": ["d", "3*d"]}}
+    said = {
+        "seed": 9,
+        "framework": "flax",
+        "dims": {"d": 5},
+        "defaults": {"dtype": "float64"},
+        "tensors": spec["tensors"],
+    }
+    plan = xavinit.make_plan(spec, seed=9, dtype="float64", framework="flax", dims={"d": 5})
+    assert plan == xavinit.make_plan(said)
+    assert plan.tensors[0].shape == (5, 15)
+
+
+def test_a_plan_made_already_is_taken() -> None:
+    plan = xavinit.make_plan(SPEC)
+    assert np.array_equal(xavinit.generate(plan)["a"], xavinit.generate(SPEC)["a"])
+    with pytest.raises(UsageError, match="a plan is made already"):
+        xavinit.generate(plan, seed=4)
+
+
+@pytest.mark.parametrize("init", ["glorot_uniform", "glorot_normal"])
+def test_a_single_tensor_is_that_of_a_spec(init: str) -> None:
+    draw = getattr(xavinit, init)
+    keys = {"dtype": "float16", "layout": "in_out", "batch_axis": 0, "fused": 2}
+    spec = {
+        "seed": 8,
+        "tensors": {
+            "h.{{0}}": {"shape": [3, 5, 4], "init": {"type": init, "gain": "tanh"}, **keys}
+        },
+    }
+    array = draw((3, 5, 4), seed=8, name="h.{0}", gain="tanh", **keys)
+    assert np.array_equal(array, xavinit.generate(spec)["h.{0}"])
+    by_axes = draw((3, 5, 4), in_axis=1, out_axis=-1, batch_axis=[0])
+    assert np.array_equal(by_axes, draw((3, 5, 4), layout="in_out", batch_axis=0))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"shape": (3,)}, r'tensors\["weight"\].shape: glorot_uniform needs fans'),
+        ({"shape": (3, -1)}, "must be a positive integer or zero; got -1"),
+        ({"shape": (3, 4), "gain": 0}, "must be a positive finite number"),
+        ({"shape": (3, 4), "gain": float("nan")}, "must be a positive finite number"),
+        ({"shape": (3, 4), "dtype": "float33"}, 'got "float33"'),
+        ({"shape": (3, 4), "layout": "io"}, "must be in_out or out_in"),
+        ({"shape": (3, 4), "in_axis": 0}, "in_axis and out_axis go together"),
+        ({"shape": (3, 4), "seed": -1}, "must be an integer from 0 to 2⁶⁴−1"),
+        ({"shape": (3, 4), "dtype": "int32"}, "int32 takes constants only"),
+    ],
+)
+def test_a_single_tensor_refuses_what_a_spec_would(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        xavinit.glorot_uniform(**arguments)
+
+
+def test_errors_are_value_errors_too() -> None:
+    with pytest.raises(ValueError, match="must be a mapping"):
+        xavinit.generate({"tensors": []})
+    with pytest.raises(ValueError, match="jobs must be at least 1"):
+        xavinit.generate(SPEC, jobs=0)
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = xavinit.nonsense
+
+
+def test_all_public_names_are_there_and_documented() -> None:
+    for name in xavinit.__all__:
+        assert getattr(xavinit, name).__doc__, name
+    assert set(xavinit.__all__) <= set(dir(xavinit))
+
+
+sizes = st.integers(0, 9)
+random_inits = st.sampled_from(["glorot_uniform", "he_normal", "lecun_truncated_normal"])
+specs = st.fixed_dictionaries(
+    {
+        "seed": st.integers(0, 2**64 - 1),
+        "tensors": st.dictionaries(
+            st.from_regex(r"[a-z][a-z0-9_.]{0,9}", fullmatch=True),
+            st.fixed_dictionaries(
+                {
+                    "shape": st.lists(sizes, min_size=2, max_size=3),
+                    "init": random_inits,
+                    "dtype": st.sampled_from(["float64", "float32", "float16", "bfloat16"]),
+                }
+            ),
+            min_size=1,
+            max_size=5,
+        ),
+    }
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(spec=specs, order=st.randoms(use_true_random=False))
+def test_syntax_and_order_make_no_difference(
+    tmp_path_factory: pytest.TempPathFactory, spec: dict[str, Any], order: Any
+) -> None:
+    import yaml
+
+    folder: Path = tmp_path_factory.mktemp("spec")
+    (folder / "s.json").write_text(json.dumps(spec))
+    (folder / "s.yaml").write_text(yaml.safe_dump(spec))
+    names = list(spec["tensors"])
+    order.shuffle(names)
+    shuffled = {"tensors": {name: spec["tensors"][name] for name in names}, "seed": spec["seed"]}
+    contents = set()
+    for index, source in enumerate((folder / "s.json", folder / "s.yaml", spec, shuffled)):
+        xavinit.write(source, folder / f"{index}.safetensors", jobs=1 + index)
+        contents.add((folder / f"{index}.safetensors").read_bytes())
+    assert len(contents) == 1
