@@ -103,12 +103,13 @@ def round_to(dtype: str, magnitude: Fraction, negative: bool = False) -> int:
     if magnitude < Fraction(2) ** exponent:
         exponent -= 1
     exponent = max(exponent, form.lowest)
-    significand = round(magnitude / Fraction(2) ** (exponent - form.fraction))  # a tie to even
+    unit = Fraction(2) ** (exponent - form.fraction)
+    significand: int = round(magnitude / unit)  # a tie to even
     if significand == 2 ** (form.fraction + 1):
         significand, exponent = significand // 2, exponent + 1
     is_normal = significand >= 2**form.fraction
     biased = exponent - form.lowest + 1 if is_normal else 0
-    code = biased << form.fraction | significand % 2**form.fraction
+    code: int = biased << form.fraction | significand % 2**form.fraction
     if decode(dtype, code) > form.largest:
         raise ValueError(f"{float(magnitude)} is out of range of {dtype}")
     return code | negative << (form.bits - 1)
@@ -199,8 +200,8 @@ def compute_law(init: str | dict[str, Any], fans: tuple[int, int] | None) -> Law
     else:
         family, _, kind = name.partition("_")
         mode, gain = FAMILIES[family]
-    gain = keys.get("gain", gain)
-    gain = GAINS[gain] if isinstance(gain, str) else float(gain)
+    given = keys.get("gain", gain)
+    gain = GAINS[given] if isinstance(given, str) else float(given)
     assert fans is not None
     n = {"fan_in": float(fans[0]), "fan_out": float(fans[1]), "fan_avg": (fans[0] + fans[1]) / 2}
     squared = 3 / n[mode] if kind == "uniform" else 1 / n[mode]

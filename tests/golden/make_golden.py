@@ -102,18 +102,17 @@ def list_scaled() -> Iterator[tuple[str, Row]]:
         {"type": "normal", "std": 3e-3},  # and of float8_e4m3fn
         {"type": "truncated_normal", "std": 0.7},
     )
-    shapes = [], [1], [11], [0], [3, 0, 2], [2, 3, 1, 2, 2]
+    shapes: list[list[int]] = [[], [1], [11], [0], [3, 0, 2], [2, 3, 1, 2, 2]]
     for init, shape in zip(inits * 2, shapes + shapes[::-1], strict=True):
         yield f"{init['type']}.{len(shape)}d", {"shape": shape, "init": init}
 
 
 def list_extremes() -> Iterator[tuple[str, str, Row]]:
     """The largest bound of each float dtype, and scales that end below its normal numbers."""
-    tiny = {"float64": 3e-310, "float32": 3e-40, "bfloat16": 3e-40}
-    for dtype in FLOATS:
-        scale = tiny.get(dtype, contract.FORMATS[dtype].lowest and 2.0**-20)
-        yield dtype, "large", {"type": "uniform", "bound": contract.FORMATS[dtype].largest}
-        yield dtype, "wide", {"type": "normal", "std": contract.FORMATS[dtype].largest / 9.3}
+    for dtype, form in contract.FORMATS.items():
+        scale = math.ldexp(20, form.lowest - form.fraction)  # in units of the smallest number
+        yield dtype, "large", {"type": "uniform", "bound": form.largest}
+        yield dtype, "wide", {"type": "normal", "std": form.largest / 9.3}
         yield dtype, "tiny", {"type": "uniform", "bound": scale}
         yield dtype, "slim", {"type": "normal", "std": scale}
         yield dtype, "nothing", {"type": "truncated_normal", "std": 1e-300}
@@ -155,7 +154,7 @@ def list_tensors() -> Iterator[tuple[int, str, Row]]:
             turn += 1
     for label, keys in list_scaled():
         for dtype in FLOATS:
-            yield SEEDS[turn % 3], f"{label}.{dtype}", {"dtype": dtype, **keys}
+            yield SEEDS[turn % 3], f"{label}.{turn}", {"dtype": dtype, **keys}
             turn += 1
     for dtype, label, init in list_extremes():
         yield 42, f"{label}.{dtype}", {"init": init, "dtype": dtype, "shape": [9]}

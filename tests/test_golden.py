@@ -1,0 +1,220 @@
+"""The package against golden.json, the values of an independent plain-Python program.
+
+tests/golden/make_golden.py made them and says what its rows hold. Every value is compared bit for
+bit; a normal is compared with the real number it stands for as well.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any, get_args
+
+import contract
+import make_golden
+import numpy as np
+import pytest
+
+import xavinit
+from xavinit.plan import DTYPES, Constant, Law, Normal, TruncatedNormal, Uniform
+from xavinit.spec.types import Distribution, GainName, InitName, Mode
+from xavinit.streams import Filler, make_key
+from xavinit.streams.words import Words
+
+Row = dict[str, Any]
+GOLDEN: dict[str, list[Row]] = json.loads(make_golden.GOLDEN.read_bytes())
+ROWS = GOLDEN["tensors"]
+FLOATS = tuple(contract.FORMATS)
+LAWS: dict[str, type[Any]] = {
+    "constant": Constant,
+    "uniform": Uniform,
+    "normal": Normal,
+    "truncated_normal": TruncatedNormal,
+}
+
+by_dtype = pytest.mark.parametrize("dtype", DTYPES)
+
+
+def make_spec(seed: int, tensors: dict[str, Row]) -> Row:
+    """A spec of these tensors; their names are literal, so braces are doubled."""
+
+    def escape(text: str) -> str:
+        return text.replace("{", "{{").replace("}", "}}")
+
+    escaped = {}
+    for name, keys in tensors.items():
+        stream = {"stream": escape(keys["stream"])} if "stream" in keys else {}
+        escaped[escape(name)] = keys | stream
+    return {"seed": seed, "tensors": escaped}
+
+
+def group_rows() -> dict[int, dict[str, Row]]:
+    groups: dict[int, dict[str, Row]] = {}
+    for row in ROWS:
+        assert row["name"] not in groups.setdefault(row["seed"], {})
+        groups[row["seed"]][row["name"]] = row["spec"]
+    return groups
+
+
+@pytest.fixture(scope="module")
+def generated() -> dict[tuple[int, str], np.ndarray[Any, Any]]:
+    """Every tensor of the golden rows, drawn by the package, by seed and name."""
+    return {
+        (seed, name): array
+        for seed, tensors in group_rows().items()
+        for name, array in xavinit.generate(make_spec(seed, tensors), jobs=2).items()
+    }
+
+
+def find_rows(dtype: str) -> Iterator[Row]:
+    return (row for row in ROWS if row["spec"]["dtype"] == dtype)
+
+
+def make_law(row: Row) -> Law:
+    kind, scale = row["law"]
+    law: Law = LAWS[kind](float.fromhex(scale) if isinstance(scale, str) else scale)
+    return law
+
+
+def fill_one(filler: Filler, key: int, law: Law, dtype: str, index: int) -> str:
+    out = bytearray(DTYPES[dtype].itemsize)
+    filler.fill(memoryview(out), key, law, DTYPES[dtype], index, index + 1)
+    return out.hex()
+
+
+# --- values ---------------------------------------------------------------------------------------
+
+
+@by_dtype
+def test_generate_gives_the_golden_bytes(dtype: str, generated: Any) -> None:
+    for row in find_rows(dtype):
+        array = generated[row["seed"], row["name"]]
+        assert array.dtype.name == dtype
+        assert list(array.shape) == row["spec"]["shape"]
+        flat = array.reshape(-1)
+        found = " ".join(flat[index].tobytes().hex() for index in row["indices"])
+        assert found == row["bytes"], row
+
+
+@by_dtype
+def test_filler_gives_the_golden_bytes_one_by_one(dtype: str) -> None:
+    filler = Filler()
+    for row in find_rows(dtype):
+        if row["law"] is None:
+            continue
+        key = make_key(row["seed"], row["spec"].get("stream", row["name"]))
+        law = make_law(row)
+        found = " ".join(fill_one(filler, key, law, dtype, index) for index in row["indices"])
+        assert found == row["bytes"], row
+
+
+@pytest.mark.parametrize("row", GOLDEN["far"], ids=lambda row: f"{row['law'][0]}-{row['dtype']}")
+def test_filler_gives_the_golden_bytes_far_out(row: Row) -> None:
+    filler, key, law = Filler(), make_key(row["seed"], row["stream"]), make_law(row)
+    found = " ".join(fill_one(filler, key, law, row["dtype"], i) for i in row["indices"])
+    assert found == row["bytes"]
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_normals_are_close_to_the_exact_numbers(dtype: str) -> None:
+    """Within 7e-7 in float32 and 2e-14 in float64, then rounded; z itself may be off by 5e-7."""
+    error = Fraction(2e-14 if dtype == "float64" else 7e-7)
+    steps = ["float32"] * (dtype != "float64") + [dtype]
+
+    def round_by_steps(value: Fraction) -> int:
+        for step in steps:
+            code = contract.round_to(step, value)
+            value = Fraction(contract.decode(step, code))
+        return int(code)
+
+    checked = 0
+    for row in (row for row in [*ROWS, *GOLDEN["far"]] if "exact" in row):
+        if row.get("dtype", row.get("spec", {}).get("dtype")) != dtype:
+            continue
+        for text, exact in zip(row["bytes"].split(), row["exact"], strict=True):
+            code = int.from_bytes(bytes.fromhex(text), "little")
+            sign = code >> (contract.FORMATS[dtype].bits - 1)
+            magnitude = code - (sign << (contract.FORMATS[dtype].bits - 1))
+            assert sign == (math.copysign(1, exact) < 0)
+            low, high = abs(Fraction(exact)) * (1 - error), abs(Fraction(exact)) * (1 + error)
+            assert round_by_steps(low) <= magnitude <= round_by_steps(high), row
+            checked += 1
+    assert checked > 100
+
+
+# --- the steps before -----------------------------------------------------------------------------
+
+
+def test_keys() -> None:
+    for row in GOLDEN["keys"]:
+        assert f"{make_key(row['seed'], row['stream']):032x}" == row["key"], row
+
+
+def test_words() -> None:
+    for row in GOLDEN["words"]:
+        words = Words().read(int(row["key"], 16), row["first"], 6)
+        assert " ".join(f"{word:016x}" for word in words) == row["words"], row
+
+
+def test_fans_and_laws() -> None:
+    plans = {
+        (seed, tensor.name): tensor
+        for seed, tensors in group_rows().items()
+        for tensor in xavinit.make_plan(make_spec(seed, tensors)).tensors
+    }
+    for row in ROWS:
+        plan = plans[row["seed"], row["name"]]
+        assert (plan.fans and list(plan.fans)) == row["fans"], row
+        if row["law"] is None:
+            assert plan.law is None, row
+            continue
+        assert type(plan.law) is LAWS[row["law"][0]], row
+        scale = getattr(plan.law, plan.law.__struct_fields__[0])
+        is_text = isinstance(row["law"][1], str)
+        assert (float(scale).hex() if is_text else scale) == row["law"][1], row
+
+
+@pytest.mark.parametrize("row", GOLDEN["digests"], ids=lambda row: str(len(row["tensors"])))
+def test_digests(row: Row) -> None:
+    arrays = xavinit.generate(make_spec(row["seed"], row["tensors"]))
+    assert xavinit.digest(arrays) == row["sha256"]
+
+
+# --- the file itself ------------------------------------------------------------------------------
+
+
+def test_golden_file_is_what_its_program_makes() -> None:
+    made = make_golden.format_golden(make_golden.make_golden())
+    assert made.encode("ascii") == make_golden.GOLDEN.read_bytes()
+
+
+def test_golden_program_shares_no_code_with_the_package() -> None:
+    for name in ("contract", "make_golden"):
+        text = make_golden.GOLDEN.with_name(f"{name}.py").read_text("utf-8")
+        imports = [line for line in text.splitlines() if line.startswith(("import ", "from "))]
+        assert imports
+        assert not any("xavinit" in line or "numpy" in line for line in imports)
+
+
+def test_every_initializer_dtype_and_choice_has_a_golden_row() -> None:
+    seen: dict[str, set[Any]] = {key: set() for key in ("type", "gain")}
+    pairs, rules = set(), set()
+    for row in ROWS:
+        spec = row["spec"]
+        init = spec["init"] if isinstance(spec["init"], dict) else {"type": spec["init"]}
+        for key, values in seen.items():
+            values.add(init.get(key))
+        rules.add((init.get("mode"), init.get("distribution")))
+        if row["indices"]:
+            pairs.add((init["type"], spec["dtype"]))
+    assert seen["type"] == set(get_args(InitName))
+    assert seen["gain"] >= set(get_args(GainName))
+    assert rules >= {(mode, kind) for mode in get_args(Mode) for kind in get_args(Distribution)}
+    for name in get_args(InitName):
+        constant = name in ("zeros", "ones", "constant")
+        for dtype in DTYPES.values():
+            if constant or dtype.is_float:
+                assert (name, dtype.name) in pairs
+    assert len(make_golden.GOLDEN.read_bytes()) < 400_000
