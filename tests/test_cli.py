@@ -155,7 +155,7 @@ def test_a_rule_that_matches_nothing_is_a_warning(folder: Path) -> None:
     done = run("generate", "w.yaml", cwd=folder)
     assert done.returncode == 0
     first = done.stderr.decode().splitlines()[0]
-    assert first == "w.yaml:3:13: rules[0].match: warning: matches no tensor"
+    assert first == 'w.yaml:3:13: rules[0].match: warning: "*.biaz" matches no tensor'
 
 
 def test_plan_is_a_table(folder: Path) -> None:
@@ -282,6 +282,23 @@ def test_a_signal_half_way_leaves_the_old_output(
     assert xavinit.digest(folder / output) == before
 
 
+def test_a_full_standard_output_is_told(folder: Path) -> None:
+    (folder / "big.yaml").write_text("tensors:\n  'w.{2000}': [4, 4]\n")
+    for arguments in (["generate", "big.yaml", "-o", "-"], ["plan", "big.yaml"], ["schema"]):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run(
+                [sys.executable, "-m", "xavinit", *arguments],
+                cwd=folder,
+                stdout=full,
+                stderr=subprocess.PIPE,
+                check=False,
+            )
+        assert done.returncode == 4
+        assert done.stderr.startswith(b"xavinit: cannot write")
+        assert done.stderr.endswith(b": No space left on device\n")
+        assert done.stderr.count(b"\n") == 1
+
+
 def test_a_stalled_reader_does_not_hold_up_a_signal(folder: Path) -> None:
     (folder / "big.yaml").write_text(BIG)
     process = subprocess.Popen(
@@ -298,17 +315,21 @@ def test_a_stalled_reader_does_not_hold_up_a_signal(folder: Path) -> None:
     process.communicate()
 
 
-def test_a_disk_that_fills_part_way(folder: Path) -> None:
+@pytest.mark.parametrize("name", ["w.safetensors", "w.h5", "w"])
+def test_a_disk_that_fills_part_way(folder: Path, name: str) -> None:
     (folder / "big.yaml").write_text(BIG)
     limit = 40 << 20
     done = run(
         "generate",
         "big.yaml",
+        "-o",
+        name,
+        *(["-f", "npy"] if name == "w" else []),
         cwd=folder,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
     )
     assert done.returncode == 4
-    assert done.stderr.decode() == "xavinit: cannot write big.safetensors: File too large\n"
+    assert done.stderr.decode() == f"xavinit: cannot write {name}: File too large\n"
     assert names(folder) == ["big.yaml", "model.yaml"]
 
 

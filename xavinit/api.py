@@ -21,7 +21,7 @@ from xavinit.errors import (
 from xavinit.formats import FORMATS, Format, Layout, find_suffix, parse_format
 from xavinit.plan import Plan, plan_spec
 from xavinit.spec import Document, Overrides, load_document, resolve_spec
-from xavinit.wording import format_choices
+from xavinit.wording import explain_os_error, format_choices
 
 if TYPE_CHECKING:
     import numpy as np
@@ -270,17 +270,18 @@ def _write_layout(
     crew = _make_crew(plan, jobs)
     if not streamed:
         write_path(layout, os.fspath(path), crew, force=force, advance=advance)
-    elif not isinstance(path, (str, os.PathLike)):
-        write_stream(layout, path, crew, advance)
-    else:
-        try:
+        return
+    try:
+        if isinstance(path, (str, os.PathLike)):
             with open(path, "wb", buffering=0) as stream:
                 write_stream(layout, stream, crew, advance)
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise OutputError(f"cannot write {os.fspath(path)}: {reason}") from error
+        else:
+            write_stream(layout, path, crew, advance)
+    except BrokenPipeError:
+        raise  # the reader has enough: not an error of ours
+    except OSError as error:
+        name = os.fspath(path) if isinstance(path, (str, os.PathLike)) else "the stream"
+        raise OutputError(f"cannot write {name}: {explain_os_error(error)}") from error
 
 
 def _find_array_type(name: str, code: str | None) -> Any:

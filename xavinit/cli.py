@@ -9,6 +9,7 @@ one place that turns errors into exit codes:
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -19,7 +20,7 @@ from typing import Any, NoReturn
 import click
 
 from xavinit import __version__
-from xavinit.errors import SpecError, UsageError, XavinitError
+from xavinit.errors import OutputError, SpecError, UsageError, XavinitError
 
 FORMATS = ("safetensors", "hdf5", "npy")
 FRAMEWORKS = ("flax", "keras", "pytorch")
@@ -31,38 +32,53 @@ def main() -> NoReturn:
     for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), lambda number, _: sys.exit(128 + number))
-    debug = "--debug" in sys.argv
+    code = run_command()
+    with contextlib.suppress(OSError):  # told already, by run_command's own flush
+        sys.stdout.flush()
+        sys.stderr.flush()
+    # All is written and closed. Taking the interpreter down in order would free a few thousand
+    # objects of imported libraries one by one: a tenth of the time of a small run.
+    os._exit(code)
+
+
+def run_command() -> int:
+    """Run the command of `sys.argv`; say what went wrong, and return the exit code."""
     try:
         code = cli.main(prog_name="xavinit", standalone_mode=False)
-        sys.stdout.flush()  # here, so that a closed pipe is told below
+        sys.stdout.flush()  # here, so that a full disk or a closed pipe is told below
+        return code or 0
     except click.ClickException as error:
         error.show()
-        code = error.exit_code
+        return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        code = 128 + signal.SIGINT
+        return 130
     except (BrokenPipeError, _ClosedPipeError):
         # The reader has gone; whatever is still buffered has nowhere to go either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 141
-    except XavinitError as error:
-        if debug:
-            raise
-        prefix = "" if isinstance(error, SpecError) else "xavinit: "
-        click.echo(f"{prefix}{error}", err=True)
-        code = error.exit_code
+        return 141
     except Exception as error:
-        if debug:
-            raise
-        click.echo(
-            f"xavinit: internal error: {type(error).__name__}: {error} (--debug shows where)",
-            err=True,
-        )
-        code = 1
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # All is written and closed. Taking the interpreter down in order would free a few thousand
-    # objects of imported libraries one by one: a tenth of the time of a small run.
-    os._exit(code or 0)
+        if "--debug" in sys.argv:
+            import traceback
+
+            traceback.print_exc()
+        message, code = explain_error(error)
+        click.echo(message, err=True)
+        return code
+
+
+def explain_error(error: Exception) -> tuple[str, int]:
+    """What to say of an error, and its exit code."""
+    if isinstance(error, SpecError):
+        return str(error), error.exit_code
+    if isinstance(error, XavinitError):
+        return f"xavinit: {error}", error.exit_code
+    if isinstance(error, OSError):  # only of the command line's own output
+        from xavinit.wording import explain_os_error
+
+        message = f"cannot write to standard output: {explain_os_error(error)}"
+        return f"xavinit: {message}", OutputError.exit_code
+    kind = type(error).__name__
+    return f"xavinit: internal error: {kind}: {error} (--debug shows where)", 1
 
 
 def _print_version(context: click.Context, _: click.Parameter, value: bool) -> None:

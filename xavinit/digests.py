@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from xavinit.errors import InputError
 from xavinit.formats import StoredTensor, find_suffix, parse_format
+from xavinit.wording import explain_os_error
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,7 +61,7 @@ def _list_stored(source: str | os.PathLike[str]) -> list[_Tensor]:
     try:
         return [(s.name, s.dtype, s.shape, _read_pieces(s)) for s in fmt.read_index(path)]
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+        raise InputError(f"cannot read {path}: {explain_os_error(error)}") from error
 
 
 def _read_pieces(stored: StoredTensor) -> Iterator[bytes]:

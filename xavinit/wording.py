@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable
 
 LONGEST = 72
@@ -56,3 +57,13 @@ def format_bytes(count: int) -> str:
             break
         size /= 1000
     return f"{count} B" if unit == "B" else f"{size:.3g} {unit}"
+
+
+def explain_os_error(error: OSError) -> str:
+    """The system's own words for what went wrong, on one line.
+
+    HDF5 makes the error's text a paragraph, but gives the number.
+    """
+    if error.errno:
+        return os.strerror(error.errno)
+    return " ".join(str(error).split()) or type(error).__name__

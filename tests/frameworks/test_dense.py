@@ -64,7 +64,7 @@ def keras_model(tf: Any, mnist_weights: Arrays) -> Any:
         drawn = mnist_weights[f"{name}.weight"].T
         # Keras's own numbers have the law of ours, before they are replaced.
         for kernel in (np.asarray(layer.kernel), drawn):
-            assert 0.99 * bound < np.abs(kernel).max() <= bound * (1 + 1e-6)
+            assert 0.95 * bound < np.abs(kernel).max() <= bound * (1 + 1e-6)
         layer.set_weights([drawn, mnist_weights[f"{name}.bias"]])
     return model
 
@@ -106,7 +106,7 @@ def test_flax_equals_torch_and_keras(
 
 def test_answers_differ_between_images(numpy_answer: Array) -> None:
     # Else agreement would mean little.
-    assert float(numpy_answer.std(axis=0).min()) > 1000 * CLOSE
+    assert float(numpy_answer.std(axis=0).min()) > 500 * CLOSE
 
 
 def test_keras_trains(keras_model: Any, images: Array, mnist_weights: Arrays) -> None:

@@ -28,7 +28,10 @@ def test_variance_of_pre_activations(
     from safetensors.torch import load_file
 
     weight = {"shape": [FAN_OUT, FAN_IN], "init": f"glorot_{law}", "dtype": dtype}
-    spec = {"seed": 11, "tensors": {"weight": weight, "bias": {"shape": [FAN_OUT], "init": "zeros"}}}
+    spec = {
+        "seed": 11,
+        "tensors": {"weight": weight, "bias": {"shape": [FAN_OUT], "init": "zeros"}},
+    }
     layer = torch.nn.Linear(FAN_IN, FAN_OUT)
     layer.load_state_dict(load_file(write(spec, "layer.safetensors")), strict=True)
     numbers = np.random.default_rng(12).standard_normal((SAMPLES, FAN_IN), dtype=np.float32)

@@ -136,10 +136,18 @@ class _Run:
         thread.start()
 
     def stop(self) -> None:
+        """End every worker before returning, whatever interrupts: they hold an open file."""
         with self._lock:
             self._stopped = True
+        interrupt: BaseException | None = None
         for thread in self._threads:
-            thread.join()
+            while thread.is_alive():
+                try:
+                    thread.join()
+                except BaseException as error:
+                    interrupt = error
+        if interrupt is not None:
+            raise interrupt
 
     def take_done(self) -> int:
         with self._lock:

@@ -13,7 +13,7 @@ from xavinit.formats import FileLayout, Layout
 from xavinit.output.crew import Advance, Crew, Task, Worker, split_tensor
 from xavinit.output.publish import publish_file, publish_folder
 from xavinit.plan import TensorPlan
-from xavinit.wording import format_bytes
+from xavinit.wording import explain_os_error, format_bytes
 
 _WRITE_BACK = 64 << 20  # bytes; a smaller output is not worth a thread for it
 _WRITE_BACK_PAUSE = 0.02  # seconds
@@ -38,7 +38,7 @@ def write_path(layout: Layout, path: str, crew: Crew, *, force: bool, advance: A
             with publish_file(path, force=force) as temporary:
                 _fill_file(layout.files[0], temporary, crew, advance)
     except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+        raise OutputError(f"cannot write {path}: {explain_os_error(error)}") from error
 
 
 def write_stream(layout: Layout, stream: BinaryWriter, crew: Crew, advance: Advance) -> None:
@@ -70,7 +70,7 @@ def check_space(path: str, nbytes: int) -> None:
     try:
         disk = os.statvfs(parent)
     except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror}") from error
+        raise OutputError(f"cannot write {path}: {explain_os_error(error)}") from error
     free = disk.f_bavail * disk.f_frsize
     if nbytes > free:
         raise OutputError(

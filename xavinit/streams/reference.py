@@ -102,8 +102,8 @@ class _Sampler:
         # The top bit of the word is the sign bit of the value.
         sign = self.kind.word(1 << (self.kind.bits - 1))
         np.bitwise_and(bits, sign, out=bits)
-        np.bitwise_or(values.view(self.kind.word), bits, out=values.view(self.kind.word))
-        np.copyto(out, values)
+        target = out.view(out.dtype.str.replace("f", "u"))
+        np.bitwise_or(values.view(self.kind.word), bits, out=target)
 
     def _sample_unit_uniform(self, bits: Array, out: Array) -> None:
         """u = (s + ½)·2⁻ᵐ, s the upper m + 1 bits as a signed integer: exact, never 0 or ±1."""
