@@ -61,7 +61,9 @@ def compute_fans(shape: tuple[int, ...], axes: Axes) -> Fans:
         rest = [index for index in range(rank) if index not in named]
         if len(rest) < 2:
             raise SpecError(
-                f"must leave an in and an out axis of shape {list(shape)}", ("batch_axis",)
+                f"must leave an in and an out axis of shape {list(shape)}; "
+                f"got {list(axes.batch_axis)}",
+                ("batch_axis",),
             )
         out_first = axes.layout == "out_in"
         out_axes, in_axes = ([rest[0]], [rest[1]]) if out_first else ([rest[-1]], [rest[-2]])

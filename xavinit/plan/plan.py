@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from functools import cached_property
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from xavinit.errors import SpecError
 from xavinit.plan.dtypes import DTYPES, DType
@@ -79,6 +79,7 @@ def plan_spec(spec: Spec) -> Plan:
 def plan_tensor(tensor: TensorSpec) -> TensorPlan:
     """The plan of one tensor."""
     dtype = DTYPES[tensor.dtype]
+    _check_bytes(tensor, dtype)
     if 0 in tensor.shape:
         return TensorPlan(tensor.name, tensor.shape, dtype, None, None, tensor.stream)
     fans = None
@@ -93,8 +94,19 @@ def plan_tensor(tensor: TensorSpec) -> TensorPlan:
     except SpecError as error:
         key = "init" if "init" in tensor.places else ""
         lacks_fans = fans is None and tensor.init.type not in WITHOUT_FANS
-        raise _place(error, tensor, "shape" if lacks_fans else key) from None
+        _place(error, tensor, "shape" if lacks_fans else key)
+        if tensor.init.value is not UNSET:
+            error.path = (*error.path, "value")
+        raise
     return TensorPlan(tensor.name, tensor.shape, dtype, fans, law, tensor.stream)
+
+
+def _check_bytes(tensor: TensorSpec, dtype: DType) -> None:
+    """Refuse a tensor larger than any file, before its fans overflow a float."""
+    nbytes = math.prod(tensor.shape) * dtype.itemsize
+    if nbytes > LARGEST_FILE:
+        fact = f"must be at most 2⁶³−1 bytes; got {format_value(nbytes)}"
+        raise _place(SpecError(fact), tensor, "shape")
 
 
 def _place(error: SpecError, tensor: TensorSpec, key: str) -> SpecError:
@@ -110,9 +122,12 @@ def _check_range(law: Law, dtype: DType) -> None:
     if not dtype.is_float:
         _check_exact(law, dtype)
     elif law.largest(dtype) > dtype.largest:
+        if isinstance(law, Constant):
+            got = format_value(law.value)
+        else:
+            got = f"values up to {law.largest(dtype):g} ({law})"
         raise SpecError(
-            f"must fit {dtype.name}, whose largest number is {dtype.largest:g}; "
-            f"got values up to {format_value(law.largest(dtype))} ({law})"
+            f"must fit {dtype.name}, whose largest number is {dtype.largest:g}; got {got}"
         )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import cache
 from typing import Any, TypeVar, get_args
 
 import msgspec
@@ -59,13 +60,18 @@ def convert_table(data: Any, kind: type[Table], path: Path) -> Table:
     check_keys(data, kind.__struct_fields__, path)
     if isinstance(data.get("init"), dict):
         check_keys(data["init"], types.Init.__struct_fields__, (*path, "init"))
-    for field in msgspec.structs.fields(kind):
-        if field.required and field.name not in data:
-            raise SpecError(f"must have the key {format_value(field.name)}", path)
+    for key in _find_required(kind):
+        if key not in data:
+            raise SpecError(f"must have the key {format_value(key)}", path)
     try:
         return msgspec.convert(data, kind)
     except msgspec.ValidationError as error:
         raise _explain(str(error), data, path) from None
+
+
+@cache  # reading a struct's annotations takes half a millisecond
+def _find_required(kind: type[msgspec.Struct]) -> tuple[str, ...]:
+    return tuple(field.name for field in msgspec.structs.fields(kind) if field.required)
 
 
 def _explain(message: str, data: Any, path: Path) -> SpecError:

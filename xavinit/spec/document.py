@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import os
 import sys
@@ -90,12 +91,13 @@ def parse_document(content: bytes, name: str) -> Document:
         error.locate(name, None)
         raise error
     # A mark of UTF-16 or, without one, a first character of it: to UTF-8, a NUL.
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in content[:2]:
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in content[:2]:
         error = SpecError("must be UTF-8; this looks like UTF-16", hint="save it as UTF-8")
         error.locate(name, None)
         raise error
+    content = content.removeprefix(codecs.BOM_UTF8)
     try:
-        text = content.decode("utf-8-sig")
+        text = content.decode()
     except UnicodeDecodeError as error:
         raise _explain_encoding(content, error.start, name) from None
     suffix = os.path.splitext(name)[1].lower()
@@ -112,7 +114,7 @@ def parse_document(content: bytes, name: str) -> Document:
 def _explain_encoding(content: bytes, start: int, name: str) -> SpecError:
     before = content[:start]
     line = before.count(b"\n") + 1
-    column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8-sig", "replace")) + 1
+    column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
     got = f"the byte 0x{content[start]:02x}"
     error = SpecError(f"must be UTF-8; got {got}", mark=(line, column))
     error.locate(name, None)

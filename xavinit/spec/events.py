@@ -32,10 +32,8 @@ class Event(NamedTuple):
 def parse_integer(text: str, mark: Mark, base: int = 10) -> int:
     """The integer of a digit string."""
     if len(text) > MOST_DIGITS:  # int() is quadratic, and str() would refuse to write it again
-        got = f"{len(text)}"
-        raise SpecError(
-            f"must be an integer of at most {MOST_DIGITS} digits; got {got}", mark=mark
-        )
+        got = len(text)
+        raise SpecError(f"must be an integer of at most {MOST_DIGITS} digits; got {got}", mark=mark)
     return int(text, base)
 
 

@@ -123,7 +123,7 @@ def _split(text: str) -> Iterator[tuple[bool, str]]:
 
 def _parse_words(inside: str, text: str, dims: Mapping[str, int]) -> range | tuple[str, ...]:
     if "," in inside:
-        return tuple(inside.split(","))
+        return tuple(word.strip() for word in inside.split(","))
     first, dots, last = inside.partition("..")
     try:
         if not dots:

@@ -11,12 +11,16 @@ from msgspec import Struct
 from xavinit.errors import SpecError, UsageError
 from xavinit.spec import types
 from xavinit.spec.convert import CHOICES, check_keys, check_mapping, convert_table, explain_value
-from xavinit.spec.expressions import check_expression, is_dim_name, is_integer, resolve_dims
+from xavinit.spec.expressions import (
+    check_expression,
+    is_dim_name,
+    is_integer,
+    resolve_dims,
+    suggest_dim,
+)
 from xavinit.spec.settings import Settings, parse_rules, read_settings
 from xavinit.spec.tensors import TensorSpec, expand_tensors
-from xavinit.wording import format_value, suggest
-
-LARGEST_SEED = 2**64 - 1
+from xavinit.wording import format_value
 
 
 class Overrides(Struct, frozen=True):
@@ -47,6 +51,8 @@ def resolve_spec(data: Any, overrides: Overrides = NO_OVERRIDES) -> Spec:
     check_keys(
         data, ["$schema", *(f for f in types.SpecTable.__struct_fields__ if f != "schema")], ()
     )
+    if not isinstance(data.get("$schema", ""), str):
+        raise SpecError(f"must be a string; got {format_value(data['$schema'])}", ("$schema",))
     if "tensors" not in data:
         raise SpecError('must have the key "tensors"')
     data = _apply_overrides(data, overrides)
@@ -57,7 +63,7 @@ def resolve_spec(data: Any, overrides: Overrides = NO_OVERRIDES) -> Spec:
     rules = parse_rules(data.get("rules", []))
     tensors, used = expand_tensors(data["tensors"], dims, defaults, rules)
     warnings = tuple(
-        SpecError("warning: matches no tensor", (*rule.path, "match"))
+        SpecError(f"warning: {format_value(rule.glob)} matches no tensor", (*rule.path, "match"))
         for rule, is_used in zip(rules, used, strict=True)
         if not is_used
     )
@@ -73,6 +79,8 @@ def make_canonical(data: Mapping[str, Any]) -> str:
 def _apply_overrides(data: Mapping[str, Any], overrides: Overrides) -> dict[str, Any]:
     """The data as if the spec said so itself; a bad override is a `UsageError`."""
     data = {"seed": 0, **data}
+    for key in ("defaults", "dims"):
+        check_mapping(data.get(key, {}), (key,))
     try:
         if overrides.seed is not None:
             data["seed"] = _parse_seed(overrides.seed)
@@ -81,25 +89,21 @@ def _apply_overrides(data: Mapping[str, Any], overrides: Overrides) -> dict[str,
         if overrides.dtype is not None:
             if overrides.dtype not in CHOICES["dtype"]:
                 raise explain_value("dtype", overrides.dtype, ("dtype",))
-            check_mapping(data.get("defaults", {}), ("defaults",))
             data["defaults"] = {**data.get("defaults", {}), "dtype": overrides.dtype}
     except SpecError as error:
         raise UsageError(str(error)) from None
     if overrides.dims:
         dims = data.get("dims", {})
-        check_mapping(dims, ("dims",))
         for name in overrides.dims:
             if name not in dims:
-                hint = suggest(name, dims)
-                raise UsageError(
-                    f"the spec has no dim {format_value(name)}" + (f"; {hint}" if hint else "")
-                )
+                hint = suggest_dim(name, dims)
+                raise UsageError(f"the spec has no dim {format_value(name)}; {hint}")
         data["dims"] = {**dims, **overrides.dims}
     return data
 
 
 def _parse_seed(seed: Any) -> int:
-    if not is_integer(seed) or not 0 <= seed <= LARGEST_SEED:
+    if not is_integer(seed) or not 0 <= seed <= types.LARGEST_SEED:
         raise SpecError(f"must be an integer from 0 to 2⁶⁴−1; got {format_value(seed)}", ("seed",))
     return int(seed)
 
@@ -111,8 +115,7 @@ def _parse_framework(framework: Any) -> str:
 
 
 def _parse_dims(data: Any, overrides: Overrides) -> dict[str, int]:
-    check_mapping(data, ("dims",))
-    for name, value in data.items():
+    for name in data:
         if not is_dim_name(name):
             raise SpecError(
                 "the name of a dim must be letters, digits and _, not a digit first; "
@@ -120,8 +123,9 @@ def _parse_dims(data: Any, overrides: Overrides) -> dict[str, int]:
                 ("dims", name),
                 at_key=True,
             )
-        check_expression(value, ("dims", name))
     try:
+        for name, value in data.items():
+            check_expression(value, ("dims", name))
         return resolve_dims(data)
     except SpecError as error:
         if error.path[-1] in overrides.dims:  # not what the spec's text says

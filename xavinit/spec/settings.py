@@ -21,6 +21,7 @@ Settings = dict[str, tuple[Any, Path]]
 class ParsedRule(Struct, frozen=True):
     """A glob, and the keys it gives to the tensors whose names it matches."""
 
+    glob: str
     matches: re.Pattern[str]
     settings: Settings
     path: Path
@@ -35,7 +36,7 @@ def parse_rules(data: Any) -> list[ParsedRule]:
         path: Path = ("rules", index)
         rule = convert_table(entry, types.Rule, path)
         matches = re.compile(fnmatch.translate(rule.match))
-        rules.append(ParsedRule(matches, read_settings(rule, path), path))
+        rules.append(ParsedRule(rule.match, matches, read_settings(rule, path), path))
     return rules
 
 
@@ -49,10 +50,23 @@ def read_settings(table: types.TensorKeys, path: Path) -> Settings:
     if table.init is not UNSET:
         settings["init"] = (_parse_init(table.init, (*path, "init")), (*path, "init"))
     if "layout" in settings and ("in_axis" in settings or "out_axis" in settings):
-        raise SpecError("must have either layout or in_axis and out_axis; got both", path)
-    if ("in_axis" in settings) != ("out_axis" in settings):
-        missing = "out_axis" if "in_axis" in settings else "in_axis"
-        raise SpecError(f"in_axis and out_axis go together; {missing} is missing", path)
+        raise SpecError(
+            "must have either layout or in_axis and out_axis; got both",
+            (*path, "layout"),
+            at_key=True,
+        )
+    for given, missing in (("in_axis", "out_axis"), ("out_axis", "in_axis")):
+        if given in settings and missing not in settings:
+            raise SpecError(
+                f"in_axis and out_axis go together; {missing} is missing",
+                (*path, given),
+                at_key=True,
+            )
+    if "tied" in settings and len(settings) > 1:
+        extra = min(key for key in settings if key != "tied")
+        raise SpecError(
+            f"tied takes no other key; got {format_value(extra)} too", (*path, extra), at_key=True
+        )
     return settings
 
 
@@ -72,9 +86,16 @@ def _parse_init(given: types.InitName | types.Init, path: Path) -> types.Init:
                 hint=f"it takes {', '.join((*needed, *optional)) or 'no key but type'}",
                 at_key=True,
             )
-        if isinstance(value, float) and not math.isfinite(value):
+        if not isinstance(value, str) and not _is_finite(value):
             raise explain_value(key, value, (*path, key))
     return init
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer beyond float64
+        return False
 
 
 def merge_settings(base: Settings, over: Settings) -> Settings:

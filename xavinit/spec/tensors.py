@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import UNSET, Struct, structs
 
-from xavinit.errors import Path, SpecError
+from xavinit.errors import Path, SpecError, format_path
 from xavinit.spec import types
 from xavinit.spec.convert import check_mapping, convert_table
 from xavinit.spec.expressions import check_expression, evaluate
@@ -131,7 +131,7 @@ def _parse_shape(data: list[Any], path: Path, dims: Mapping[str, int]) -> tuple[
         here: Path = (*path, index)
         size = _evaluate_at(check_expression(item, here), dims, here)
         if size < 0:
-            said = f"{size} = {item}" if isinstance(item, str) else size
+            said = f"{item} = {size}" if isinstance(item, str) else size
             raise SpecError(f"must be a positive integer or zero; got {said}", here)
         shape.append(size)
     return tuple(shape)
@@ -150,12 +150,8 @@ def _make_draft(entry: _Entry, shared: Settings, dims: Mapping[str, int]) -> _Dr
     places = {"": entry.path, "shape": entry.shape_path}
     places |= {key: path for key, (_, path) in settings.items()}
     if "tied" in settings:
-        extra = sorted(set(entry.own) - {"tied"}) or (["shape"] if entry.shape is not None else [])
-        if extra:
-            raise SpecError(
-                f"tied takes no other key; got {format_value(extra[0])} too", entry.path
-            )
-        return _Draft(None, places, _parse_reference_at("tied", settings, entry.pattern))
+        _check_alone(entry, settings["tied"][1])
+        return _Draft(None, places, _parse_reference_at("tied", settings, entry))
     if entry.shape is None:
         raise SpecError('must have the key "shape" (or "tied")', entry.path)
     fused = 1
@@ -182,8 +178,21 @@ def _make_draft(entry: _Entry, shared: Settings, dims: Mapping[str, int]) -> _Dr
     )
     reference = None
     if "stream" in settings:
-        reference = _parse_reference_at("stream", settings, entry.pattern)
+        reference = _parse_reference_at("stream", settings, entry)
     return _Draft(tensor, places, reference)
+
+
+def _check_alone(entry: _Entry, tie: Path) -> None:
+    """A tied tensor takes no key of its own beside, wherever it was tied."""
+    extra = {key: path for key, (_, path) in entry.own.items() if key != "tied"}
+    if entry.shape is not None:
+        extra["shape"] = entry.shape_path
+    if extra:
+        key = min(extra)
+        where = "" if "tied" in entry.own else f" (tied by {format_path(tie)})"
+        raise SpecError(
+            f"tied takes no other key; got {format_value(key)} too{where}", extra[key], at_key=True
+        )
 
 
 def _read_axes(settings: Settings, key: str) -> tuple[int, ...] | None:
@@ -193,11 +202,13 @@ def _read_axes(settings: Settings, key: str) -> tuple[int, ...] | None:
     return (value,) if isinstance(value, int) else tuple(value)
 
 
-def _parse_reference_at(key: str, settings: Settings, pattern: Pattern) -> Reference:
+def _parse_reference_at(key: str, settings: Settings, entry: _Entry) -> Reference:
     text, path = settings[key]
     try:
-        return parse_reference(text, pattern)
+        return parse_reference(text, entry.pattern)
     except SpecError as error:
+        if key not in entry.own:  # a rule's: which tensor it does not fit
+            error.fact += f" (tensor {format_value(entry.path[-1])})"
         error.path = path
         raise
 
@@ -232,7 +243,8 @@ def _follow_ties(found: Mapping[str, TensorSpec | _Tie]) -> list[TensorSpec]:
                     hint=suggest(name, found) if len(found) <= 10_000 else None,
                 )
             if name in chain:
-                circle = " → ".join([*chain, name][-8:])
+                links = [*chain, name]
+                circle = " → ".join(map(format_value, links[links.index(name) :][-8:]))
                 raise SpecError(f"ties must not go in a circle; got {circle}", tie.places["tied"])
             chain[name] = tie
             name = tie.target

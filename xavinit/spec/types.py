@@ -50,6 +50,8 @@ InitName = Literal[
     "truncated_normal",
 ]
 
+LARGEST_SEED = 2**64 - 1
+
 Expression = Annotated[
     int | str,
     Meta(description="An integer, or an expression of integers, dims, + - * // and parentheses."),
@@ -166,7 +168,13 @@ def make_schema() -> dict[str, Any]:
     schema = msgspec.json.schema(SpecTable)
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "xavinit spec"
-    init = schema["$defs"]["Init"]
+    tables = schema["$defs"]
+    tables["SpecTable"]["properties"]["seed"]["maximum"] = LARGEST_SEED
+    # By its bare name, only an initializer that needs no key.
+    alone = sorted(name for name, (needed, _) in INIT_KEYS.items() if not needed)
+    for table in ("TensorKeys", "TensorTable", "Rule"):
+        tables[table]["properties"]["init"]["anyOf"][0]["enum"] = alone
+    init = tables["Init"]
     init["allOf"] = [
         {
             "if": {"properties": {"type": {"const": name}}, "required": ["type"]},

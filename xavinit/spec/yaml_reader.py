@@ -25,6 +25,8 @@ _YAML_INTEGER = re.compile(r"[-+]?[0-9]+\Z")
 _YAML_BASED = re.compile(r"0o[0-7]+\Z|0x[0-9a-fA-F]+\Z")
 _YAML_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
 _YAML_SPECIAL = re.compile(r"[-+]?\.(inf|Inf|INF)\Z|\.(nan|NaN|NAN)\Z")
+# What ends a line for the parser, and so in its marks.
+_YAML_BREAK = re.compile(r"\r\n|[\r\n\x85\u2028\u2029]")
 
 
 def resolve_plain(text: str, mark: Mark) -> Any:
@@ -84,9 +86,7 @@ def _read_yaml_node(yaml: Any, event: Any, mark: Mark) -> Event:
     if event.implicit[0]:  # unquoted
         return Event("scalar", resolve_plain(event.value, mark), *mark)
     if not is_encodable(event.value):  # libyaml refuses the escape itself
-        raise SpecError(
-            f"a string must not hold a lone surrogate; got {event.value!a}", mark=mark
-        )
+        raise SpecError(f"a string must not hold a lone surrogate; got {event.value!a}", mark=mark)
     return Event("scalar", event.value, *mark)
 
 
@@ -95,22 +95,24 @@ def _explain_yaml_error(text: str, error: Any) -> SpecError:
     fact = " ".join(filter(None, (error.problem, error.context)))
     if error.context_mark and error.context_mark.line < place.line:
         fact += f" from line {error.context_mark.line + 1}"
+    lines = _YAML_BREAK.split(text)
     mark = (place.line + 1, place.column + 1)
-    return SpecError(f"not valid YAML: {fact}", mark=mark, hint=_suggest_quotes(text, mark))
+    if mark[0] > len(lines):  # the end of a text whose last line has no end
+        mark = (len(lines), len(lines[-1]) + 1)
+    hint = _suggest_quotes(lines[mark[0] - 1], mark[1])
+    return SpecError(f"not valid YAML: {fact}", mark=mark, hint=hint)
 
 
-def _suggest_quotes(text: str, mark: Mark) -> str | None:
+def _suggest_quotes(line: str, column: int) -> str | None:
     """The hint about quotes, if the fault stands at or behind what only quotes make a name."""
-    line = text.split("\n")[mark[0] - 1 : mark[0]]
-    at = line[0][mark[1] - 1 : mark[1]] if line else ""
-    before = line[0][mark[1] - 2 : mark[1] - 1] if line else ""
+    at, before = line[column - 1 : column], line[: column - 1][-1:]
     if at == "\t":
         return "indent with spaces: YAML allows no tabs there"
-    return QUOTE_HINT if at in set("*?@`%") or before in set("*?}]") else None
+    return QUOTE_HINT if at in set("*?@`{[") or before in set("*?}]") else None
 
 
 def _explain_character(text: str, code: int) -> SpecError:
     """A character that YAML allows nowhere, so that the first one is the one."""
     before = text[: text.index(chr(code))]
     mark = (before.count("\n") + 1, len(before) - before.rfind("\n"))
-    return SpecError(f"not valid YAML: got the character {format_value(chr(code))}", mark=mark)
+    return SpecError(f"not valid YAML: must not hold {format_value(chr(code))}", mark=mark)

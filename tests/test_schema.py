@@ -1,0 +1,242 @@
+"""The JSON Schema of a spec: it takes what the reader takes, and its lists are the plan's."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+import xavinit
+from xavinit.plan import DTYPES
+from xavinit.plan.initializers import GAINS, NAMED, WITHOUT_FANS
+from xavinit.spec import load_document, make_schema, types
+
+ROOT = Path(__file__).parent.parent
+SCHEMA = make_schema()
+VALIDATOR = Draft202012Validator(SCHEMA)
+SAMPLES = sorted((ROOT / "sample_specs").glob("*.yaml"))
+
+Data = dict[str, Any]
+
+
+def test_the_schema_is_one() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+    assert SCHEMA["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+
+
+def test_the_file_for_editors_is_what_the_command_prints() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "xavinit", "schema"], capture_output=True, check=True
+    )
+    assert json.loads(done.stdout) == SCHEMA
+    file = ROOT / "docs" / "xavinit.schema.json"
+    assert file.read_bytes() == done.stdout, "run: xavinit schema > docs/xavinit.schema.json"
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.name)
+def test_sample_specs_are_valid(path: Path) -> None:
+    VALIDATOR.validate(load_document(path).data)
+
+
+def test_there_are_sample_specs() -> None:
+    assert SAMPLES
+
+
+GOOD: dict[str, Data] = {
+    "the least": {"tensors": {}},
+    "a scalar": {"tensors": {"w": {"shape": [], "init": "ones"}}},
+    "everything": {
+        "$schema": "../docs/xavinit.schema.json",
+        "seed": 2**64 - 1,
+        "framework": "flax",
+        "dims": {"d": 4, "e": "2*d"},
+        "defaults": {"init": {"type": "glorot_normal", "gain": "relu"}, "dtype": "bfloat16"},
+        "rules": [
+            {"match": "*.b", "init": "zeros", "dtype": "bool"},
+            {"match": "*", "layout": "in_out"},
+        ],
+        "tensors": {
+            "a": ["d", 3, "2*e"],
+            "{2}.b": {"shape": ["d"], "stream": "s.{2}"},
+            "c": {"shape": [2, 2, 2], "in_axis": 0, "out_axis": [-1], "batch_axis": 1},
+            "d": {"shape": [6, 2], "layout": "in_out", "fused": "d//2"},
+            "e": {"shape": [2], "init": {"type": "constant", "value": True}},
+            "f": {"shape": [2], "init": {"type": "uniform", "bound": 1}},
+            "g": {
+                "shape": [2, 2],
+                "init": {
+                    "type": "variance_scaling",
+                    "mode": "fan_in",
+                    "distribution": "normal",
+                    "gain": 2,
+                },
+            },
+            "h": {"tied": "a"},
+        },
+    },
+}
+
+
+@pytest.mark.parametrize("data", GOOD.values(), ids=GOOD.keys())
+def test_good_specs(data: Data) -> None:
+    VALIDATOR.validate(data)
+    xavinit.make_plan(data)
+
+
+W: Data = {"w": [2, 2]}
+
+
+def with_init(**init: Any) -> Data:
+    return {"tensors": {"w": {"shape": [2, 2], "init": init}}}
+
+
+def with_keys(**keys: Any) -> Data:
+    return {"tensors": {"w": {"shape": [2, 2], **keys}}}
+
+
+BAD: list[Any] = [
+    {},
+    [],
+    {"tensors": []},
+    {"tensors": W, "layer": []},
+    {"tensors": W, "$schema": 5},
+    {"tensors": W, "seed": -1},
+    {"tensors": W, "seed": 2**64},
+    {"tensors": W, "seed": "42"},
+    {"tensors": W, "seed": True},
+    {"tensors": W, "framework": "torch"},
+    {"tensors": W, "dims": {"d": 1.5}},
+    {"tensors": W, "dims": ["d"]},
+    {"tensors": W, "defaults": {"shape": [2]}},
+    {"tensors": W, "defaults": {"match": "*"}},
+    {"tensors": W, "rules": {"match": "*"}},
+    {"tensors": W, "rules": [{"init": "zeros"}]},
+    {"tensors": W, "rules": [{"match": "*", "shape": [2]}]},
+    {"tensors": {"w": 5}},
+    {"tensors": {"w": [1.5]}},
+    {"tensors": {"w": [True]}},
+    {"tensors": {"w": [[2]]}},
+    with_keys(dtpye="float32"),
+    with_keys(dtype="f32"),
+    with_keys(layout="OI"),
+    with_keys(in_axis=[], out_axis=1),
+    with_keys(in_axis="0", out_axis=1),
+    with_keys(fused=1.5),
+    with_keys(stream=5),
+    with_keys(init="glorot"),
+    with_keys(init=["zeros"]),
+    with_keys(init=None),
+    with_init(std=1),
+    with_init(type="glorot"),
+    with_init(type="zeros", value=0),
+    with_init(type="constant"),
+    with_init(type="constant", value="0"),
+    with_init(type="normal"),
+    with_init(type="normal", std=0),
+    with_init(type="normal", std=1, gain=1),
+    with_init(type="uniform", std=1),
+    with_init(type="glorot_uniform", mode="fan_in"),
+    with_init(type="glorot_uniform", gain=0),
+    with_init(type="glorot_uniform", gain=-1),
+    with_init(type="glorot_uniform", gain=True),
+    with_init(type="glorot_uniform", gain="gelu"),
+    with_keys(init="variance_scaling"),
+    with_keys(init="normal"),
+    with_init(type="variance_scaling"),
+    with_init(type="variance_scaling", mode="fan_in"),
+    with_init(type="variance_scaling", mode="in", distribution="normal"),
+]
+
+
+@pytest.mark.parametrize("data", BAD, ids=json.dumps)
+def test_bad_specs(data: Any) -> None:
+    assert not VALIDATOR.is_valid(data)
+    if isinstance(data, dict):
+        with pytest.raises(xavinit.SpecError):
+            xavinit.make_plan(data)
+
+
+def maybe(key: str, *values: Any) -> st.SearchStrategy[Data]:
+    """A mapping with the key and one of the values, or an empty one."""
+    return st.just({}) | st.sampled_from(values).map(lambda value: {key: value})
+
+
+def merge(parts: Any) -> Data:
+    return {key: value for part in parts for key, value in part.items()}
+
+
+INITS = (
+    st.sampled_from(get_args(types.InitName)) | st.sampled_from(["glorot", 1, None])
+) | st.tuples(
+    maybe("type", *get_args(types.InitName), "glorot"),
+    maybe("gain", 1, 0.5, "relu", 0, "gelu"),
+    maybe("mode", *get_args(types.Mode), 1),
+    maybe("distribution", *get_args(types.Distribution), "cauchy"),
+    maybe("value", 0, 1.5, True, "1"),
+    maybe("bound", 1, 0),
+    maybe("std", 0.1, -1),
+).map(merge)
+KEYS = st.tuples(
+    st.just({}) | INITS.map(lambda init: {"init": init}),
+    maybe("dtype", "float32", "float16", "int32", "half"),
+    maybe("layout", "in_out", "io"),
+    maybe("in_axis", 0, [0], -1, [], True),
+    maybe("out_axis", 1, [1], "1"),
+    maybe("fused", 1, 2, "d", 1.0),
+    maybe("stream", "s", 1),
+    maybe("tied", "v", 1),
+).map(merge)
+SHAPES = st.lists(st.sampled_from([0, 1, 4, "d", "2*d", -1, "x", 1.5, None]), max_size=3)
+SPECS = st.tuples(
+    maybe("seed", 0, 2**64 - 1, 2**64, 1.5),
+    maybe("framework", "keras", "torch"),
+    st.just({"dims": {"d": 2}}) | maybe("dims", {"d": "2"}, {"d": 1.5}, []),
+    st.just({}) | KEYS.map(lambda keys: {"defaults": keys}),
+    st.lists(st.tuples(KEYS, maybe("match", "*", "w", 1)).map(merge), max_size=2).map(
+        lambda rules: {"rules": rules} if rules else {}
+    ),
+    st.tuples(
+        KEYS.map(lambda keys: {"w": keys})
+        | st.tuples(KEYS, SHAPES.map(lambda shape: {"shape": shape})).map(
+            lambda parts: {"w": merge(parts)}
+        ),
+        SHAPES.map(lambda shape: {"v": shape}) | st.just({}),
+    ).map(lambda parts: {"tensors": merge(parts)}),
+).map(merge)
+
+
+@given(SPECS)
+def test_the_schema_takes_whatever_the_reader_takes(data: Data) -> None:
+    try:
+        xavinit.make_plan(data)
+    except xavinit.SpecError:
+        return  # the reader sees more: axes, dims, fans, ranges
+    VALIDATOR.validate(data)
+
+
+@given(INITS, st.sampled_from([[], [2], [2, 2]]))
+def test_schema_and_reader_agree_on_every_init(init: Any, shape: list[int]) -> None:
+    data = {"tensors": {"w": {"shape": shape, "init": init}}}
+    try:
+        xavinit.make_plan(data)
+    except xavinit.SpecError as error:
+        told_by_rank = "needs fans" in error.fact
+    else:
+        told_by_rank = True
+    assert VALIDATOR.is_valid(data) is told_by_rank
+
+
+def test_the_lists_of_the_spec_are_those_of_the_plan() -> None:
+    assert set(get_args(types.DTypeName)) == set(DTYPES)
+    assert set(get_args(types.GainName)) == set(GAINS)
+    assert set(get_args(types.InitName)) == {*NAMED, *WITHOUT_FANS, "variance_scaling"}
+    assert set(types.INIT_KEYS) == set(get_args(types.InitName))
+    assert {rule.mode for rule in NAMED.values()} <= set(get_args(types.Mode))
+    assert {rule.distribution for rule in NAMED.values()} == set(get_args(types.Distribution))

@@ -1,0 +1,674 @@
+"""Spec text → data: the rules of YAML 1.2 and strict JSON, and where every value stands."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xavinit.errors import InputError, Path, SpecError
+from xavinit.spec.document import LARGEST, Document, copy_plain, load_document, parse_document
+from xavinit.spec.events import DEEPEST, build_data, find_mark
+from xavinit.spec.json_reader import read_json
+from xavinit.spec.yaml_reader import read_yaml, resolve_plain
+
+READERS = {"json": read_json, "yaml": read_yaml}
+
+
+def parse(text: str | bytes, name: str) -> Any:
+    content = text.encode() if isinstance(text, str) else text
+    return parse_document(content, name).data
+
+
+def fail(text: str | bytes, name: str) -> SpecError:
+    with pytest.raises(SpecError) as caught:
+        parse(text, name)
+    return caught.value
+
+
+# --- YAML 1.2, core schema -----------------------------------------------------------------
+
+PLAIN: list[tuple[str, Any]] = [
+    ("1e3", 1000.0),
+    ("1E+3", 1000.0),
+    ("-1.5e-3", -0.0015),
+    (".5", 0.5),
+    ("-.5", -0.5),
+    ("1.", 1.0),
+    ("010", 10),
+    ("+5", 5),
+    ("-5", -5),
+    ("-0", 0),
+    ("0o17", 15),
+    ("0x1F", 31),
+    (".inf", math.inf),
+    ("-.INF", -math.inf),
+    ("+.Inf", math.inf),
+    ("true", True),
+    ("True", True),
+    ("FALSE", False),
+    ("", None),
+    ("~", None),
+    ("null", None),
+    ("Null", None),
+    ("NULL", None),
+    # Not in the core schema, so strings; most are something else in YAML 1.1.
+    ("no", "no"),
+    ("yes", "yes"),
+    ("on", "on"),
+    ("Off", "Off"),
+    ("y", "y"),
+    ("nULL", "nULL"),
+    ("tRUE", "tRUE"),
+    ("1_000", "1_000"),
+    ("0b11", "0b11"),
+    ("0O17", "0O17"),
+    ("0o18", "0o18"),
+    ("-0x1F", "-0x1F"),
+    ("0xfg", "0xfg"),
+    ("2001-01-01", "2001-01-01"),
+    ("12:30:45", "12:30:45"),
+    ("1e", "1e"),
+    ("e3", "e3"),
+    (".", "."),
+    ("+.nan", "+.nan"),
+    ("inf", "inf"),
+    ("nan", "nan"),
+    ("=", "="),
+    ("<<", "<<"),
+    ("٣", "٣"),  # a digit, but not an ASCII one
+]
+
+
+@pytest.mark.parametrize(("text", "value"), PLAIN)
+def test_unquoted_yaml_scalars_follow_the_core_schema(text: str, value: Any) -> None:
+    got = parse(f"key: {text}\n", "spec.yaml")["key"]
+    assert (got, type(got)) == (value, type(value))
+
+
+@pytest.mark.parametrize("text", [".nan", ".NaN", ".NAN"])
+def test_yaml_nan(text: str) -> None:
+    assert math.isnan(parse(f"key: {text}\n", "spec.yaml")["key"])
+
+
+@pytest.mark.parametrize("text", ['"1e3"', "'null'", '"true"', '""', "'~'", "|-\n  010\n"])
+def test_quoted_and_block_yaml_scalars_are_strings(text: str) -> None:
+    assert isinstance(parse(f"key: {text}\n", "spec.yaml")["key"], str)
+
+
+def test_a_huge_exponent_is_infinite_and_not_taken_for_a_finite_number() -> None:
+    assert parse("key: 1e999\n", "spec.yaml")["key"] == math.inf
+    assert parse('{"key": -1e999}', "spec.json")["key"] == -math.inf
+
+
+# --- The same data from either syntax --------------------------------------------------------
+
+# Characters that a YAML escape can give: libyaml refuses JSON's pairs of surrogates.
+TEXT = st.text(st.characters(exclude_categories=["Cs"], max_codepoint=0xFFFF), max_size=8)
+ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+
+
+def make_data(text: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
+    scalars = (
+        st.none() | st.booleans() | st.integers() | text | st.floats(allow_nan=False, width=64)
+    )
+    return st.recursive(
+        scalars.filter(lambda value: value not in (math.inf, -math.inf)),
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(text, inner, max_size=4),
+        max_leaves=12,
+    )
+
+
+def is_same(left: Any, right: Any) -> bool:
+    """Equal with types, order of keys and signs of zeros."""
+    return json.dumps(left) == json.dumps(right)
+
+
+@given(data=make_data(ANY_TEXT), ascii_only=st.booleans(), indent=st.none() | st.integers(0, 3))
+def test_json_reader_inverts_the_standard_librarys_writer(
+    data: Any, ascii_only: bool, indent: int | None
+) -> None:
+    text = json.dumps(data, ensure_ascii=ascii_only, indent=indent)
+    assert is_same(build_data(read_json(text)), data)
+
+
+@given(data=make_data(TEXT), indent=st.none() | st.integers(0, 3))
+def test_json_text_read_as_yaml_gives_the_same_data(data: Any, indent: int | None) -> None:
+    text = json.dumps(data, indent=indent)
+    assert is_same(build_data(read_yaml(text)), data)
+
+
+class Dumper(yaml.SafeDumper):
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+# PyYAML writes by YAML 1.1 and leaves 1e3 or 0o17 without quotes, strings to it.
+WRITABLE = ANY_TEXT.filter(lambda text: resolve_plain(text, (1, 1)) is text)
+
+
+@given(data=make_data(WRITABLE), flow=st.sampled_from([None, False, True]))
+def test_yaml_reader_inverts_pyyamls_writer(data: Any, flow: bool | None) -> None:
+    text = yaml.dump(data, Dumper=Dumper, default_flow_style=flow, sort_keys=False)
+    assert is_same(build_data(read_yaml(text)), data)
+
+
+def test_yaml_is_the_same_without_libyaml(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "dims: {d: 0o17}\ntensors:\n  'é': [d, 3]\n  b:\n  - 1e3\n  - |\n    block\n"
+    events = list(read_yaml(text))
+    monkeypatch.delattr(yaml, "CSafeLoader")
+    assert list(read_yaml(text)) == events
+    assert fail("a: " + "[" * 40_000, "spec.yaml").fact == "must be nested at most 64 deep"
+    assert fail('a: "\\ud800"', "spec.yaml").fact == (
+        "a string must not hold a lone surrogate; got '\\ud800'"
+    )
+
+
+def test_json_strings() -> None:
+    text = r'{"\ud83d\ude00": "\u00e9\n\t\"\\\/\b\f\r", "😀": "é"}'.replace("😀", "x")
+    assert parse(text, "spec.json") == {"😀": 'é\n\t"\\/\b\f\r', "x": "é"}
+
+
+@pytest.mark.parametrize("name", ["spec.json", "spec.yaml", "spec"])
+def test_a_byte_order_mark_is_accepted_and_no_column_wide(name: str) -> None:
+    content = b'\xef\xbb\xbf{"tensors": {"w": [3, 4]}}'
+    document = parse_document(content, name)
+    assert document.data == {"tensors": {"w": [3, 4]}}
+    error = document.locate(SpecError("fact", ("tensors", "w")))
+    assert str(error) == f'{name}:1:19: tensors["w"]: fact'
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("spec.json", "[1]", [1]),
+        ("spec.JSON", "[1]", [1]),
+        ("spec.yaml", "{a: 1}", {"a": 1}),
+        ("spec.yml", "{a: 1}", {"a": 1}),
+        ("spec", "a: 1", {"a": 1}),
+        ("spec.txt", '\n {"a": 1}', {"a": 1}),
+        ("<stdin>", '{"a": 1}', {"a": 1}),
+    ],
+)
+def test_the_suffix_or_the_first_character_tells_the_syntax(
+    name: str, text: str, value: Any
+) -> None:
+    assert parse(text, name) == value
+
+
+def test_json_by_its_first_character_is_strict() -> None:
+    assert fail("{a: 1}", "spec").fact.startswith("not valid JSON: expected a key in double quotes")
+
+
+# --- Where things stand ----------------------------------------------------------------------
+
+YAML_TEXT = """\
+# a comment
+seed: 42
+"dims": {d: 3, '日本😀': 4}
+tensors:
+  w:
+    shape: [d,
+            3*d]
+    init: {type: normal,  std: 0.02}
+  "a.{2}":
+  - 1
+  -   - x
+"""
+YAML_PLACES: list[tuple[Path, bool, tuple[int, int]]] = [
+    ((), False, (2, 1)),
+    (("seed",), False, (2, 7)),
+    (("seed",), True, (2, 1)),
+    (("dims",), True, (3, 1)),
+    (("dims",), False, (3, 9)),
+    (("dims", "日本😀"), True, (3, 16)),
+    (("dims", "日本😀"), False, (3, 23)),
+    (("tensors", "w"), True, (5, 3)),
+    (("tensors", "w"), False, (6, 5)),
+    (("tensors", "w", "shape", 1), False, (7, 13)),
+    (("tensors", "w", "init", "std"), True, (8, 27)),
+    (("tensors", "w", "init", "std"), False, (8, 32)),
+    (("tensors", "a.{2}", 1), False, (11, 7)),
+    (("tensors", "a.{2}", 1, 0), False, (11, 9)),
+    # Where there is nothing, the nearest parent.
+    (("tensors", "w", "init", "gain"), False, (8, 11)),
+    (("tensors", "w", "init", "gain"), True, (8, 11)),
+    (("tensors", "w", "shape", 7), False, (6, 12)),
+    (("rules", 0), False, (2, 1)),
+]
+JSON_TEXT = """\
+{"seed": 42,
+ "dims": {"d": 3, "日本😀": 4},
+ "tensors": {
+   "w" : {"shape": [ "d",
+      [ ] ]}
+ }
+}
+"""
+JSON_PLACES: list[tuple[Path, bool, tuple[int, int]]] = [
+    ((), False, (1, 1)),
+    (("seed",), True, (1, 2)),
+    (("seed",), False, (1, 10)),
+    (("dims", "日本😀"), True, (2, 19)),
+    (("dims", "日本😀"), False, (2, 26)),
+    (("tensors", "w"), False, (4, 10)),
+    (("tensors", "w", "shape", 0), False, (4, 22)),
+    (("tensors", "w", "shape", 1), False, (5, 7)),
+    (("tensors", "w", "init"), False, (4, 10)),
+]
+
+
+@pytest.mark.parametrize(
+    ("reader", "text", "place"),
+    [("yaml", YAML_TEXT, place) for place in YAML_PLACES]
+    + [("json", JSON_TEXT, place) for place in JSON_PLACES],
+)
+def test_places(reader: str, text: str, place: tuple[Path, bool, tuple[int, int]]) -> None:
+    path, at_key, mark = place
+    assert find_mark(READERS[reader](text), path, at_key) == mark
+
+
+def test_places_with_windows_line_ends() -> None:
+    for reader, text in (("yaml", YAML_TEXT), ("json", JSON_TEXT)):
+        events = READERS[reader](text.replace("\n", "\r\n"))
+        assert find_mark(events, ("tensors", "w"), True)[0] == (5 if reader == "yaml" else 4)
+
+
+def walk(data: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    yield path, data
+    items = (
+        data.items()
+        if isinstance(data, dict)
+        else enumerate(data)
+        if isinstance(data, list)
+        else ()
+    )
+    for step, item in items:
+        yield from walk(item, (*path, step))
+
+
+@given(data=make_data(TEXT), indent=st.none() | st.integers(0, 3))
+def test_every_mark_is_where_the_text_stands(data: Any, indent: int | None) -> None:
+    text = json.dumps(data, indent=indent)
+    lines = text.split("\n")
+    for path, value in walk(data):
+        begins = {dict: "{", list: "["}.get(type(value)) or json.dumps(value)
+        for reader in READERS.values():
+            line, column = find_mark(reader(text), path, False) or (0, 0)
+            assert lines[line - 1][column - 1 :].startswith(begins)
+            if path and isinstance(path[-1], str):
+                line, column = find_mark(reader(text), path, True) or (0, 0)
+                assert lines[line - 1][column - 1 :].startswith(json.dumps(path[-1]))
+
+
+# --- What is refused -------------------------------------------------------------------------
+
+QUOTES = 'quote a name with special characters, as in "h.{n}.weight" or "*.bias"'
+DEEP = "must be nested at most 64 deep"
+
+REFUSED: dict[str, tuple[str, str | bytes, str, str | None]] = {
+    # id: (file, content, the message behind the file's name, hint)
+    "empty": ("s.yaml", "", ":1:1: must be a mapping; got an empty text", None),
+    "only comments": ("s.yaml", "# a\n# b\n", ":1:1: must be a mapping; got an empty text", None),
+    "empty json": (
+        "s.json",
+        "",
+        ":1:1: not valid JSON: expected a value; got the end of the text",
+        None,
+    ),
+    "blank json": (
+        "s.json",
+        " \n ",
+        ":2:2: not valid JSON: expected a value; got the end of the text",
+        None,
+    ),
+    "utf-16": (
+        "s.yaml",
+        "seed: 1".encode("utf-16"),
+        ": must be UTF-8; this looks like UTF-16",
+        "save it as UTF-8",
+    ),
+    "utf-16 without a mark": (
+        "s.json",
+        "{}".encode("utf-16-le"),
+        ": must be UTF-8; this looks like UTF-16",
+        "save it as UTF-8",
+    ),
+    "utf-16 big-endian without a mark": (
+        "s.json",
+        "{}".encode("utf-16-be"),
+        ": must be UTF-8; this looks like UTF-16",
+        "save it as UTF-8",
+    ),
+    "latin-1": (
+        "s.yaml",
+        "a: 1\né: ä".encode() + b"\xff\n",
+        ":2:5: must be UTF-8; got the byte 0xff",
+        None,
+    ),
+    "a byte order mark and a bad byte": (
+        "s.yaml",
+        b"\xef\xbb\xbfa: \xe9",
+        ":1:4: must be UTF-8; got the byte 0xe9",
+        None,
+    ),
+    "a cut character": ("s.yaml", b"a: \xe2\x82", ":1:4: must be UTF-8; got the byte 0xe2", None),
+    "nul": ("s.yaml", "a: 1\nbc: é\0\n", ':2:6: not valid YAML: must not hold "\\u0000"', None),
+    "control": ("s.yaml", "a: 1\n\x07\n", ':2:1: not valid YAML: must not hold "\\u0007"', None),
+    "anchor": ("s.yaml", "a: &x 1\n", ":1:4: anchors are not allowed; got &x", None),
+    "alias": ("s.yaml", "a: *x\n", ":1:4: aliases are not allowed; got *x", QUOTES),
+    "tag": ("s.yaml", "a: !!str 1\n", ":1:4: tags are not allowed; got !!str", QUOTES),
+    "own tag": ("s.yaml", "a: !x {}\n", ":1:4: tags are not allowed; got !x", QUOTES),
+    "object tag": (
+        "s.yaml",
+        "a: !!python/object/apply:os.system [ls]\n",
+        ":1:4: tags are not allowed; got !!python/object/apply:os.system",
+        QUOTES,
+    ),
+    "two documents": (
+        "s.yaml",
+        "a: 1\n---\nb: 2\n",
+        ":2:1: must be one document; a second one starts here",
+        None,
+    ),
+    "integer key": ("s.yaml", "a:\n  1: 2\n", ":2:3: a: a key must be a string; got 1", "quote it"),
+    "null key": ("s.yaml", "~: 2\n", ":1:1: a key must be a string; got null", "quote it"),
+    "boolean key": ("s.yaml", "true: 2\n", ":1:1: a key must be a string; got true", "quote it"),
+    "list key": ("s.yaml", "[a]: 2\n", ":1:1: a key must be a string; got a list", QUOTES),
+    "mapping key": ("s.yaml", "{a}: 2\n", ":1:1: a key must be a string; got a mapping", QUOTES),
+    "duplicate": (
+        "s.yaml",
+        "t:\n  a: 1\n  b: 2\n  'a': 3\n",
+        ':4:3: t: a key must appear once; got "a" again, first on line 2',
+        None,
+    ),
+    "duplicate at the top": (
+        "s.yaml",
+        "a: 1\na: 1\n",
+        ':2:1: a key must appear once; got "a" again, first on line 1',
+        None,
+    ),
+    "duplicate json": (
+        "s.json",
+        '{"t": [{"a": 1,\n "\\u0061": 2}]}',
+        ':2:2: t[0]: a key must appear once; got "a" again, first on line 1',
+        None,
+    ),
+    "long integer": (
+        "s.yaml",
+        "a: " + "1" * 5000,
+        ":1:4: must be an integer of at most 1000 digits; got 5000",
+        None,
+    ),
+    "long hexadecimal": (
+        "s.yaml",
+        "a: 0x" + "f" * 5000,
+        ":1:4: must be an integer of at most 1000 digits; got 5002",
+        None,
+    ),
+    "long integer json": (
+        "s.json",
+        '{"a": ' + "1" * 5000 + "}",
+        ":1:7: must be an integer of at most 1000 digits; got 5000",
+        None,
+    ),
+    "surrogate": (
+        "s.json",
+        '{"a": "\\ud800"}',
+        ":1:7: a string must not hold a lone surrogate; got '\\ud800'",
+        None,
+    ),
+    "surrogate key": (
+        "s.json",
+        '{"\\udc00": 1}',
+        ":1:2: a string must not hold a lone surrogate; got '\\udc00'",
+        None,
+    ),
+    "NaN": ("s.json", '{"a": NaN}', ':1:7: not valid JSON: expected a value; got "NaN"', None),
+    "Infinity": (
+        "s.json",
+        '{"a": -Infinity}',
+        ':1:7: not valid JSON: expected a value; got "-Infinity"',
+        None,
+    ),
+    "True": ("s.json", '{"a": True}', ':1:7: not valid JSON: expected a value; got "True"', None),
+    "leading point": (
+        "s.json",
+        '{"a": .5}',
+        ':1:7: not valid JSON: expected a value; got "."',
+        None,
+    ),
+    "leading plus": (
+        "s.json",
+        '{"a": +5}',
+        ':1:7: not valid JSON: expected a value; got "+"',
+        None,
+    ),
+    "lone minus": ("s.json", '{"a": -}', ':1:7: not valid JSON: expected a value; got "-"', None),
+    "leading zero": (
+        "s.json",
+        '{"a": 01}',
+        ":1:8: not valid JSON: expected ',' or '}'; got \"1\"",
+        None,
+    ),
+    "no-break space": (
+        "s.json",
+        '{"a":\xa01}',
+        ':1:6: not valid JSON: expected a value; got "\\xa0"',
+        None,
+    ),
+    "trailing comma": (
+        "s.json",
+        '{"a": [1,\n]}',
+        ':2:1: not valid JSON: expected a value; got "]"',
+        None,
+    ),
+    "trailing comma in a mapping": (
+        "s.json",
+        '{"a": 1,}',
+        ':1:9: not valid JSON: expected a key in double quotes; got "}"',
+        None,
+    ),
+    "comment": (
+        "s.json",
+        '{\n  // no\n  "a": 1}',
+        ':2:3: not valid JSON: expected a key in double quotes; got "/"',
+        None,
+    ),
+    "single quotes": (
+        "s.json",
+        "{'a': 1}",
+        ':1:2: not valid JSON: expected a key in double quotes; got "\'"',
+        None,
+    ),
+    "no colon": ("s.json", '{"a" 1}', ":1:6: not valid JSON: expected ':'; got \"1\"", None),
+    "no comma": (
+        "s.json",
+        '{"a": [1 2]}',
+        ":1:10: not valid JSON: expected ',' or ']'; got \"2\"",
+        None,
+    ),
+    "crossed": (
+        "s.json",
+        '{"a": [1}]',
+        ":1:9: not valid JSON: expected ',' or ']'; got \"}\"",
+        None,
+    ),
+    "open list": (
+        "s.json",
+        '{"a": [1',
+        ":1:9: not valid JSON: expected ',' or ']'; got the end of the text",
+        None,
+    ),
+    "open string": (
+        "s.json",
+        '{\n"a": "bc',
+        ":2:6: not valid JSON: the string that starts here does not end",
+        None,
+    ),
+    "newline in a string": (
+        "s.json",
+        '{"a": "b\nc"}',
+        ":1:9: not valid JSON: a control character in a string must be written as an escape",
+        None,
+    ),
+    "escape": (
+        "s.json",
+        '{"a": "b\\q"}',
+        ":1:9: not valid JSON: expected an escape that JSON has, such as \\n or \\\\",
+        None,
+    ),
+    "short escape": (
+        "s.json",
+        '{"a": "\\u12"}',
+        ":1:9: not valid JSON: expected four hexadecimal digits after \\u",
+        None,
+    ),
+    "garbage behind": (
+        "s.json",
+        '{"a": 1}\n x',
+        ':2:2: not valid JSON: expected nothing after the value; got "x"',
+        None,
+    ),
+    "list, deep": ("s.json", "[" * 40_000, f":1:65: [0][0][0][0]: {DEEP}", None),
+    "mapping, deep": ("s.json", '{"a":' * 40_000, f":1:321: a.a.a.a: {DEEP}", None),
+    "yaml list, deep": ("s.yaml", "[" * 40_000, f":1:65: [0][0][0][0]: {DEEP}", None),
+    "yaml mapping, deep": ("s.yaml", "{a: " * 40_000, f":1:257: a.a.a.a: {DEEP}", None),
+    "yaml block list, deep": ("s.yaml", "- " * 40_000, f":1:129: [0][0][0][0]: {DEEP}", None),
+    "yaml block mapping, deep": (
+        "s.yaml",
+        "".join(" " * depth + "a:\n" for depth in range(1000)),
+        f":65:65: a.a.a.a: {DEEP}",
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("row", REFUSED.values(), ids=REFUSED.keys())
+def test_refused_texts(row: tuple[str, str | bytes, str, str | None]) -> None:
+    name, content, message, hint = row
+    error = fail(content, name)
+    assert str(error) == name + message + (f"\n  hint: {hint}" if hint else "")
+
+
+# libyaml's words, and PyYAML's own where it was built without: only the place and the hint.
+@pytest.mark.parametrize(
+    ("text", "mark", "hint"),
+    [
+        ("rules:\n- {match: *.bias, init: zeros}\n", (2, 12), QUOTES),
+        ("rules:\n- match: *.bias\n", (2, 11), QUOTES),
+        ("rules:\n- {match: {a,b}.w}\n", (2, 16), QUOTES),
+        ("rules:\n- {match: [ab].w}\n", (2, 15), QUOTES),
+        ("rules:\n- {match: ?.w}\n", (2, 11), QUOTES),
+        ("tensors:\n  *.w: [3]\n", (2, 4), QUOTES),
+        ("tensors: {h.{n}.w: [3]}\n", (1, 13), QUOTES),
+        ("tensors:\n  @w: [3]\n", (2, 3), QUOTES),
+        ("tensors:\n\tw: [3]\n", (2, 1), "indent with spaces: YAML allows no tabs there"),
+        ("a: 1\rb: 2\x85c: {d.{n}: 1}\r\n", (3, 7), QUOTES),
+        # Nothing to do with quotes.
+        ("tensors:\n  w: [3, 4\n", (3, 1), None),
+        ("tensors:\n  w: [3, 4", (2, 11), None),
+        ('tensors:\n  "w: [3, 4]\n', (3, 1), None),
+        ("tensors:\n  w: [3]\n v: [3]\n", (3, 2), None),
+        ("tensors:\n  w: [3\n  v: [3]\n", (3, 4), None),
+        ('tensors:\n  "a\\q": [3]\n', (2, 5), None),
+        ("%FOO\n---\na: 1\n", (1, 5), None),
+    ],
+)
+def test_yaml_syntax_errors(text: str, mark: tuple[int, int], hint: str | None) -> None:
+    error = fail(text, "spec.yaml")
+    assert error.fact.startswith("not valid YAML: ")
+    assert ((error.line, error.column), error.hint) == (mark, hint)
+
+
+@pytest.mark.parametrize("name", ["{n}.w", "[x].y", "{1..2}.{a,b}"])
+def test_an_unquoted_name_that_starts_with_a_bracket_hints_at_quotes(name: str) -> None:
+    error = fail(f"tensors:\n  {name}: [3]\n", "spec.yaml")
+    assert ((error.line, error.column), error.hint) == ((2, 3), QUOTES)
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_nesting_ends_at_64(reader: str) -> None:
+    assert DEEPEST == 64
+    assert build_data(READERS[reader]("[" * 64 + "]" * 64)) is not None
+    with pytest.raises(SpecError, match="at most 64"):
+        build_data(READERS[reader]("[" * 65 + "]" * 65))
+
+
+def test_a_file_over_16_mib_is_refused() -> None:
+    error = fail(b"#" * (LARGEST + 1), "spec.yaml")
+    assert str(error) == "spec.yaml: a spec must be at most 16 MiB; this one is larger"
+
+
+# --- Files and data --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("absent.yaml", "cannot read absent.yaml: No such file or directory"),
+        (".", "cannot read .: Is a directory"),
+        ("a\0b", 'cannot read "a\\u0000b": embedded null byte'),
+    ],
+)
+def test_unreadable_files(
+    path: str, message: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError) as caught:
+        load_document(path)
+    assert str(caught.value) == message
+
+
+def test_a_path_may_be_bytes_or_a_path(tmp_path: Any) -> None:
+    path = tmp_path / "spec.yaml"
+    path.write_text("a: [1.5]\n")
+    for source in (path, str(path), str(path).encode()):
+        document = load_document(source)
+        assert document.data == {"a": [1.5]}
+        assert str(document.locate(SpecError("fact", ("a", 0)))) == f"{path}:1:5: a[0]: fact"
+
+
+def test_data_is_copied_and_has_no_lines() -> None:
+    source = {"a": ({"b": [1]},)}
+    document = load_document(source)
+    assert document == Document("spec", {"a": [{"b": [1]}]})
+    assert document.data["a"][0]["b"] is not source["a"][0]["b"]
+    assert str(document.locate(SpecError("fact", ("a", 0)))) == "spec: a[0]: fact"
+
+
+def test_numpy_scalars_are_plain_data() -> None:
+    np = pytest.importorskip("numpy")
+    data = copy_plain({"a": np.int64(3), "b": np.float32(0.5), "c": np.bool_(True)})
+    assert is_same(data, {"a": 3, "b": 0.5, "c": True})
+
+
+def make_circle() -> dict[str, Any]:
+    circle: dict[str, Any] = {}
+    circle["a"] = [circle]
+    return circle
+
+
+def test_data_that_no_text_could_give_is_refused() -> None:
+    np = pytest.importorskip("numpy")
+    for data, message in (
+        ({"a": {1, 2}}, "a: must be plain data; got {1, 2}"),
+        ({"a": np.longdouble(1)}, "a: must be plain data; got np.longdouble('1.0')"),
+        ({"a": {5: 1}}, "a: a key must be a string; got 5"),
+        ({"a": ["\ud800"]}, "a[0]: a string must not hold a lone surrogate; got '\\ud800'"),
+        ({"\ud800": 1}, "a string must not hold a lone surrogate; got '\\ud800'"),
+        (
+            {"a": 10**1000},
+            "a: must be an integer of at most 1000 digits; got an integer of 3322 bits",
+        ),
+        (make_circle(), "a[0].a[0]: must be nested at most 64 deep"),
+    ):
+        with pytest.raises(SpecError) as caught:
+            load_document(data)
+        assert str(caught.value) == message

@@ -1,0 +1,191 @@
+"""The house of docs/architecture.md: imports run along its arrows, and nothing heavy is early."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "xavinit"
+FILES = sorted(PACKAGE.rglob("*.py"))
+LONGEST = 320  # lines; a file that grows past it usually holds two ideas
+
+# What each room may import of the package, beside itself. A room is a folder, or a file at the top.
+ROOMS: dict[str, set[str]] = {
+    "errors": set(),
+    "wording": {"errors"},
+    "spec": {"errors", "wording"},
+    "plan": {"errors", "wording", "spec"},
+    "streams": {"errors", "wording", "plan"},
+    "formats": {"errors", "wording", "plan"},
+    "output": {"errors", "wording", "plan", "streams", "formats"},
+    "digests": {"errors", "wording", "plan", "formats"},
+    "api": {"errors", "wording", "spec", "plan", "streams", "formats", "output"},
+    "single": {"errors", "wording", "api"},
+    "report": {"errors", "wording", "plan", "api"},
+}
+# The doors: the public names, the command line. They may open every room, and none opens them.
+DOORS = {"__init__", "__main__", "cli"}
+
+
+def find_room(file: Path) -> str:
+    return file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def find_module(file: Path) -> str:
+    parts = file.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {find_module(file): file for file in FILES}
+
+
+def walk_imports(node: ast.AST, *, nested: bool) -> Iterator[ast.Import | ast.ImportFrom]:
+    """The imports of a module; nested also those of its functions, which run later."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import | ast.ImportFrom):
+            yield child
+        elif isinstance(child, ast.If) and getattr(child.test, "id", "") == "TYPE_CHECKING":
+            yield from walk_imports(child, nested=nested) if nested else ()
+        elif nested or not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield from walk_imports(child, nested=nested)
+
+
+def find_imports(file: Path, *, nested: bool = True) -> set[str]:
+    """The modules that a file imports, by their full names."""
+    found = set()
+    for node in walk_imports(ast.parse(file.read_text(encoding="utf-8")), nested=nested):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        else:
+            assert not node.level, f"{file}: a relative import"
+            # `from package import module` imports the module, any other name its home.
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            modules = names & set(MODULES)
+            found |= modules
+            if len(modules) < len(names):
+                found.add(str(node.module))
+    return found
+
+
+def find_ours(file: Path, *, nested: bool = True) -> set[str]:
+    return {name for name in find_imports(file, nested=nested) if name.split(".")[0] == "xavinit"}
+
+
+def test_every_file_stands_in_a_room() -> None:
+    assert {find_room(file) for file in FILES} == set(ROOMS) | DOORS
+
+
+@pytest.mark.parametrize("file", FILES, ids=find_module)
+def test_imports_run_along_the_arrows(file: Path) -> None:
+    room = find_room(file)
+    if room in DOORS:
+        return
+    rooms = {[*name.split("."), "__init__"][1] for name in find_ours(file)}
+    assert rooms - {room} <= ROOMS[room]
+
+
+@pytest.mark.parametrize("file", FILES, ids=find_module)
+def test_other_rooms_are_entered_by_the_front_door(file: Path) -> None:
+    """What a room shows stands in its `__init__`; formats' own modules are loaded on demand."""
+    room = find_room(file)
+    for name in find_ours(file):
+        parts = name.split(".")
+        if len(parts) > 2 and parts[1] != room and room not in DOORS:
+            assert (room, name) == ("api", "xavinit.formats.npy")
+
+
+def test_imports_are_acyclic() -> None:
+    """Counting those in functions too: being late would hide a circle, not undo it."""
+    graph = {module: find_ours(file) - {module, "xavinit"} for module, file in MODULES.items()}
+    del graph["xavinit"]  # the public names, each loaded at its first use
+    TopologicalSorter(graph).prepare()  # or CycleError, which tells the circle
+
+
+def test_rooms_are_acyclic() -> None:
+    order = list(ROOMS)
+    for room, allowed in ROOMS.items():
+        assert all(order.index(other) < order.index(room) for other in allowed)
+
+
+@pytest.mark.parametrize(
+    "file", [file for file in FILES if find_room(file) in ("spec", "plan")], ids=find_module
+)
+def test_spec_and_plan_know_no_arrays(file: Path) -> None:
+    tops = {name.split(".")[0] for name in find_imports(file)}
+    assert tops - set(sys.stdlib_module_names) <= {"xavinit", "msgspec", "yaml"}
+
+
+def test_errors_import_nothing() -> None:
+    assert find_imports(PACKAGE / "errors.py") == {"__future__"}
+
+
+def test_the_command_line_starts_with_click_alone() -> None:
+    early = find_imports(PACKAGE / "cli.py", nested=False)
+    assert {name.split(".")[0] for name in early} - set(sys.stdlib_module_names) == {
+        "click",
+        "xavinit",
+    }
+    assert {name for name in early if name.startswith("xavinit")} <= {"xavinit", "xavinit.errors"}
+
+
+@pytest.mark.parametrize("file", FILES, ids=find_module)
+def test_files_stay_short(file: Path) -> None:
+    assert len(file.read_text(encoding="utf-8").splitlines()) <= LONGEST
+
+
+# --- What a running command has loaded -------------------------------------------------------
+
+HEAVY = ["numpy", "h5py", "safetensors", "ml_dtypes"]
+WATCH = """
+import json, os, sys
+
+def tell(code):
+    print(json.dumps([name for name in {heavy} if name in sys.modules]), file=sys.stderr)
+    sys.stderr.flush()
+    real(code)
+
+real, os._exit = os._exit, tell  # the command line ends with os._exit
+sys.argv = ["xavinit", *{arguments}]
+{code}
+"""
+
+
+def find_loaded(code: str, *arguments: str, cwd: Path, heavy: list[str] = HEAVY) -> list[str]:
+    """Which heavy modules are loaded at the end of a program."""
+    script = WATCH.format(heavy=heavy, arguments=list(arguments), code=code)
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=cwd, capture_output=True, text=True, check=True
+    )
+    loaded: list[str] = json.loads(done.stderr.splitlines()[-1])
+    return loaded
+
+
+RUN = "from xavinit.cli import main; main()"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["schema"], ["plan", "s.yaml"]])
+def test_commands_that_draw_nothing_load_no_arrays(arguments: list[str], tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text("tensors: {w: [3, 4]}")
+    assert find_loaded(RUN, *arguments, cwd=tmp_path) == []
+
+
+def test_a_first_look_loads_little(tmp_path: Path) -> None:
+    heavy = [*HEAVY, "yaml", "msgspec", "xavinit.api"]
+    assert find_loaded("import xavinit.cli; os._exit(0)", cwd=tmp_path, heavy=heavy) == []
+    assert find_loaded("import xavinit; os._exit(0)", cwd=tmp_path, heavy=heavy) == []
+
+
+def test_a_json_spec_does_not_load_yaml(tmp_path: Path) -> None:
+    (tmp_path / "s.json").write_text('{"tensors": {"w": [3, 4]}}')
+    assert find_loaded(RUN, "plan", "s.json", cwd=tmp_path, heavy=["yaml"]) == []
+
+
+def test_the_watch_sees_what_is_loaded(tmp_path: Path) -> None:
+    assert find_loaded("import numpy; os._exit(0)", cwd=tmp_path) == ["numpy"]
