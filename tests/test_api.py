@@ -148,3 +148,8 @@ def test_syntax_and_order_make_no_difference(
         xavinit.write(source, folder / f"{index}.safetensors", jobs=1 + index)
         contents.add((folder / f"{index}.safetensors").read_bytes())
     assert len(contents) == 1
+
+
+def test_messages_show_odd_names_on_one_line() -> None:
+    with pytest.raises(SpecError, match=r'^spec: tensors\["a\\nb\\x1b"\]\.shape\[0\]: must be'):
+        xavinit.make_plan({"tensors": {"a\nb\x1b": {"shape": [-1]}}})

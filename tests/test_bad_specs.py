@@ -573,25 +573,25 @@ spec.yaml:3:29: rules[0].init.std: must be a positive finite number; got 0
 tensors:
   w: []
 -->
-spec.yaml:2:6: tensors["w"]: glorot_uniform needs fans, which a tensor of rank 0 or 1 has not
+spec.yaml:2:6: tensors["w"]: glorot_uniform needs fans: two axes or more beside batch axes; got shape []
   hint: give it an init without fans, such as zeros, ones or {type: normal, std: 0.02}
 === Glorot on rank 1
 tensors:
   w: [3]
 -->
-spec.yaml:2:6: tensors["w"]: glorot_uniform needs fans, which a tensor of rank 0 or 1 has not
+spec.yaml:2:6: tensors["w"]: glorot_uniform needs fans: two axes or more beside batch axes; got shape [3]
   hint: give it an init without fans, such as zeros, ones or {type: normal, std: 0.02}
 === Glorot on rank 1, its own
 tensors:
   w: {init: glorot_normal, shape: [3]}
 -->
-spec.yaml:2:35: tensors["w"].shape: glorot_normal needs fans, which a tensor of rank 0 or 1 has not
+spec.yaml:2:35: tensors["w"].shape: glorot_normal needs fans: two axes or more beside batch axes; got shape [3]
   hint: give it an init without fans, such as zeros, ones or {type: normal, std: 0.02}
 === Glorot on rank 1, by braces
 tensors:
   "h.{2}.b": [3]
 -->
-spec.yaml:2:14: tensors["h.{2}.b"]: glorot_uniform needs fans, which a tensor of rank 0 or 1 has not (tensor "h.0.b")
+spec.yaml:2:14: tensors["h.{2}.b"]: glorot_uniform needs fans: two axes or more beside batch axes; got shape [3] (tensor "h.0.b")
   hint: give it an init without fans, such as zeros, ones or {type: normal, std: 0.02}
 === he on rank 1, by a rule
 rules:
@@ -599,7 +599,7 @@ rules:
 tensors:
   w: [3]
 -->
-spec.yaml:4:6: tensors["w"]: he_normal needs fans, which a tensor of rank 0 or 1 has not
+spec.yaml:4:6: tensors["w"]: he_normal needs fans: two axes or more beside batch axes; got shape [3]
   hint: give it an init without fans, such as zeros, ones or {type: normal, std: 0.02}
 === fused that does not divide
 tensors:
@@ -688,7 +688,8 @@ spec.yaml:2:48: tensors["w"].layout: must have either layout or in_axis and out_
 tensors:
   w: {shape: [10, 3], batch_axis: 0}
 -->
-spec.yaml:2:35: tensors["w"].batch_axis: must leave an in and an out axis of shape [10, 3]; got [0]
+spec.yaml:2:14: tensors["w"].shape: glorot_uniform needs fans: two axes or more beside batch axes; got shape [10, 3]
+  hint: give it an init without fans, such as zeros, ones or {type: normal, std: 0.02}
 === a batch axis of a rule
 rules:
 - {match: "*", batch_axis: 5}

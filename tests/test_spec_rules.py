@@ -481,6 +481,11 @@ def test_laws_are_of_float64_whatever_the_dtype(gain: float) -> None:
         )
 
 
+def test_a_bias_for_each_expert_has_no_fans() -> None:
+    tensor = plan_one({"shape": [8, 64], "batch_axis": 0, "init": "zeros"})
+    assert (tensor.fans, str(tensor.law)) == (None, "constant 0")
+
+
 @pytest.mark.parametrize("shape", [[], [1], [7]])
 def test_rank_0_and_1_take_an_init_without_fans(shape: list[int]) -> None:
     for name in INIT_KEYS:
@@ -490,7 +495,9 @@ def test_rank_0_and_1_take_an_init_without_fans(shape: list[int]) -> None:
             assert (tensor.fans, tensor.law) == (None, LAWS[name][1])
         else:
             error = fail(table)
-            assert error.fact == f"{name} needs fans, which a tensor of rank 0 or 1 has not"
+            assert error.fact == (
+                f"{name} needs fans: two axes or more beside batch axes; got shape {shape}"
+            )
             assert error.path == ("tensors", "w", "shape")
 
 

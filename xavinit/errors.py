@@ -110,5 +110,6 @@ def format_path(path: Path) -> str:
         elif part.isascii() and part.isidentifier() and path[depth - 1] != "tensors":
             text += f".{part}"
         else:
-            text += '["' + part.replace("\\", "\\\\").replace('"', '\\"') + '"]'
+            shown = part if part.isprintable() else part.encode("unicode_escape").decode()
+            text += '["' + shown.replace('"', '\\"') + '"]'
     return text

@@ -16,8 +16,8 @@ class Fans(NamedTuple):
     fan_out: int
 
 
-def compute_fans(shape: tuple[int, ...], axes: Axes) -> Fans:
-    """The fans of a tensor of rank 2 or more.
+def compute_fans(shape: tuple[int, ...], axes: Axes) -> Fans | None:
+    """The fans of a tensor, or None where it has none: rank 0 and 1, batch axes apart.
 
     fan_in = (product of the in axes) × (receptive field) and fan_out likewise, where the
     receptive field is the product of the axes that are neither in, out nor batch. With
@@ -37,6 +37,8 @@ def compute_fans(shape: tuple[int, ...], axes: Axes) -> Fans:
     Fans(fan_in=147, fan_out=3136)
     """
     rank = len(shape)
+    if rank < 2:
+        return None
     named: dict[int, str] = {}
 
     def take(key: str, given: tuple[int, ...]) -> list[int]:
@@ -60,11 +62,7 @@ def compute_fans(shape: tuple[int, ...], axes: Axes) -> Fans:
     else:
         rest = [index for index in range(rank) if index not in named]
         if len(rest) < 2:
-            raise SpecError(
-                f"must leave an in and an out axis of shape {list(shape)}; "
-                f"got {list(axes.batch_axis)}",
-                ("batch_axis",),
-            )
+            return None  # such as a bias for each expert
         out_first = axes.layout == "out_in"
         out_axes, in_axes = ([rest[0]], [rest[1]]) if out_first else ([rest[-1]], [rest[-2]])
         named |= {in_axes[0]: "in_axis", out_axes[0]: "out_axis"}

@@ -81,7 +81,7 @@ def compute_law(init: Init, fans: Fans | None) -> Law:
             return TruncatedNormal(init.std)
     if fans is None:
         raise SpecError(
-            f"{init.type} needs fans, which a tensor of rank 0 or 1 has not",
+            f"{init.type} needs fans: two axes or more beside batch axes",
             hint="give it an init without fans, such as zeros, ones or {type: normal, std: 0.02}",
         )
     return scale_variance(make_rule(init), fans)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from functools import cached_property
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, structs
 
 from xavinit.errors import SpecError
 from xavinit.plan.dtypes import DTYPES, DType
@@ -22,8 +22,8 @@ LARGEST_FILE = 2**63 - 1  # bytes
 class TensorPlan(Struct, frozen=True):
     """One tensor: what its values are, as a pure function of these fields and the seed.
 
-    `fans` is None for rank 0 and 1 and for empty tensors; `law` is None for empty tensors.
-    `stream` is the stream name. `view` says where the file's tensor lies in PyTorch's; None,
+    `fans` is None for rank 0 and 1 (batch axes apart) and for empty tensors; `law` is None for
+    empty tensors. `stream` is the stream name. `view` says where the file's tensor lies in PyTorch's; None,
     the only one so far, is the tensor itself.
     """
 
@@ -67,8 +67,15 @@ class Plan(Struct, frozen=True, dict=True):  # dict: for the cached properties
 
 def plan_spec(spec: Spec) -> Plan:
     """The plan of a spec. Raises `SpecError`, with the path of the key at fault."""
-    tensors = tuple(plan_tensor(tensor) for tensor in spec.tensors)
-    plan = Plan(spec.seed, spec.framework, tensors, spec.canonical, spec.warnings)
+    # Tensors that differ by name only share one decision: a brace may stand for thousands.
+    decisions: dict[tuple[object, ...], TensorPlan] = {}
+    tensors = []
+    for tensor in spec.tensors:
+        key = (tensor.shape, tensor.dtype, tensor.init, tensor.axes)
+        if key not in decisions:
+            decisions[key] = plan_tensor(tensor)
+        tensors.append(structs.replace(decisions[key], name=tensor.name, stream=tensor.stream))
+    plan = Plan(spec.seed, spec.framework, tuple(tensors), spec.canonical, spec.warnings)
     if plan.nbytes > LARGEST_FILE:
         raise SpecError(
             f"must be at most 2⁶³−1 bytes in all; got {format_value(plan.nbytes)}", ("tensors",)
@@ -82,18 +89,18 @@ def plan_tensor(tensor: TensorSpec) -> TensorPlan:
     _check_bytes(tensor, dtype)
     if 0 in tensor.shape:
         return TensorPlan(tensor.name, tensor.shape, dtype, None, None, tensor.stream)
-    fans = None
-    if len(tensor.shape) >= 2:
-        try:
-            fans = compute_fans(tensor.shape, tensor.axes)
-        except SpecError as error:
-            raise _place(error, tensor, str(error.path[0])) from None
+    try:
+        fans = compute_fans(tensor.shape, tensor.axes)
+    except SpecError as error:
+        raise _place(error, tensor, str(error.path[0])) from None
     try:
         law = compute_law(tensor.init, fans)
         _check_range(law, dtype)
     except SpecError as error:
         key = "init" if "init" in tensor.places else ""
         lacks_fans = fans is None and tensor.init.type not in WITHOUT_FANS
+        if lacks_fans:
+            error.fact += f"; got shape {list(tensor.shape)}"
         _place(error, tensor, "shape" if lacks_fans else key)
         if tensor.init.value is not UNSET:
             error.path = (*error.path, "value")
