@@ -10,6 +10,7 @@ one place that turns errors into exit codes:
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -28,6 +29,10 @@ FRAMEWORKS = ("flax", "keras", "pytorch")
 
 def main() -> NoReturn:
     """Run the command line and exit."""
+    # A run makes no garbage in cycles to speak of, and no linear algebra: without looking for the
+    # one, and without threads for the other, a small run is a sixth shorter.
+    gc.disable()
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # A plain exit, so that every `finally` on the way cleans up.
     for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name):

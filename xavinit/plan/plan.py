@@ -23,8 +23,8 @@ class TensorPlan(Struct, frozen=True):
     """One tensor: what its values are, as a pure function of these fields and the seed.
 
     `fans` is None for rank 0 and 1 (batch axes apart) and for empty tensors; `law` is None for
-    empty tensors. `stream` is the stream name. `view` says where the file's tensor lies in PyTorch's; None,
-    the only one so far, is the tensor itself.
+    empty tensors. `stream` is the stream name. `view` says where the file's tensor lies in
+    PyTorch's; None, the only one so far, is the tensor itself.
     """
 
     name: str
