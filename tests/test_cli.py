@@ -44,6 +44,24 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def start(
+    *arguments: str, cwd: Path, stdout: int | None = None, signals: Any = signal.SIG_DFL
+) -> subprocess.Popen[bytes]:
+    """Start the command with signals as a shell's foreground job has them, or ignored."""
+
+    def set_signals() -> None:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signals)
+
+    return subprocess.Popen(
+        [sys.executable, "-m", "xavinit", *arguments],
+        cwd=cwd,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        preexec_fn=set_signals,
+    )
+
+
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
@@ -236,12 +254,7 @@ def test_weights_do_not_go_to_a_terminal(folder: Path) -> None:
 
 def test_a_pipe_closed_early_is_141_and_silent(folder: Path) -> None:
     (folder / "big.yaml").write_text(BIG)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "xavinit", "generate", "big.yaml", "-o", "-"],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+    process = start("generate", "big.yaml", "-o", "-", cwd=folder, stdout=subprocess.PIPE)
     assert process.stdout is not None
     assert process.stderr is not None
     assert len(process.stdout.read(1000)) == 1000
@@ -264,11 +277,7 @@ def test_a_signal_half_way_leaves_the_old_output(
     arguments = ["-o", output, *fmt]
     assert run("generate", "model.yaml", *arguments, cwd=folder).returncode == 0
     before = xavinit.digest(folder / output)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "xavinit", "generate", "big.yaml", *arguments, "--force"],
-        cwd=folder,
-        stderr=subprocess.PIPE,
-    )
+    process = start("generate", "big.yaml", *arguments, "--force", cwd=folder)
     deadline = time.monotonic() + 20
     while not list(folder.glob(".xavinit-*")):  # it has begun
         assert time.monotonic() < deadline
@@ -280,6 +289,20 @@ def test_a_signal_half_way_leaves_the_old_output(
     assert b"Traceback" not in errors
     assert names(folder) == sorted(["big.yaml", "model.yaml", output])
     assert xavinit.digest(folder / output) == before
+
+
+def test_nohup_keeps_a_run_going(folder: Path) -> None:
+    """A signal that the caller ignores stays ignored."""
+    (folder / "some.yaml").write_text("tensors:\n  'w.{4}': [4096, 4096]\n")
+    process = start("generate", "some.yaml", cwd=folder, signals=signal.SIG_IGN)
+    while not list(folder.glob(".xavinit-*")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGHUP)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert names(folder) == ["model.yaml", "some.safetensors", "some.yaml"]
 
 
 def test_a_full_standard_output_is_told(folder: Path) -> None:
@@ -301,12 +324,7 @@ def test_a_full_standard_output_is_told(folder: Path) -> None:
 
 def test_a_stalled_reader_does_not_hold_up_a_signal(folder: Path) -> None:
     (folder / "big.yaml").write_text(BIG)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "xavinit", "generate", "big.yaml", "-o", "-"],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+    process = start("generate", "big.yaml", "-o", "-", cwd=folder, stdout=subprocess.PIPE)
     assert process.stdout is not None
     process.stdout.read(1000)
     time.sleep(0.3)  # the pipe is full now

@@ -33,10 +33,11 @@ def main() -> NoReturn:
     # one, and without threads for the other, a small run is a sixth shorter.
     gc.disable()
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    # A plain exit, so that every `finally` on the way cleans up.
+    # A plain exit, so that every `finally` on the way cleans up; under nohup, SIGHUP stays ignored.
     for name in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), lambda number, _: sys.exit(128 + number))
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, lambda number, _: sys.exit(128 + number))
     code = run_command()
     with contextlib.suppress(OSError):  # told already, by run_command's own flush
         sys.stdout.flush()
