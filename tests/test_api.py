@@ -97,7 +97,7 @@ def test_a_single_tensor_refuses_what_a_spec_would(arguments: dict[str, Any], me
 def test_errors_are_value_errors_too() -> None:
     with pytest.raises(ValueError, match="must be a mapping"):
         xavinit.generate({"tensors": []})
-    with pytest.raises(ValueError, match="jobs must be at least 1"):
+    with pytest.raises(ValueError, match="jobs must be an integer of at least 1"):
         xavinit.generate(SPEC, jobs=0)
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = xavinit.nonsense
@@ -153,3 +153,52 @@ def test_syntax_and_order_make_no_difference(
 def test_messages_show_odd_names_on_one_line() -> None:
     with pytest.raises(SpecError, match=r'^spec: tensors\["a\\nb\\x1b"\]\.shape\[0\]: must be'):
         xavinit.make_plan({"tensors": {"a\nb\x1b": {"shape": [-1]}}})
+
+
+def test_numpy_scalars_are_numbers() -> None:
+    spec = {
+        "seed": np.int64(3),
+        "tensors": {
+            "w": {"shape": (np.int32(4), 6), "init": {"type": "normal", "std": np.float64(0.5)}}
+        },
+    }
+    plain = {"seed": 3, "tensors": {"w": {"shape": [4, 6], "init": {"type": "normal", "std": 0.5}}}}
+    assert xavinit.make_plan(spec) == xavinit.make_plan(plain)
+    assert xavinit.make_plan(SPEC, seed=np.int64(9)) == xavinit.make_plan(SPEC, seed=9)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: xavinit.generate(None), "a spec must be a path or a mapping; got null"),
+        (lambda: xavinit.generate(5), "a spec must be a path or a mapping; got 5"),
+        (lambda: xavinit.generate(SPEC, jobs="2"), "jobs must be an integer of at least 1; got 2"),
+        (lambda: xavinit.generate(SPEC, jobs=2.5), "jobs must be an integer of at least 1"),
+        (lambda: xavinit.generate(SPEC, dims=5), "dims must be a mapping; got 5"),
+        (lambda: xavinit.generate(SPEC, dtype=np.dtype("float32")), "dtype must be a string"),
+        (lambda: xavinit.generate(SPEC, framework=5), "framework must be a string; got 5"),
+        (lambda: xavinit.generate(SPEC, seed=1.5), "seed: must be an integer from 0"),
+        (lambda: xavinit.write(SPEC, None), "path must be a path or have a write method; got null"),
+        (lambda: xavinit.write(SPEC, "w.h5", format=["npy"]), "format must be hdf5, npy or"),
+        (lambda: xavinit.glorot_uniform(5), "shape must be a sequence of integers; got 5"),
+        (lambda: xavinit.glorot_uniform({2, 3}), "shape must be a sequence of integers"),
+        (lambda: xavinit.glorot_uniform((2, 3), name=5), "name must be a string; got 5"),
+        (lambda: xavinit.digest({"w": [1, 2]}), "must be an array of a known dtype; got list"),
+        (lambda: xavinit.digest({"w": np.array([{}])}), "a known dtype; got object for w"),
+    ],
+)
+def test_arguments_of_a_wrong_kind_are_usage_errors(call: Any, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        call()
+
+
+def test_a_path_that_no_system_takes(tmp_path: Path) -> None:
+    with pytest.raises(xavinit.OutputError, match="embedded null"):
+        xavinit.write(SPEC, "a\0.h5")
+    xavinit.write(SPEC, str(tmp_path / "w.h5").encode())
+    assert (tmp_path / "w.h5").exists()
+
+
+def test_a_layout_and_axes_exclude_each_other() -> None:
+    with pytest.raises(SpecError, match="must have either layout or in_axis and out_axis"):
+        xavinit.glorot_uniform((3, 4), layout="in_out", in_axis=0, out_axis=1)

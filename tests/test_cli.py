@@ -370,3 +370,126 @@ def test_bytes_are_the_same_whatever_the_processor_and_the_clock(folder: Path) -
             digests.add((suffix, hashlib.sha256(content).hexdigest()))
             time.sleep(1.1)  # a container's time stamps would differ
     assert len(digests) == 2
+
+
+def shell(command: str, cwd: Path) -> Any:
+    """A command line as a shell runs it, with redirections."""
+    return subprocess.run(
+        ["bash", "-c", command.replace("xavinit", f"{sys.executable} -m xavinit", 1)],
+        cwd=cwd,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("xavinit generate model.yaml >&-", 0),
+        ("xavinit generate model.yaml 2>&-", 0),
+        ("xavinit generate model.yaml >&- 2>&- <&-", 0),
+        ("xavinit generate model.yaml 2>/dev/full", 0),
+        ("xavinit generate model.yaml -o - >&-", 4),
+        ("xavinit plan model.yaml >&-", 4),
+        ("xavinit generate - <&-", 4),
+        ("xavinit generate none.yaml 2>&-", 4),
+        ("xavinit generate none.yaml 2>/dev/full", 4),
+        ("xavinit generate 2>/dev/full", 2),
+    ],
+)
+def test_a_closed_or_full_stream_changes_no_exit_code(
+    folder: Path, command: str, code: int
+) -> None:
+    done = shell(command, folder)
+    assert done.returncode == code
+    assert b"Traceback" not in done.stderr
+    written = ["model.safetensors"] if code == 0 else []
+    assert names(folder) == sorted(["model.yaml", *written])
+    if written:
+        assert len(xavinit.digest(folder / "model.safetensors")) == 64
+
+
+@pytest.mark.parametrize("arguments", ["--help", "--version", "generate --help", "schema"])
+def test_a_reader_that_is_gone_is_141(folder: Path, arguments: str) -> None:
+    done = shell(f"sleep 0.5 && (xavinit {arguments}; echo $? >code) | true", folder)
+    assert done.stderr == b""
+    deadline = time.monotonic() + 20
+    while not (folder / "code").exists() or not (folder / "code").read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert (folder / "code").read_text() == "141\n"
+
+
+def test_a_pipe_that_does_not_block_gets_every_byte(folder: Path) -> None:
+    (folder / "some.yaml").write_text("tensors: {w: [1000, 2000]}")
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "xavinit", "generate", "some.yaml", "-q", "-o", "-"],
+        cwd=folder,
+        stdout=writer,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    os.close(writer)
+    time.sleep(0.5)  # the pipe is full
+    with os.fdopen(reader, "rb") as pipe:
+        content = pipe.read()
+    assert process.wait(timeout=20) == 0
+    assert run("generate", "some.yaml", cwd=folder).returncode == 0
+    assert content == (folder / "some.safetensors").read_bytes()
+
+
+def test_output_appended_to_a_file(folder: Path) -> None:
+    (folder / "log").write_bytes(b"before")
+    assert shell("xavinit generate model.yaml -o /dev/stdout >>log", folder).returncode == 0
+    assert (folder / "log").read_bytes().startswith(b"before")
+
+
+def test_more_threads_than_work(folder: Path) -> None:
+    for output in ("-", "w.safetensors"):
+        done = run("generate", "model.yaml", "-o", output, "-j", "100000", cwd=folder)
+        assert done.returncode == 0
+
+
+def test_an_interrupt_at_any_early_moment_is_silent(folder: Path) -> None:
+    for delay in (0.0, 0.02, 0.05, 0.08, 0.12, 0.2):
+        process = start("generate", "model.yaml", "--force", cwd=folder)
+        time.sleep(0.03 + delay)  # Python itself is up by then
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+        assert b"xavinit/" not in errors
+        assert process.returncode in (0, 130, -signal.SIGINT)
+        assert not list(folder.glob(".xavinit-*"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["generate", "model.yaml", "-o", ""], 2, "the name of the output is empty"),
+        (["generate", "model.yaml", "--set", "d=" + "9" * 5000], 2, 'the spec has no dim "d"'),
+        (["generate", "model.yaml", "-o", "loop.h5", "--force"], 4, "its links go in a circle"),
+        (["generate", "model.yaml", "-o", "no\x1b[31m\n/w.h5"], 4, "cannot write no\\x1b[31m\\n/w"),
+    ],
+)
+def test_odd_arguments(folder: Path, arguments: list[str], code: int, message: str) -> None:
+    (folder / "loop.h5").symlink_to("other.h5")
+    (folder / "other.h5").symlink_to("loop.h5")
+    done = run(*arguments, cwd=folder)
+    assert done.returncode == code
+    assert message in done.stderr.decode()
+    assert done.stderr.count(b"\n") == 1
+    assert (folder / "loop.h5").is_symlink()
+
+
+def test_json_holds_any_file_name(folder: Path) -> None:
+    name = os.fsdecode(b"\xfe.safetensors")
+    done = run("generate", "model.yaml", "--json", "-o", name, cwd=folder)
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["path"] == name
+
+
+def test_a_spec_whose_name_has_another_suffix(folder: Path) -> None:
+    (folder / "m.h5.yaml").write_text(SPEC)
+    assert run("generate", "m.h5.yaml", "-f", "npy", cwd=folder).returncode == 0
+    assert (folder / "m_h5" / "manifest.json").exists()

@@ -187,10 +187,9 @@ def test_force_replaces_a_folder_of_ours_as_a_whole(
 def test_force_does_not_replace_a_folder_with_foreign_files(tmp_path: Path) -> None:
     path = tmp_path / "folder"
     path.mkdir()
-    with pytest.raises(RefusedError, match="holds files that are not of an earlier run"):
-        xavinit.write({"tensors": {"c": [2, 2]}}, path, format="npy", force=True)
-    path.rmdir()
-    xavinit.write({"tensors": {"a": [2, 2]}}, path, format="npy")
+    with pytest.raises(RefusedError, match="exists; use --force"):
+        xavinit.write({"tensors": {"a": [2, 2]}}, path, format="npy")
+    xavinit.write({"tensors": {"a": [2, 2]}}, path, format="npy", force=True)  # it was empty
     (path / "notes.txt").write_text("mine")
     with pytest.raises(RefusedError, match="holds files that are not of an earlier run"):
         xavinit.write({"tensors": {"c": [2, 2]}}, path, format="npy", force=True)
@@ -357,7 +356,7 @@ def test_a_format_must_not_contradict_the_suffix(tmp_path: Path) -> None:
         xavinit.write(SPEC, tmp_path / "w.bin")
     report = xavinit.write(SPEC, tmp_path / "w.bin", format="hdf5")
     assert report.format == "hdf5"
-    with pytest.raises(UsageError, match="jobs must be at least 1; got 0"):
+    with pytest.raises(UsageError, match="jobs must be an integer of at least 1; got 0"):
         xavinit.write(SPEC, tmp_path / "w.h5", jobs=0)
 
 
@@ -373,3 +372,95 @@ def test_a_missing_library_is_told_plainly(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(xavinit.MissingLibraryError, match="bfloat16 arrays need ml_dtypes"):
         xavinit.generate(spec)
     xavinit.write(spec, tmp_path / "w.safetensors")  # a file does not need it
+
+
+def test_an_interrupt_while_threads_start_leaves_no_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that outlived its file would write into whatever gets the handle next."""
+    real = crew._Run.start
+    started = 0
+
+    def interrupt_the_third(self: Any, worker: Any) -> None:
+        nonlocal started
+        started += 1
+        if started == 3:
+            raise KeyboardInterrupt
+        real(self, worker)
+
+    monkeypatch.setattr(crew._Run, "start", interrupt_the_third)
+    with pytest.raises(KeyboardInterrupt):
+        xavinit.write(SPEC, tmp_path / "w.safetensors", jobs=4)
+    assert threading.active_count() == 1
+    assert names(tmp_path) == []
+
+
+def test_a_system_that_gives_no_more_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Any) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(OutputError, match="cannot start 1 threads: can't start new thread"):
+        xavinit.write(SPEC, tmp_path / "w.safetensors", jobs=4)
+    with pytest.raises(OutputError, match="cannot start so many threads"):
+        xavinit.write(SPEC, io.BytesIO(), jobs=4)
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["w.safetensors", "folder"])
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize(
+    "call", ["open", "mkdir", "link", "replace", "unlink", "rmdir", "fsync", "rename"]
+)
+def test_a_signal_at_any_step_of_publication_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, force: bool, call: str
+) -> None:
+    """SIGINT right after each system call, the first, the second …: whole, and no temporary."""
+    import signal
+
+    spec = {"tensors": {"a": [20, 20], "b": [20, 20], "c": [20, 20]}}
+    fmt = "npy" if name == "folder" else None
+    real = getattr(os, call)
+    for turn in range(1, 12):
+        path = tmp_path / str(turn) / name
+        path.parent.mkdir()
+        if force:
+            xavinit.write(spec, path, format=fmt)
+        calls = 0
+
+        def interrupt(*args: Any, turn: int = turn, **kwargs: Any) -> Any:
+            nonlocal calls
+            calls += 1
+            try:
+                return real(*args, **kwargs)
+            finally:
+                if calls == turn:
+                    signal.raise_signal(signal.SIGINT)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, call, interrupt)
+            try:
+                xavinit.write(spec, path, format=fmt, force=force, seed=1, jobs=1)
+            except KeyboardInterrupt:
+                pass
+            else:
+                assert calls < turn  # no such call any more
+        assert set(names(path.parent)) <= {name}
+        if force or path.exists():
+            assert len(xavinit.digest(path)) == 64
+
+
+def test_a_folder_with_a_strange_manifest_is_not_ours(tmp_path: Path) -> None:
+    path = tmp_path / "folder"
+    xavinit.write({"tensors": {"a": [2, 2]}}, path, format="npy")
+    for manifest in (
+        '{"tensors":{"a":{"file":5}}}',
+        '{"tensors":{"a":{"file":"../a.npy"}}}',
+        "[]",
+        "{",
+    ):
+        (path / "manifest.json").write_text(manifest)
+        with pytest.raises(RefusedError, match="not of an earlier run"):
+            xavinit.write({"tensors": {"a": [2, 2]}}, path, format="npy", force=True)

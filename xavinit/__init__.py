@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from xavinit.api import Report, generate, make_plan, write
+    from xavinit.api import generate, make_plan
     from xavinit.digests import digest
     from xavinit.errors import (
         InputError,
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     )
     from xavinit.plan import Plan, TensorPlan
     from xavinit.single import glorot_normal, glorot_uniform
+    from xavinit.writing import Report, write
 
 __all__ = [
     "InputError",
@@ -48,10 +49,10 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Report": "xavinit.api",
+    "Report": "xavinit.writing",
     "generate": "xavinit.api",
     "make_plan": "xavinit.api",
-    "write": "xavinit.api",
+    "write": "xavinit.writing",
     "digest": "xavinit.digests",
     "Plan": "xavinit.plan",
     "TensorPlan": "xavinit.plan",

@@ -1,90 +1,31 @@
 """The command line: options in, one API call, one answer out.
 
-Nothing heavy is imported before a command runs; data alone goes to standard output. This is the
-one place that turns errors into exit codes:
-
-    0 done · 1 internal error · 2 usage · 3 spec · 4 input or output · 6 refused (exists)
-    130, 141, 143 interrupted, closed pipe, terminated
+Nothing heavy is imported before a command runs; data alone goes to standard output. Errors pass
+through to `process.py`, which knows their exit codes.
 """
 
 from __future__ import annotations
 
 import contextlib
-import gc
 import os
-import signal
 import sys
 import time
-from collections.abc import Callable
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import click
 
 from xavinit import __version__
-from xavinit.errors import OutputError, SpecError, UsageError, XavinitError
+from xavinit.errors import SpecError, UsageError
 
 FORMATS = ("safetensors", "hdf5", "npy")
 FRAMEWORKS = ("flax", "keras", "pytorch")
 
 
-def main() -> NoReturn:
-    """Run the command line and exit."""
-    # A run makes no garbage in cycles to speak of, and no linear algebra: without looking for the
-    # one, and without threads for the other, a small run is a sixth shorter.
-    gc.disable()
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    # A plain exit, so that every `finally` on the way cleans up; under nohup, SIGHUP stays ignored.
-    for name in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, lambda number, _: sys.exit(128 + number))
-    code = run_command()
-    with contextlib.suppress(OSError):  # told already, by run_command's own flush
-        sys.stdout.flush()
-        sys.stderr.flush()
-    # All is written and closed. Taking the interpreter down in order would free a few thousand
-    # objects of imported libraries one by one: a tenth of the time of a small run.
-    os._exit(code)
-
-
-def run_command() -> int:
-    """Run the command of `sys.argv`; say what went wrong, and return the exit code."""
-    try:
-        code = cli.main(prog_name="xavinit", standalone_mode=False)
-        sys.stdout.flush()  # here, so that a full disk or a closed pipe is told below
-        return code or 0
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        return 130
-    except (BrokenPipeError, _ClosedPipeError):
-        # The reader has gone; whatever is still buffered has nowhere to go either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
-    except Exception as error:
-        if "--debug" in sys.argv:
-            import traceback
-
-            traceback.print_exc()
-        message, code = explain_error(error)
+def say(message: str) -> None:
+    """A message on standard error; where that is full or closed, the work still counts."""
+    with contextlib.suppress(OSError):
         click.echo(message, err=True)
-        return code
-
-
-def explain_error(error: Exception) -> tuple[str, int]:
-    """What to say of an error, and its exit code."""
-    if isinstance(error, SpecError):
-        return str(error), error.exit_code
-    if isinstance(error, XavinitError):
-        return f"xavinit: {error}", error.exit_code
-    if isinstance(error, OSError):  # only of the command line's own output
-        from xavinit.wording import explain_os_error
-
-        message = f"cannot write to standard output: {explain_os_error(error)}"
-        return f"xavinit: {message}", OutputError.exit_code
-    kind = type(error).__name__
-    return f"xavinit: internal error: {kind}: {error} (--debug shows where)", 1
 
 
 def _print_version(context: click.Context, _: click.Parameter, value: bool) -> None:
@@ -94,16 +35,26 @@ def _print_version(context: click.Context, _: click.Parameter, value: bool) -> N
         context.exit()
 
 
-class _ClosedPipeError(Exception):
+class ClosedPipeError(Exception):
     """A closed pipe, by a name that click does not turn into exit code 1."""
 
 
 class _Group(click.Group):
+    def make_context(self, *arguments: Any, **options: Any) -> click.Context:
+        with _name_closed_pipe():  # --help and --version print from here
+            return super().make_context(*arguments, **options)
+
     def invoke(self, ctx: click.Context) -> Any:
-        try:
+        with _name_closed_pipe():
             return super().invoke(ctx)
-        except BrokenPipeError as error:
-            raise _ClosedPipeError from error
+
+
+@contextlib.contextmanager
+def _name_closed_pipe() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise ClosedPipeError from error
 
 
 @click.group(
@@ -133,7 +84,8 @@ def _parse_sets(
         if not equals or not name or not expression:
             raise click.BadParameter(f"must be DIM=VALUE, such as d=64; got {value!r}")
         # An integer as an integer, so that files carry it as the spec would.
-        dims[name] = int(expression) if expression.isdecimal() else expression
+        is_integer = expression.isdecimal() and len(expression) < 100
+        dims[name] = int(expression) if is_integer else expression
     return dims
 
 
@@ -168,7 +120,9 @@ def spec_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option(
     "-f", "--format", "fmt", type=click.Choice(FORMATS), help="The format; else OUT's suffix."
 )
-@click.option("-j", "--jobs", type=click.IntRange(min=1), help="Threads; all cores by default.")
+@click.option(
+    "-j", "--jobs", type=click.IntRange(min=1), help="Threads; all cores by default, at most 8."
+)
 @click.option("--force", is_flag=True, help="Replace OUT if it exists.")
 @click.option("--dry-run", is_flag=True, help="Check everything, write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Report as JSON on standard output.")
@@ -191,15 +145,18 @@ def generate(
     SPEC is standard input. The suffix of OUT chooses the format: .safetensors, .h5 or .hdf5, .npy
     (one tensor); -f npy with a name without a suffix makes a folder of .npy files.
     """
-    from xavinit import api, report
+    from xavinit import report, writing
 
-    output = output or default_output(spec, fmt)
+    if output is None:
+        output = default_output(spec, fmt)
+    if not output:
+        raise UsageError("the name of the output is empty: give -o a name, or leave it out")
     if output == "-":
         if as_json:
             raise UsageError("--json and the weights cannot both go to standard output: use -o")
         if sys.stdout.isatty() and not dry_run:
             raise UsageError("weights are not written to a terminal: use -o, or a pipe")
-    answer = api.write(
+    answer = writing.write(
         spec,
         sys.stdout.buffer if output == "-" else output,
         format=fmt,
@@ -214,7 +171,7 @@ def generate(
     if as_json:
         click.echo(report.report_to_json(answer, dry_run))
     elif not quiet:
-        click.echo(report.format_report(answer, dry_run), err=True)
+        say(report.format_report(answer, dry_run))
 
 
 @cli.command(short_help="Show each tensor's shape, fans, law and bytes.")
@@ -248,12 +205,14 @@ def default_output(spec: str, fmt: str | None) -> str:
     if spec == "-":
         return "-"
     stem = os.path.splitext(os.path.basename(spec))[0]
-    return stem + {"hdf5": ".h5", "npy": ""}.get(fmt or "", ".safetensors")
+    if fmt == "npy":  # a folder, whatever suffix is left in its name
+        return stem.replace(".", "_")
+    return stem + (".h5" if fmt == "hdf5" else ".safetensors")
 
 
 def show_warnings(warnings: tuple[SpecError, ...]) -> None:
     for warning in warnings:
-        click.echo(str(warning), err=True)
+        say(str(warning))
 
 
 def make_progress() -> Callable[[int, int], None] | None:
@@ -273,10 +232,7 @@ def make_progress() -> Callable[[int, int], None] | None:
         rate = format_bytes(int(done / (now - started)))
         line = f"{done / max(total, 1):4.0%}  {format_bytes(done)} of {format_bytes(total)}"
         end = "\r\x1b[K" if done >= total else ""
-        click.echo(f"\r\x1b[K{line}  {rate}/s{end}", err=True, nl=False)
+        with contextlib.suppress(OSError):
+            click.echo(f"\r\x1b[K{line}  {rate}/s{end}", err=True, nl=False)
 
     return show
-
-
-if __name__ == "__main__":
-    main()

@@ -7,8 +7,9 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from xavinit.errors import InputError
+from xavinit.errors import InputError, UsageError
 from xavinit.formats import StoredTensor, find_suffix, parse_format
+from xavinit.plan import DTYPES
 from xavinit.wording import explain_os_error
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ def digest(source: str | os.PathLike[str] | Mapping[str, np.ndarray[Any, Any]]) 
     8 bytes; the values' little-endian bytes in C order. So the digest does not depend on the
     format, the metadata or the order in the file. A path is read in constant memory.
 
-    Raises `InputError` where the file cannot be read or is not sound.
+    Raises `InputError` where the file cannot be read or is not sound, `UsageError` for arrays of
+    another dtype.
 
     >>> import numpy
     >>> digest({"w": numpy.zeros(2, "float32")})[:16]
@@ -52,6 +54,10 @@ def _list_arrays(arrays: Mapping[str, np.ndarray[Any, Any]]) -> list[_Tensor]:
             array = array.astype(array.dtype.newbyteorder("<"))
         yield array.tobytes()
 
+    for name, array in arrays.items():
+        kind = getattr(getattr(array, "dtype", None), "name", type(array).__name__)
+        if kind not in DTYPES:
+            raise UsageError(f"a tensor must be an array of a known dtype; got {kind} for {name}")
     return [(name, a.dtype.name, a.shape, pieces(a)) for name, a in arrays.items()]
 
 

@@ -60,7 +60,7 @@ class SpecError(XavinitError, ValueError):
     def __str__(self) -> str:
         place = ""
         if self.source is not None:
-            place = self.source
+            place = escape(self.source)
             if self.line is not None:
                 place += f":{self.line}:{self.column}"
             place += ": "
@@ -110,6 +110,19 @@ def format_path(path: Path) -> str:
         elif part.isascii() and part.isidentifier() and path[depth - 1] != "tensors":
             text += f".{part}"
         else:
-            shown = part if part.isprintable() else part.encode("unicode_escape").decode()
-            text += '["' + shown.replace('"', '\\"') + '"]'
+            text += '["' + escape(part).replace('"', '\\"') + '"]'
     return text
+
+
+def escape(text: str) -> str:
+    """The text with every character that is not printable as an escape: one line, no colors.
+
+    >>> escape("a\\nb")
+    'a\\\\nb'
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape", "backslashreplace").decode()
+        for char in text
+    )

@@ -6,9 +6,10 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from xavinit.api import Report
+from xavinit.errors import escape
 from xavinit.plan import Constant, Law, Normal, Plan, TensorPlan, TruncatedNormal, Uniform
 from xavinit.wording import format_bytes, plural
+from xavinit.writing import Report
 
 WIDTH = 80
 
@@ -45,7 +46,7 @@ def format_total(plan: Plan) -> str:
 def _make_row(tensor: TensorPlan) -> tuple[str, ...]:
     fan_in, fan_out = map(str, tensor.fans) if tensor.fans else ("-", "-")
     return (
-        "".join(char if char.isprintable() else ascii(char)[1:-1] for char in tensor.name),
+        escape(tensor.name),
         "×".join(map(str, tensor.shape)) or "scalar",
         tensor.dtype.name,
         fan_in,
@@ -77,7 +78,7 @@ def plan_to_json(plan: Plan) -> str:
         "parameters": plan.parameters,
         "bytes": plan.nbytes,
     }
-    return json.dumps(content, ensure_ascii=False)
+    return json.dumps(content)
 
 
 def _law_to_json(law: Law | None) -> dict[str, Any] | None:
@@ -99,7 +100,7 @@ def format_report(report: Report, dry_run: bool) -> str:
     verb = "would write" if dry_run else "wrote"
     size = f"{plural(report.tensors, 'tensor')}, {format_bytes(report.nbytes)}"
     took = "" if dry_run else f" in {report.seconds:.2f} s"
-    path = "standard output" if report.path == "-" else report.path
+    path = "standard output" if report.path == "-" else escape(report.path)
     return f"{verb} {path} ({report.format}): {size}, seed {report.seed}{took}"
 
 
@@ -117,4 +118,4 @@ def report_to_json(report: Report, dry_run: bool) -> str:
         "dry_run": dry_run,
         "warnings": [str(warning) for warning in report.warnings],
     }
-    return json.dumps(content, ensure_ascii=False)
+    return json.dumps(content)

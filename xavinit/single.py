@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from xavinit.api import generate
+from xavinit.errors import UsageError
+from xavinit.wording import format_value
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,7 +24,7 @@ def glorot_uniform(
     name: str = "weight",
     dtype: str = "float32",
     gain: float | str = 1.0,
-    layout: str = "out_in",
+    layout: str | None = None,
     in_axis: Axes | None = None,
     out_axis: Axes | None = None,
     batch_axis: Axes | None = None,
@@ -40,14 +42,15 @@ def glorot_uniform(
         name: the stream name: other names draw other numbers.
         dtype: a float dtype; bfloat16 and float8 need ml_dtypes.
         gain: a positive number, or `linear`, `sigmoid`, `tanh`, `relu`, `leaky_relu`, `selu`.
-        layout: `out_in` (out, in, spatial …: PyTorch) or `in_out` (spatial …, in, out: Keras,
-            Flax).
+        layout: `out_in` (out, in, spatial …: PyTorch; the default) or `in_out` (spatial …, in,
+            out: Keras, Flax).
         in_axis, out_axis: the axes by number instead of a layout, an integer or several each;
             the axes not named are the receptive field.
         batch_axis: axes that are no part of the fans, such as experts.
         fused: how many equal blocks the out axis holds; the fans are those of one.
 
-    Raises `SpecError` (a `ValueError`) for values out of these ranges.
+    Raises `SpecError` (a `ValueError`) for values out of these ranges, `UsageError` (another) for
+    values of other types.
 
     Glorot and Bengio (2010), "Understanding the difficulty of training deep feedforward neural
     networks", equation 16.
@@ -66,7 +69,7 @@ def glorot_normal(
     name: str = "weight",
     dtype: str = "float32",
     gain: float | str = 1.0,
-    layout: str = "out_in",
+    layout: str | None = None,
     in_axis: Axes | None = None,
     out_axis: Axes | None = None,
     batch_axis: Axes | None = None,
@@ -98,21 +101,23 @@ def _draw(
     name: str,
     dtype: str,
     gain: float | str,
-    layout: str,
+    layout: str | None,
     in_axis: Axes | None,
     out_axis: Axes | None,
     batch_axis: Axes | None,
     fused: int,
 ) -> Array:
+    if not isinstance(name, str):
+        raise UsageError(f"name must be a string; got {format_value(name)}")
+    if not hasattr(shape, "__getitem__"):  # a set has no order
+        raise UsageError(f"shape must be a sequence of integers; got {format_value(shape)}")
     table: dict[str, Any] = {
         "shape": list(shape),
         "dtype": dtype,
         "init": {"type": init, "gain": gain},
         "fused": fused,
     }
-    axes = {"in_axis": in_axis, "out_axis": out_axis, "batch_axis": batch_axis}
+    axes = {"in_axis": in_axis, "out_axis": out_axis, "batch_axis": batch_axis, "layout": layout}
     table |= {key: axis for key, axis in axes.items() if axis is not None}
-    if in_axis is None and out_axis is None:
-        table["layout"] = layout
     pattern = name.replace("{", "{{").replace("}", "}}")
     return generate({"seed": seed, "tensors": {pattern: table}})[name]

@@ -6,6 +6,8 @@ import json
 import os
 from collections.abc import Iterable
 
+from xavinit.errors import escape
+
 LONGEST = 72
 
 
@@ -21,10 +23,7 @@ def format_value(value: object) -> str:
         text = json.dumps(value, ensure_ascii=False)
     except (TypeError, ValueError, RecursionError):
         text = repr(value)
-    text = "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
-        for char in text[: 4 * LONGEST]
-    )
+    text = escape(text[: 4 * LONGEST])
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 

@@ -29,7 +29,7 @@ def find_suffix(path: str) -> str | None:
 
 def parse_format(name: str) -> Format:
     """The format of a name, or `UsageError`."""
-    if name not in FORMATS:
+    if not isinstance(name, str) or name not in FORMATS:
         raise UsageError(f"format must be {format_choices(FORMATS)}; got {format_value(name)}")
     return cast(Format, import_module(f"xavinit.formats.{name}").FORMAT)
 

@@ -60,6 +60,8 @@ class Format(Struct, frozen=True):
     read_index: Callable[[str], list[StoredTensor]]
     lay_out_single: Callable[[Plan], Layout] | None = None  # for a plan of one tensor
     streams: bool = True  # can it be written to a pipe, in order
+    # Does an existing folder hold an earlier output of this format and nothing foreign?
+    is_ours: Callable[[str], bool] = lambda path: False
 
 
 def place_regions(tensors: list[TensorPlan], start: int) -> tuple[Region, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import operator
 import os
 import struct
 from typing import Any
@@ -104,9 +105,21 @@ def read_index(path: str) -> list[StoredTensor]:
         try:
             entries = json.load(file)["tensors"]
             files = {name: entry["file"] for name, entry in entries.items()}
+            if any(file != encode_name(name) for name, file in files.items()):
+                raise ValueError("a file's name is not its tensor's")
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(f"{path} has no sound {MANIFEST}: {error}") from error
     return [_read_file(os.path.join(path, file), name) for name, file in files.items()]
+
+
+def is_ours(path: str) -> bool:
+    """Does a folder hold an earlier output and nothing else, or nothing at all?"""
+    try:
+        found = {os.path.join(path, name) for name in os.listdir(path)}
+        ours = {stored.path for stored in read_index(path)} if found else set()
+    except (OSError, InputError):
+        return False
+    return not found or found == ours | {os.path.join(path, MANIFEST)}
 
 
 def _read_file(path: str, name: str) -> StoredTensor:
@@ -116,7 +129,7 @@ def _read_file(path: str, name: str) -> StoredTensor:
                 raise ValueError("no npy header of version 1.0")
             (length,) = struct.unpack("<H", file.read(2))
             header = ast.literal_eval(file.read(length).decode("ascii"))
-            descr, shape = header["descr"], tuple(header["shape"])
+            descr, shape = header["descr"], tuple(map(operator.index, header["shape"]))
             if header["fortran_order"] and len(shape) > 1:
                 raise ValueError("Fortran order is not read")
         except (ValueError, KeyError, TypeError, SyntaxError, struct.error) as error:
@@ -132,4 +145,4 @@ def _read_file(path: str, name: str) -> StoredTensor:
     raise InputError(f"{path} is of dtype {descr}, unknown to xavinit")
 
 
-FORMAT = Format("npy", lay_out, read_index, lay_out_single)
+FORMAT = Format("npy", lay_out, read_index, lay_out_single, is_ours=is_ours)

@@ -2,7 +2,14 @@
 
 from xavinit.output.crew import Advance, Crew
 from xavinit.output.publish import check_target, is_stream
-from xavinit.output.write import BinaryWriter, check_space, fill_arrays, write_path, write_stream
+from xavinit.output.write import (
+    BinaryWriter,
+    check_space,
+    fill_arrays,
+    open_stream,
+    write_path,
+    write_stream,
+)
 
 __all__ = [
     "Advance",
@@ -12,6 +19,7 @@ __all__ = [
     "check_target",
     "fill_arrays",
     "is_stream",
+    "open_stream",
     "write_path",
     "write_stream",
 ]

@@ -8,12 +8,15 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from xavinit.errors import UsageError
+from xavinit.errors import OutputError, UsageError
 from xavinit.plan import TensorPlan
 from xavinit.streams import Fill, Stream
 
 BLOCK = 1 << 20  # bytes drawn and written at once
 _SMALL = 4 << 20  # less than this is not worth starting threads for
+# Without being asked for more. The interpreter lock lets no more of them work at once, and each
+# has 6 MB of work arrays.
+MOST_JOBS = 8
 _TICK = 0.1  # seconds between two reports of progress
 
 # Told from the calling thread, about ten times a second: bytes done since the last call.
@@ -62,9 +65,9 @@ class Crew:
     """As many workers as there are threads, kept from one run to the next."""
 
     def __init__(self, stream: Stream, jobs: int | None = None) -> None:
-        if jobs is not None and jobs < 1:
-            raise UsageError(f"jobs must be at least 1; got {jobs}")
-        self.jobs = jobs or count_cores()
+        if jobs is not None and (not isinstance(jobs, int) or jobs < 1):
+            raise UsageError(f"jobs must be an integer of at least 1; got {jobs}")
+        self.jobs = jobs or min(count_cores(), MOST_JOBS)
         self._stream = stream
         self._workers: list[Worker] = []
 
@@ -78,16 +81,17 @@ class Crew:
 
         `total` is the bytes of all tasks.
         """
-        if self.jobs == 1 or total < _SMALL:
+        jobs = self._count_jobs(total)
+        if jobs == 1:
             worker = self._find_worker(0)
             for task in tasks:
                 action(worker, task)
                 advance(task.nbytes)
             return
         run = _Run(tasks, action)
-        for index in range(self.jobs):
-            run.start(self._find_worker(index))
         try:
+            for index in range(jobs):
+                run.start(self._find_worker(index))
             while not run.ended.wait(_TICK):
                 advance(run.take_done())
         finally:  # also where a signal has raised here: no worker may outlive the output
@@ -96,17 +100,32 @@ class Crew:
             raise run.failure
         advance(run.take_done())
 
+    def _count_jobs(self, total: int) -> int:
+        """How many workers so many bytes are worth: each a block at least, a small output one."""
+        return 1 if total < _SMALL else min(self.jobs, total // BLOCK)
+
     def run_in_order(
-        self, tasks: Iterable[Task], write: Callable[[memoryview], None], advance: Advance
+        self,
+        tasks: Iterable[Task],
+        total: int,
+        write: Callable[[memoryview], None],
+        advance: Advance,
     ) -> None:
         """Draw with all workers and write from the calling thread, in the order of the tasks.
 
         The writing stays in the calling thread so that a signal ends it even while a pipe is full.
         """
-        queue = _Queue(tasks, slots=2 * self.jobs)
-        for _ in range(self.jobs):
-            queue.start(self._stream.make_fill())
+        if total < _SMALL:
+            worker = self._find_worker(0)
+            for task in tasks:
+                write(worker.draw(task))
+                advance(task.nbytes)
+            return
+        jobs = self._count_jobs(total)
+        queue = _Queue(tasks, slots=2 * jobs)
         try:
+            for _ in range(jobs):
+                queue.start(self._stream.make_fill())
             for block in queue.blocks():
                 write(block)
                 advance(len(block))
@@ -133,21 +152,18 @@ class _Run:
         self._threads.append(thread)
         with self._lock:
             self._working += 1
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError as error:  # the system gives no more threads
+            with self._lock:
+                self._working -= 1
+            raise OutputError(f"cannot start {len(self._threads)} threads: {error}") from error
 
     def stop(self) -> None:
         """End every worker before returning, whatever interrupts: they hold an open file."""
         with self._lock:
             self._stopped = True
-        interrupt: BaseException | None = None
-        for thread in self._threads:
-            while thread.is_alive():
-                try:
-                    thread.join()
-                except BaseException as error:
-                    interrupt = error
-        if interrupt is not None:
-            raise interrupt
+        join_all(self._threads)
 
     def take_done(self) -> int:
         with self._lock:
@@ -190,7 +206,10 @@ class _Queue:
         self._changed = threading.Condition()
 
     def start(self, fill: Fill) -> None:
-        threading.Thread(target=self._work, args=(fill,), daemon=True).start()
+        try:
+            threading.Thread(target=self._work, args=(fill,), daemon=True).start()
+        except RuntimeError as error:  # the system gives no more threads
+            raise OutputError(f"cannot start so many threads: {error}") from error
 
     def stop(self) -> None:
         with self._changed:
@@ -246,6 +265,19 @@ class _Queue:
             with self._changed:
                 self._failure = error
                 self._changed.notify_all()
+
+
+def join_all(threads: Iterable[threading.Thread]) -> None:
+    """Wait until all threads have ended; an interrupt meanwhile is raised after that."""
+    interrupt: BaseException | None = None
+    for thread in threads:
+        while thread.is_alive():  # not so where it never started
+            try:
+                thread.join()
+            except BaseException as error:
+                interrupt = error
+    if interrupt is not None:
+        raise interrupt
 
 
 def count_cores() -> int:

@@ -13,6 +13,8 @@ import stat
 from collections.abc import Callable, Iterator
 
 from xavinit.errors import OutputError, RefusedError
+from xavinit.output.signals import hold_signals
+from xavinit.wording import explain_os_error
 
 # Errors that say "this file system cannot", not "this went wrong".
 _UNSUPPORTED = {
@@ -28,9 +30,21 @@ def is_stream(path: str) -> bool:
         return True
     try:
         mode = os.stat(path).st_mode
-    except OSError:
+    except (OSError, ValueError):
         return False
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def find_target(path: str) -> str:
+    """The file or folder that a path stands for, links followed; it need not exist."""
+    try:
+        target = os.path.realpath(path)
+    except (OSError, ValueError) as error:  # the working folder is gone; a NUL in the path
+        reason = explain_os_error(error) if isinstance(error, OSError) else str(error)
+        raise OutputError(f"cannot write {path}: {reason}") from error
+    if os.path.islink(target):
+        raise OutputError(f"cannot write {path}: its links go in a circle")
+    return target
 
 
 def check_target(path: str, *, folder: bool, force: bool, is_ours: Callable[[str], bool]) -> None:
@@ -38,7 +52,7 @@ def check_target(path: str, *, folder: bool, force: bool, is_ours: Callable[[str
 
     `is_ours(path)` tells of an existing folder whether it may be replaced as a whole.
     """
-    target = os.path.realpath(path)
+    target = find_target(path)
     parent = os.path.dirname(target)
     if not os.path.isdir(parent):
         raise OutputError(f"cannot write {path}: no folder {parent}")
@@ -58,37 +72,56 @@ def check_target(path: str, *, folder: bool, force: bool, is_ours: Callable[[str
 def publish_file(path: str, *, force: bool) -> Iterator[str]:
     """Give the path of a new empty file; at the end of the block it becomes `path`.
 
-    The block brings the file's bytes to the disk (fsync), this the names. A symbolic
-    link is followed: its target is replaced and the link kept.
+    The block brings the file's bytes to the disk (fsync), this the names. A symbolic link is
+    followed: its target is replaced and the link kept. Signals wait while names change.
     """
-    target = os.path.realpath(path)
-    temporary = _make_temporary(target, _create_file)
+    target = find_target(path)
+    temporary = _name_temporary(target)
     try:
+        with hold_signals():
+            os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         yield temporary
-        if force:
-            os.replace(temporary, target)
-        else:
-            _publish_new(temporary, target, path)
+        with hold_signals():
+            if force:
+                os.replace(temporary, target)
+            else:
+                _publish_new(temporary, target, path)
+            _remove_file(temporary)
+            _sync_folder(os.path.dirname(target))
     finally:
-        _remove_file(temporary)
-    _sync_folder(os.path.dirname(target))
+        _clean_up(_remove_file, temporary)
 
 
 @contextlib.contextmanager
 def publish_folder(path: str, *, force: bool) -> Iterator[str]:
     """Give the path of a new empty folder; at the end of the block it becomes `path`."""
-    target = os.path.realpath(path)
-    temporary = _make_temporary(target, os.mkdir)
+    target = find_target(path)
+    temporary = _name_temporary(target)
     try:
+        with hold_signals():
+            os.mkdir(temporary)
         yield temporary
         _sync_folder(temporary)
-        if force and os.path.lexists(target):
-            _exchange(temporary, target)
-        else:
-            _rename_new(temporary, target, path)
+        with hold_signals():
+            if force and os.path.lexists(target):
+                _exchange(temporary, target)
+                _remove_folder(temporary)  # the old output now
+            else:
+                _rename_new(temporary, target, path)
+            _sync_folder(os.path.dirname(target))
     finally:
-        _remove_folder(temporary)  # after an exchange, the old output
-    _sync_folder(os.path.dirname(target))
+        _clean_up(_remove_folder, temporary)
+
+
+def _clean_up(remove: Callable[[str], None], temporary: str) -> None:
+    """Remove what may be left, even if a signal comes just before the signals are held."""
+    try:
+        with hold_signals():
+            remove(temporary)
+    except BaseException:
+        with hold_signals():
+            remove(temporary)
+        raise
 
 
 def _sync_folder(path: str) -> None:
@@ -105,19 +138,9 @@ def _sync_folder(path: str) -> None:
         os.close(handle)
 
 
-def _create_file(path: str) -> None:
-    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-
-
-def _make_temporary(target: str, create: Callable[[str], None]) -> str:
-    parent = os.path.dirname(target)
-    while True:
-        path = os.path.join(parent, f".xavinit-{secrets.token_hex(4)}.tmp")
-        try:
-            create(path)
-        except FileExistsError:
-            continue
-        return path
+def _name_temporary(target: str) -> str:
+    """A short name beside the target; 64 random bits are nobody else's."""
+    return os.path.join(os.path.dirname(target), f".xavinit-{secrets.token_hex(8)}.tmp")
 
 
 def _remove_file(path: str) -> None:
@@ -155,12 +178,13 @@ def _rename_new(temporary: str, target: str, path: str) -> None:
     try:
         if _rename_with_flag(temporary, target, _NO_REPLACE):
             return
-        # No such call here. Windows and folders refuse by themselves to replace what is there.
+        # No such call here. Windows refuses by itself to replace what is there, and so does any
+        # system for a folder that is not empty; what is left is the moment after this look.
         if os.name != "nt" and os.path.lexists(target):
             raise _refuse(path)
         os.rename(temporary, target)
     except OSError as error:
-        if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
+        if error.errno in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
             raise _refuse(path) from None
         raise
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
+import select
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from xavinit.errors import OutputError
 from xavinit.formats import FileLayout, Layout
-from xavinit.output.crew import Advance, Crew, Task, Worker, split_tensor
-from xavinit.output.publish import publish_file, publish_folder
+from xavinit.output.crew import Advance, Crew, Task, Worker, join_all, split_tensor
+from xavinit.output.publish import find_target, publish_file, publish_folder
 from xavinit.plan import TensorPlan
 from xavinit.wording import explain_os_error, format_bytes
 
@@ -27,7 +29,6 @@ class BinaryWriter(Protocol):
 
 def write_path(layout: Layout, path: str, crew: Crew, *, force: bool, advance: Advance) -> None:
     """Write a layout to a file or folder, which appears whole or not at all."""
-    check_space(path, layout.nbytes)
     try:
         if layout.folder:
             with publish_folder(path, force=force) as temporary:
@@ -44,9 +45,21 @@ def write_path(layout: Layout, path: str, crew: Crew, *, force: bool, advance: A
 def write_stream(layout: Layout, stream: BinaryWriter, crew: Crew, advance: Advance) -> None:
     """Write a layout's only file in order, for a pipe. A closed pipe raises `BrokenPipeError`."""
     (file,) = layout.files
-    _write_all(stream.write, memoryview(file.head))
+    _write_all(stream, memoryview(file.head))
     tasks = (t for region in file.regions for t in split_tensor(region.tensor, region.offset))
-    crew.run_in_order(tasks, lambda block: _write_all(stream.write, block), advance)
+    total = sum(region.tensor.nbytes for region in file.regions)
+    crew.run_in_order(tasks, total, lambda block: _write_all(stream, block), advance)
+
+
+def open_stream(path: str) -> BinaryIO:
+    """Open a device, FIFO or socket; one of our own handles as it is, not from its beginning."""
+    for name, handle in (("/dev/stdout", 1), ("/dev/stderr", 2)):
+        if path == name:
+            return os.fdopen(os.dup(handle), "wb", buffering=0)
+    number = path.rpartition("/")[2]
+    if path.startswith(("/dev/fd/", "/proc/self/fd/")) and number.isdecimal():
+        return os.fdopen(os.dup(int(number)), "wb", buffering=0)
+    return open(path, "wb", buffering=0)
 
 
 def fill_arrays(
@@ -66,7 +79,7 @@ def check_space(path: str, nbytes: int) -> None:
     """Refuse an output that the disk has no room for, before the first byte."""
     if not hasattr(os, "statvfs"):
         return
-    parent = os.path.dirname(os.path.realpath(path))
+    parent = os.path.dirname(find_target(path))
     try:
         disk = os.statvfs(parent)
     except OSError as error:
@@ -120,12 +133,12 @@ def _write_back(handle: int, total: int) -> Iterator[None]:
             failures.append(error)
 
     thread = threading.Thread(target=work, daemon=True)
-    thread.start()
     try:
+        thread.start()
         yield
     finally:
         ended.set()
-        thread.join()
+        join_all([thread])
     if failures:
         raise failures[0]
 
@@ -145,12 +158,16 @@ def _make_positioned_writer(handle: int) -> Callable[[memoryview, int], None]:
     def seek_and_write(block: memoryview, offset: int) -> None:
         with lock:
             os.lseek(handle, offset, os.SEEK_SET)
-            _write_all(lambda piece: os.write(handle, piece), block)
+            while block:
+                block = block[os.write(handle, block) :]
 
     return seek_and_write
 
 
-def _write_all(write: Callable[[memoryview], int | None], block: memoryview) -> None:
+def _write_all(stream: BinaryWriter, block: memoryview) -> None:
     while block:
-        count = write(block)
-        block = block[len(block) if count is None else count :]
+        count = stream.write(block)
+        if count is None and isinstance(stream, io.RawIOBase):
+            select.select([], [stream], [])  # a non-blocking pipe that is full took nothing
+        else:
+            block = block[len(block) if count is None else count :]

@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from xavinit.errors import InputError, Path, SpecError
+from xavinit.errors import InputError, Path, SpecError, UsageError
 from xavinit.spec.events import (
     DEEPEST,
     MOST_DIGITS,
@@ -23,7 +23,7 @@ from xavinit.spec.events import (
 )
 from xavinit.spec.json_reader import read_json
 from xavinit.spec.yaml_reader import read_yaml
-from xavinit.wording import format_value
+from xavinit.wording import explain_os_error, format_value
 
 LARGEST = 16 * 2**20  # bytes
 
@@ -66,19 +66,23 @@ def load_document(source: str | os.PathLike[str] | Mapping[str, Any]) -> Documen
     JSON.
     """
     if isinstance(source, Mapping):
-        return Document("spec", copy_plain(source))
+        with Document("spec", None).locating():
+            return Document("spec", copy_plain(source))
+    if not isinstance(source, (str, bytes, os.PathLike)):
+        raise UsageError(f"a spec must be a path or a mapping; got {format_value(source)}")
     path = os.fsdecode(source)
     try:
         content = _read_content(path)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        shown = path if path.isprintable() else format_value(path)
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"cannot read {shown}: {reason}") from error
+        reason = explain_os_error(error) if isinstance(error, OSError) else error
+        raise InputError(f"cannot read {path}: {reason}") from error
     return parse_document(content, "<stdin>" if path == "-" else path)
 
 
 def _read_content(path: str) -> bytes:
     if path == "-":
+        if sys.stdin is None:
+            raise OSError("standard input is closed")
         return sys.stdin.buffer.read(LARGEST + 1)
     with open(path, "rb") as file:
         return file.read(LARGEST + 1)
@@ -102,11 +106,14 @@ def parse_document(content: bytes, name: str) -> Document:
         raise _explain_encoding(content, error.start, name) from None
     suffix = os.path.splitext(name)[1].lower()
     is_yaml = suffix in (".yaml", ".yml")
-    is_json = suffix == ".json" or (not is_yaml and text.lstrip().startswith("{"))
+    is_guessed = suffix != ".json" and not is_yaml and text.lstrip().startswith("{")
+    is_json = suffix == ".json" or is_guessed
     reader = read_json if is_json else read_yaml
     try:
         return Document(name, build_data(reader(text)), text, reader)
     except SpecError as error:
+        if is_guessed and error.hint is None:
+            error.hint = "read as JSON, since it starts with {; YAML needs a name with .yaml"
         error.locate(name, None)
         raise
 
@@ -144,12 +151,17 @@ def copy_plain(source: Any) -> Any:
             return {key: copy(item, (*path, key)) for key, item in value.items()}
         if isinstance(value, (list, tuple)):
             return [copy(item, (*path, index)) for index, item in enumerate(value)]
+        if value is None or isinstance(value, bool):
+            return value
+        # Subclasses become what they are at heart: numpy.float64 is a float.
         if isinstance(value, str):
             check_text(value, path)
+            return str(value)
         if isinstance(value, int):
             check_integer(value, path)
-        if value is None or isinstance(value, (str, bool, int, float)):
-            return value
+            return int(value)
+        if isinstance(value, float):
+            return float(value)
         if hasattr(value, "item") and getattr(value, "ndim", None) == 0:  # a NumPy scalar
             item = value.item()
             if type(item) is not type(value):  # the item of a long double is a long double

@@ -1,0 +1,187 @@
+"""The public verb that writes: `write`, from a spec to a published file, folder or pipe."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from xavinit.api import SpecSource, make_crew, make_overrides, take_plan
+from xavinit.errors import OutputError, RefusedError, SpecError, UsageError
+from xavinit.formats import FORMATS, Format, Layout, find_suffix, parse_format
+from xavinit.plan import Plan
+from xavinit.wording import explain_os_error, format_choices, format_value
+
+if TYPE_CHECKING:
+    from xavinit.output import BinaryWriter, Crew
+
+# Told of bytes done and bytes in all, about ten times a second.
+Progress = Callable[[int, int], None]
+
+
+class Report(Struct, frozen=True):
+    """What `write` did: where, in which format, how much, and how long it took."""
+
+    path: str
+    format: str
+    tensors: int
+    parameters: int
+    nbytes: int  # of the tensors
+    seed: int
+    stream: str
+    seconds: float
+    warnings: tuple[SpecError, ...] = ()
+
+
+def write(
+    spec: SpecSource | Plan,
+    path: str | os.PathLike[str] | BinaryWriter,
+    *,
+    format: str | None = None,
+    seed: int | None = None,
+    dtype: str | None = None,
+    framework: str | None = None,
+    dims: Mapping[str, int | str] | None = None,
+    jobs: int | None = None,
+    force: bool = False,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+) -> Report:
+    """Draw every tensor of a spec into a weights file, in constant memory.
+
+    Takes the arguments of `make_plan` (or a plan made already), and
+
+    Parameters:
+        path: where to; or an object with `write` (a pipe), which takes safetensors, or the
+            .npy of a single tensor. A file appears whole or not at all. The blocks given to
+            `write` are views that the next call overwrites.
+        format: `safetensors`, `hdf5` or `npy`; without it the suffix of `path` decides.
+        jobs: the number of threads; all cores by default, at most 8.
+        force: replace an output that exists.
+        dry_run: check everything, write nothing.
+        progress: called with the bytes done and the bytes in all, about ten times a second.
+
+    Raises what `make_plan` raises; `RefusedError` where the output exists and `force` is not
+    given; `OutputError` where it cannot be written; `MissingLibraryError`.
+
+    >>> import io
+    >>> pipe = io.BytesIO()
+    >>> write({"tensors": {"hidden.weight": [128, 784]}}, pipe).nbytes
+    401408
+    """
+    started = time.perf_counter()
+    plan, document = take_plan(spec, make_overrides(seed, dtype, framework, dims))
+    from xavinit.output import is_stream
+
+    target = _parse_target(path)
+    file = target if isinstance(target, str) and not is_stream(target) else None
+    fmt = choose_format(file, format)
+    with document.locating() if document else contextlib.nullcontext():
+        layout = _lay_out(plan, fmt, file)
+    crew = make_crew(plan, jobs)
+    advance = _make_advance(plan.nbytes, progress)
+    if file is None:
+        if not dry_run:
+            _stream_layout(layout, target, crew, advance)
+    else:
+        _check_file(file, spec, fmt, layout, force)
+        if not dry_run:
+            from xavinit.output import write_path
+
+            write_path(layout, file, crew, force=force, advance=advance)
+    return Report(
+        path=target if isinstance(target, str) else "-",
+        format=fmt.name,
+        tensors=len(plan.tensors),
+        parameters=plan.parameters,
+        nbytes=plan.nbytes,
+        seed=plan.seed,
+        stream=plan.stream,
+        seconds=time.perf_counter() - started,
+        warnings=plan.warnings,
+    )
+
+
+def choose_format(path: str | None, name: str | None) -> Format:
+    """The format of an output: the one named, or that of its suffix, which must not disagree.
+
+    `path` is None for a pipe, which takes safetensors unless told otherwise.
+    """
+    by_suffix = find_suffix(path) if path is not None else "safetensors"
+    if name is None:
+        if by_suffix is None:
+            suffixes = format_choices(suffix for known in FORMATS.values() for suffix in known)
+            raise UsageError(
+                f"the suffix of {path} tells no format: name a format "
+                f"({format_choices(FORMATS)}), or use a suffix: {suffixes}"
+            )
+        return parse_format(by_suffix)
+    if path is not None and by_suffix not in (None, name):
+        parse_format(name)
+        raise UsageError(f"{path} has the suffix of {by_suffix}, but the format is {name}")
+    return parse_format(name)
+
+
+def _parse_target(path: object) -> str | BinaryWriter:
+    if isinstance(path, (str, bytes, os.PathLike)):
+        return os.fsdecode(path)
+    if hasattr(path, "write"):
+        return path
+    raise UsageError(f"path must be a path or have a write method; got {format_value(path)}")
+
+
+def _lay_out(plan: Plan, fmt: Format, file: str | None) -> Layout:
+    """The layout of a plan in a file or folder, or (None) in a pipe."""
+    if file is None and not fmt.streams:
+        raise UsageError(f"{fmt.name} cannot be written to a pipe or device: name a file")
+    # A name with the format's suffix, or a pipe, is a single file.
+    single = fmt.lay_out_single
+    if single is not None and (file is None or find_suffix(file) == fmt.name):
+        return single(plan)
+    return fmt.lay_out(plan)
+
+
+def _check_file(file: str, spec: object, fmt: Format, layout: Layout, force: bool) -> None:
+    """Refuse before any work what would be refused after it."""
+    from xavinit.output import check_space, check_target
+
+    if isinstance(spec, (str, bytes, os.PathLike)):
+        with contextlib.suppress(OSError, ValueError):  # one of the two does not exist
+            if os.path.samefile(file, spec):
+                raise RefusedError(f"{file} is the spec itself; it is not replaced")
+    check_target(file, folder=layout.folder, force=force, is_ours=fmt.is_ours)
+    check_space(file, layout.nbytes)
+
+
+def _make_advance(total: int, progress: Progress | None) -> Callable[[int], None]:
+    done = 0
+
+    def advance(count: int) -> None:
+        nonlocal done
+        done += count
+        if progress is not None:
+            progress(done, total)
+
+    return advance
+
+
+def _stream_layout(
+    layout: Layout, target: str | BinaryWriter, crew: Crew, advance: Callable[[int], None]
+) -> None:
+    from xavinit.output import open_stream, write_stream
+
+    try:
+        if isinstance(target, str):
+            with open_stream(target) as stream:
+                write_stream(layout, stream, crew, advance)
+        else:
+            write_stream(layout, target, crew, advance)
+    except BrokenPipeError:
+        raise  # the reader has enough: not an error of ours
+    except OSError as error:
+        name = target if isinstance(target, str) else "the stream"
+        raise OutputError(f"cannot write {name}: {explain_os_error(error)}") from error
