@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import io
 import os
+import signal
 import stat
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -409,6 +411,15 @@ def test_a_system_that_gives_no_more_threads(
     assert names(tmp_path) == []
 
 
+@pytest.fixture
+def foreground() -> Iterator[None]:
+    """SIGINT as in the foreground: where the tests run in the background, it is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("foreground")
 @pytest.mark.parametrize("name", ["w.safetensors", "folder"])
 @pytest.mark.parametrize("force", [False, True])
 @pytest.mark.parametrize(
@@ -418,8 +429,6 @@ def test_a_signal_at_any_step_of_publication_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, force: bool, call: str
 ) -> None:
     """SIGINT right after each system call, the first, the second …: whole, and no temporary."""
-    import signal
-
     spec = {"tensors": {"a": [20, 20], "b": [20, 20], "c": [20, 20]}}
     fmt = "npy" if name == "folder" else None
     real = getattr(os, call)
