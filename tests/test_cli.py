@@ -201,6 +201,18 @@ def test_plan_is_readable_at_80_columns(folder: Path) -> None:
     assert lines[-1].startswith("10,000 tensors, 83,906,560,000 parameters, 167,854,")
 
 
+def test_a_long_shape_widens_no_other_row(folder: Path) -> None:
+    shape = [1000000] * 2 + [1] * 10
+    (folder / "odd.yaml").write_text(
+        f"tensors:\n  w: [3, 4]\n  long: {shape}\n  yes: {{shape: [2], dtype: bool,"
+        " init: {type: constant, value: true}}\n"
+    )
+    lines = run("plan", "odd.yaml", cwd=folder).stdout.decode().splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "long  1000000×1000000×1×1×1×1×1×1×1×1×1×1" in lines
+    assert "constant true" in lines[-2]
+
+
 def test_plan_as_json(folder: Path) -> None:
     plan = json.loads(run("plan", "model.yaml", "--json", cwd=folder).stdout)
     weight = plan["tensors"][0]

@@ -12,6 +12,7 @@ from xavinit.wording import format_bytes, plural
 from xavinit.writing import Report
 
 WIDTH = 80
+_WIDEST_SHAPE = 20
 
 _COLUMNS = ("NAME", "SHAPE", "DTYPE", "FAN_IN", "FAN_OUT", "LAW", "BYTES")
 
@@ -45,9 +46,12 @@ def format_total(plan: Plan) -> str:
 
 def _make_row(tensor: TensorPlan) -> tuple[str, ...]:
     fan_in, fan_out = map(str, tensor.fans) if tensor.fans else ("-", "-")
+    name, shape = escape(tensor.name), "×".join(map(str, tensor.shape)) or "scalar"
+    if len(shape) > _WIDEST_SHAPE:
+        name, shape = f"{name}  {shape}", ""  # beside the name, lest it widens every row
     return (
-        escape(tensor.name),
-        "×".join(map(str, tensor.shape)) or "scalar",
+        name,
+        shape,
         tensor.dtype.name,
         fan_in,
         fan_out,

@@ -25,7 +25,7 @@ class Constant(Struct, frozen=True):
         return abs(self.value)
 
     def __str__(self) -> str:
-        return f"constant {self.value}"
+        return f"constant {str(self.value).lower()}"  # true, not True
 
 
 class Uniform(Struct, frozen=True):
