@@ -9,16 +9,13 @@ from __future__ import annotations
 
 import os
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from xavinit.errors import InputError, MissingLibraryError, SpecError
 from xavinit.formats.layout import FileLayout, Format, Layout, Region, StoredTensor
 from xavinit.formats.metadata import KEY, make_metadata
 from xavinit.plan import DTYPES, DType, Plan
 from xavinit.wording import format_value
-
-if TYPE_CHECKING:
-    import h5py
 
 
 def import_h5py() -> Any:
@@ -73,8 +70,12 @@ def begin_file(path: str, plan: Plan) -> tuple[Region, ...]:
     regions = []
     # The oldest structures: any reader takes the file, and groups of this kind keep no time stamps.
     with h5py.File(path, "w", libver=("earliest", "v110")) as file:
+        creation, link = _make_properties(h5py)
+        types = {tensor.dtype.name: make_type(h5py, tensor.dtype) for tensor in plan.tensors}
         for tensor in sorted(plan.tensors, key=lambda t: t.name.encode()):
-            dataset = _make_dataset(h5py, file, tensor.name, tensor.shape, tensor.dtype)
+            kind, space = types[tensor.dtype.name], _make_space(h5py, tensor.shape)
+            name = tensor.name.encode()
+            dataset = h5py.h5d.create(file.id, name, kind, space, dcpl=creation, lcpl=link)
             offset = dataset.get_offset()
             # An empty dataset has no place in the file, and needs none.
             regions.append(Region(tensor, offset or 0))
@@ -82,9 +83,8 @@ def begin_file(path: str, plan: Plan) -> tuple[Region, ...]:
     return tuple(regions)
 
 
-def _make_dataset(
-    h5py: Any, file: h5py.File, name: str, shape: tuple[int, ...], dtype: DType
-) -> Any:
+def _make_properties(h5py: Any) -> tuple[Any, Any]:
+    """How every dataset is made, and how its name is."""
     creation = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     creation.set_layout(h5py.h5d.CONTIGUOUS)
     creation.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
@@ -93,10 +93,11 @@ def _make_dataset(
     link = h5py.h5p.create(h5py.h5p.LINK_CREATE)
     link.set_create_intermediate_group(True)
     link.set_char_encoding(h5py.h5t.CSET_UTF8)
-    space = h5py.h5s.create_simple(shape) if shape else h5py.h5s.create(h5py.h5s.SCALAR)
-    return h5py.h5d.create(
-        file.id, name.encode(), make_type(h5py, dtype), space, dcpl=creation, lcpl=link
-    )
+    return creation, link
+
+
+def _make_space(h5py: Any, shape: tuple[int, ...]) -> Any:
+    return h5py.h5s.create_simple(shape) if shape else h5py.h5s.create(h5py.h5s.SCALAR)
 
 
 def make_type(h5py: Any, dtype: DType) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import math
 import operator
 import os
 import struct
@@ -139,7 +140,7 @@ def _read_file(path: str, name: str) -> StoredTensor:
     for dtype in DTYPES.values():
         if dtype.npy == descr:
             stored = StoredTensor(name, dtype.name, shape, path, offset, size - offset)
-            if TensorPlan(name, shape, dtype, None, None, "").nbytes != stored.nbytes:
+            if math.prod(shape) * dtype.itemsize != stored.nbytes:
                 raise InputError(f"{path} is cut short or too long for its shape")
             return stored
     raise InputError(f"{path} is of dtype {descr}, unknown to xavinit")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import BinaryIO, Protocol
 
 from xavinit.errors import OutputError
-from xavinit.formats import FileLayout, Layout
+from xavinit.formats import FileLayout, Layout, Region
 from xavinit.output.crew import Advance, Crew, Task, Worker, join_all, split_tensor
 from xavinit.output.publish import find_target, publish_file, publish_folder
 from xavinit.plan import TensorPlan
@@ -46,8 +46,7 @@ def write_stream(layout: Layout, stream: BinaryWriter, crew: Crew, advance: Adva
     """Write a layout's only file in order, for a pipe. A closed pipe raises `BrokenPipeError`."""
     (file,) = layout.files
     _write_all(stream, memoryview(file.head))
-    tasks = (t for region in file.regions for t in split_tensor(region.tensor, region.offset))
-    total = sum(region.tensor.nbytes for region in file.regions)
+    tasks, total = _split_regions(file.regions)
     crew.run_in_order(tasks, total, lambda block: _write_all(stream, block), advance)
 
 
@@ -92,6 +91,12 @@ def check_space(path: str, nbytes: int) -> None:
         )
 
 
+def _split_regions(regions: Sequence[Region]) -> tuple[Iterator[Task], int]:
+    """The tasks of a file's regions, in their order, and the bytes of all."""
+    tasks = (task for region in regions for task in split_tensor(region.tensor, region.offset))
+    return tasks, sum(region.tensor.nbytes for region in regions)
+
+
 def _fill_file(file: FileLayout, path: str, crew: Crew, advance: Advance) -> None:
     regions = file.begin(path) if file.begin else file.regions
     handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
@@ -103,8 +108,7 @@ def _fill_file(file: FileLayout, path: str, crew: Crew, advance: Advance) -> Non
         def act(worker: Worker, task: Task) -> None:
             write_at(worker.draw(task), task.offset)
 
-        tasks = (task for region in regions for task in split_tensor(region.tensor, region.offset))
-        total = sum(region.tensor.nbytes for region in regions)
+        tasks, total = _split_regions(regions)
         with _write_back(handle, total):
             crew.run(tasks, total, act, advance)
         os.fsync(handle)

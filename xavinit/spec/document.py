@@ -90,42 +90,36 @@ def _read_content(path: str) -> bytes:
 
 def parse_document(content: bytes, name: str) -> Document:
     """The document of a spec's bytes; the name chooses JSON by its suffix, and stands in errors."""
+    with Document(name, None).locating():
+        text = _decode(content)
+        suffix = os.path.splitext(name)[1].lower()
+        is_yaml = suffix in (".yaml", ".yml")
+        is_guessed = suffix != ".json" and not is_yaml and text.lstrip().startswith("{")
+        reader = read_json if suffix == ".json" or is_guessed else read_yaml
+        try:
+            return Document(name, build_data(reader(text)), text, reader)
+        except SpecError as error:
+            if is_guessed and error.hint is None:
+                error.hint = "read as JSON, since it starts with {; YAML needs a name with .yaml"
+            raise
+
+
+def _decode(content: bytes) -> str:
+    """The text of a spec: UTF-8, with or without its mark, and not too long."""
     if len(content) > LARGEST:
-        error = SpecError(f"a spec must be at most {LARGEST // 2**20} MiB; this one is larger")
-        error.locate(name, None)
-        raise error
+        raise SpecError(f"a spec must be at most {LARGEST // 2**20} MiB; this one is larger")
     # A mark of UTF-16 or, without one, a first character of it: to UTF-8, a NUL.
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in content[:2]:
-        error = SpecError("must be UTF-8; this looks like UTF-16", hint="save it as UTF-8")
-        error.locate(name, None)
-        raise error
+        raise SpecError("must be UTF-8; this looks like UTF-16", hint="save it as UTF-8")
     content = content.removeprefix(codecs.BOM_UTF8)
     try:
-        text = content.decode()
+        return content.decode()
     except UnicodeDecodeError as error:
-        raise _explain_encoding(content, error.start, name) from None
-    suffix = os.path.splitext(name)[1].lower()
-    is_yaml = suffix in (".yaml", ".yml")
-    is_guessed = suffix != ".json" and not is_yaml and text.lstrip().startswith("{")
-    is_json = suffix == ".json" or is_guessed
-    reader = read_json if is_json else read_yaml
-    try:
-        return Document(name, build_data(reader(text)), text, reader)
-    except SpecError as error:
-        if is_guessed and error.hint is None:
-            error.hint = "read as JSON, since it starts with {; YAML needs a name with .yaml"
-        error.locate(name, None)
-        raise
-
-
-def _explain_encoding(content: bytes, start: int, name: str) -> SpecError:
-    before = content[:start]
-    line = before.count(b"\n") + 1
-    column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
-    got = f"the byte 0x{content[start]:02x}"
-    error = SpecError(f"must be UTF-8; got {got}", mark=(line, column))
-    error.locate(name, None)
-    return error
+        before = content[: error.start]
+        line = before.count(b"\n") + 1
+        column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
+        got = f"the byte 0x{content[error.start]:02x}"
+        raise SpecError(f"must be UTF-8; got {got}", mark=(line, column)) from None
 
 
 def copy_plain(source: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterable, Mapping
+from typing import TypeGuard
 
 from xavinit.errors import Path, SpecError
 from xavinit.wording import format_value, suggest
@@ -23,14 +24,14 @@ def is_dim_name(text: str) -> bool:
     return bool(_NAME.match(text))
 
 
-def is_integer(value: object) -> bool:
+def is_integer(value: object) -> TypeGuard[int]:
     """Is the value an integer, and not the bool that Python counts as one?"""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def check_expression(value: object, path: Path) -> int | str:
     """The value, if it is an integer or a string."""
-    if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
+    if isinstance(value, str) or is_integer(value):
         return value
     raise SpecError(f"must be an integer or an expression; got {format_value(value)}", path)
 
