@@ -16,7 +16,7 @@ import pytest
 
 import xavinit
 from xavinit.errors import OutputError, RefusedError, UsageError
-from xavinit.output import crew, publish, write
+from xavinit.output import crew, disk, write
 
 # About 6 MB: more than the engine does without threads, blocks that end off every boundary.
 SPEC: dict[str, Any] = {
@@ -166,7 +166,7 @@ def test_a_file_system_without_hard_links(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(RefusedError):
         xavinit.write({"tensors": {"w": [2, 2]}}, path)
     # nor a rename with a flag
-    monkeypatch.setattr(publish, "_rename_with_flag", lambda *_: False)
+    monkeypatch.setattr(disk, "_rename_with_flag", lambda *_: False)
     other = tmp_path / "other.safetensors"
     xavinit.write({"tensors": {"w": [2, 2]}}, other)
     assert other.read_bytes() == path.read_bytes()
@@ -178,7 +178,7 @@ def test_force_replaces_a_folder_of_ours_as_a_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_exchange: bool
 ) -> None:
     if not has_exchange:
-        monkeypatch.setattr(publish, "_rename_with_flag", lambda *_: False)
+        monkeypatch.setattr(disk, "_rename_with_flag", lambda *_: False)
     path = tmp_path / "folder"
     xavinit.write({"tensors": {"a": [2, 2], "b": [2, 2]}}, path, format="npy")
     xavinit.write({"tensors": {"c": [2, 2]}}, path, format="npy", force=True)

@@ -123,6 +123,11 @@ def spec_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option(
     "-j", "--jobs", type=click.IntRange(min=1), help="Threads; all cores by default, at most 8."
 )
+@click.option(
+    "--max-shard-size",
+    metavar="SIZE",
+    help="Files of at most SIZE, such as 5GB, and an index, in the folder OUT.",
+)
 @click.option("--force", is_flag=True, help="Replace OUT if it exists.")
 @click.option("--dry-run", is_flag=True, help="Check everything, write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Report as JSON on standard output.")
@@ -132,6 +137,7 @@ def generate(
     output: str | None,
     fmt: str | None,
     jobs: int | None,
+    max_shard_size: str | None,
     force: bool,
     dry_run: bool,
     as_json: bool,
@@ -143,12 +149,14 @@ def generate(
 
     Without -o, the file takes SPEC's name in the current folder, or goes to standard output where
     SPEC is standard input. The suffix of OUT chooses the format: .safetensors, .h5 or .hdf5, .npy
-    (one tensor); -f npy with a name without a suffix makes a folder of .npy files.
+    (one tensor); -f npy with a name without a suffix makes a folder of .npy files. With
+    --max-shard-size, OUT is a folder that gets shards and their index as Hugging Face names them,
+    beside whatever else is in it, such as a config.json.
     """
     from xavinit import report, writing
 
     if output is None:
-        output = default_output(spec, fmt)
+        output = default_output(spec, fmt, is_folder=fmt == "npy" or max_shard_size is not None)
     if not output:
         raise UsageError("the name of the output is empty: give -o a name, or leave it out")
     if output == "-":
@@ -161,6 +169,7 @@ def generate(
         sys.stdout.buffer if output == "-" else output,
         format=fmt,
         jobs=jobs,
+        max_shard_size=max_shard_size,
         force=force,
         dry_run=dry_run,
         progress=None if quiet else make_progress(),
@@ -200,12 +209,12 @@ def schema() -> None:
     click.echo(json.dumps(make_schema(), indent=2, ensure_ascii=False))
 
 
-def default_output(spec: str, fmt: str | None) -> str:
-    """SPEC's own name in the current folder with the format's suffix; a folder for npy."""
+def default_output(spec: str, fmt: str | None, *, is_folder: bool) -> str:
+    """SPEC's own name in the current folder with the format's suffix, or without for a folder."""
     if spec == "-":
         return "-"
     stem = os.path.splitext(os.path.basename(spec))[0]
-    if fmt == "npy":  # a folder, whatever suffix is left in its name
+    if is_folder:  # whatever suffix is left in its name
         return stem.replace(".", "_")
     return stem + (".h5" if fmt == "hdf5" else ".safetensors")
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from xavinit.errors import InputError, UsageError
-from xavinit.formats import StoredTensor, find_suffix, parse_format
+from xavinit.formats import StoredTensor, detect_format, parse_format
 from xavinit.plan import DTYPES
 from xavinit.wording import explain_os_error
 
@@ -63,7 +63,7 @@ def _list_arrays(arrays: Mapping[str, np.ndarray[Any, Any]]) -> list[_Tensor]:
 
 def _list_stored(source: str | os.PathLike[str]) -> list[_Tensor]:
     path = os.fspath(source)
-    fmt = parse_format("npy" if os.path.isdir(path) else find_suffix(path) or "safetensors")
+    fmt = parse_format(detect_format(path))
     try:
         return [(s.name, s.dtype, s.shape, _read_pieces(s)) for s in fmt.read_index(path)]
     except OSError as error:

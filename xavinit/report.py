@@ -105,7 +105,8 @@ def format_report(report: Report, dry_run: bool) -> str:
     size = f"{plural(report.tensors, 'tensor')}, {format_bytes(report.nbytes)}"
     took = "" if dry_run else f" in {report.seconds:.2f} s"
     path = "standard output" if report.path == "-" else escape(report.path)
-    return f"{verb} {path} ({report.format}): {size}, seed {report.seed}{took}"
+    shards = "" if report.shards is None else f", {plural(report.shards, 'shard')}"
+    return f"{verb} {path} ({report.format}{shards}): {size}, seed {report.seed}{took}"
 
 
 def report_to_json(report: Report, dry_run: bool) -> str:
@@ -113,6 +114,7 @@ def report_to_json(report: Report, dry_run: bool) -> str:
     content = {
         "path": report.path,
         "format": report.format,
+        "shards": report.shards,
         "tensors": report.tensors,
         "parameters": report.parameters,
         "bytes": report.nbytes,

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from xavinit.api import SpecSource, make_crew, make_overrides, take_plan
 from xavinit.errors import OutputError, RefusedError, SpecError, UsageError
-from xavinit.formats import FORMATS, Format, Layout, find_suffix, parse_format
+from xavinit.formats import FORMATS, Format, Layout, find_suffix, parse_format, parse_size
 from xavinit.plan import Plan
 from xavinit.wording import explain_os_error, format_choices, format_value
 
@@ -34,6 +34,7 @@ class Report(Struct, frozen=True):
     seed: int
     stream: str
     seconds: float
+    shards: int | None = None  # files of tensors, where a limit of their size was asked for
     warnings: tuple[SpecError, ...] = ()
 
 
@@ -47,6 +48,7 @@ def write(
     framework: str | None = None,
     dims: Mapping[str, int | str] | None = None,
     jobs: int | None = None,
+    max_shard_size: int | str | None = None,
     force: bool = False,
     dry_run: bool = False,
     progress: Progress | None = None,
@@ -61,6 +63,9 @@ def write(
             `write` are views that the next call overwrites.
         format: `safetensors`, `hdf5` or `npy`; without it the suffix of `path` decides.
         jobs: the number of threads; all cores by default, at most 8.
+        max_shard_size: the most bytes of tensors in a file, as an integer or as text such as
+            `5GB`: safetensors files and an index in the folder `path`, as Hugging Face splits
+            and names them. Other files in the folder stay.
         force: replace an output that exists.
         dry_run: check everything, write nothing.
         progress: called with the bytes done and the bytes in all, about ten times a second.
@@ -79,9 +84,10 @@ def write(
 
     target = _parse_target(path)
     file = target if isinstance(target, str) and not is_stream(target) else None
-    fmt = choose_format(file, format)
+    most = None if max_shard_size is None else parse_size(max_shard_size)
+    fmt = choose_format(file, format) if most is None else _choose_sharded(file, format)
     with document.locating() if document else contextlib.nullcontext():
-        layout = _lay_out(plan, fmt, file)
+        layout = _lay_out(plan, fmt, file, most)
     crew = make_crew(plan, jobs)
     advance = _make_advance(plan.nbytes, progress)
     if file is None:
@@ -102,6 +108,7 @@ def write(
         seed=plan.seed,
         stream=plan.stream,
         seconds=time.perf_counter() - started,
+        shards=None if most is None else max(len(layout.files) - 1, 1),
         warnings=plan.warnings,
     )
 
@@ -126,6 +133,18 @@ def choose_format(path: str | None, name: str | None) -> Format:
     return parse_format(name)
 
 
+def _choose_sharded(path: str | None, name: str | None) -> Format:
+    """The format of a set of shards, which is a folder."""
+    if path is None:
+        raise UsageError("shards cannot be written to a pipe or device: name a folder")
+    if find_suffix(path) is not None:
+        raise UsageError(f"shards need the name of a folder, without a suffix; got {path}")
+    fmt = parse_format(name or "safetensors")
+    if fmt.lay_out_shards is None:
+        raise UsageError(f"only safetensors has shards; got the format {fmt.name}")
+    return fmt
+
+
 def _parse_target(path: object) -> str | BinaryWriter:
     if isinstance(path, (str, bytes, os.PathLike)):
         return os.fsdecode(path)
@@ -134,8 +153,10 @@ def _parse_target(path: object) -> str | BinaryWriter:
     raise UsageError(f"path must be a path or have a write method; got {format_value(path)}")
 
 
-def _lay_out(plan: Plan, fmt: Format, file: str | None) -> Layout:
-    """The layout of a plan in a file or folder, or (None) in a pipe."""
+def _lay_out(plan: Plan, fmt: Format, file: str | None, most: int | None) -> Layout:
+    """The layout of a plan in a file or folder, or (None) in a pipe; in shards of `most` bytes."""
+    if most is not None and fmt.lay_out_shards is not None:
+        return fmt.lay_out_shards(plan, most)
     if file is None and not fmt.streams:
         raise UsageError(f"{fmt.name} cannot be written to a pipe or device: name a file")
     # A name with the format's suffix, or a pipe, is a single file.
@@ -147,14 +168,23 @@ def _lay_out(plan: Plan, fmt: Format, file: str | None) -> Layout:
 
 def _check_file(file: str, spec: object, fmt: Format, layout: Layout, force: bool) -> None:
     """Refuse before any work what would be refused after it."""
-    from xavinit.output import check_space, check_target
+    from xavinit.output import check_set, check_space, check_target
 
+    _check_not_spec(file, spec)
+    if layout.find_set is None:
+        check_target(file, folder=layout.folder, force=force, is_ours=fmt.is_ours)
+    else:
+        check_set(file, force=force, find_set=layout.find_set)
+        for name in layout.find_set(file) if os.path.isdir(file) else ():
+            _check_not_spec(os.path.join(file, name), spec)
+    check_space(file, layout.nbytes)
+
+
+def _check_not_spec(file: str, spec: object) -> None:
     if isinstance(spec, (str, bytes, os.PathLike)):
         with contextlib.suppress(OSError, ValueError):  # one of the two does not exist
             if os.path.samefile(file, spec):
                 raise RefusedError(f"{file} is the spec itself; it is not replaced")
-    check_target(file, folder=layout.folder, force=force, is_ours=fmt.is_ours)
-    check_space(file, layout.nbytes)
 
 
 def _make_advance(total: int, progress: Progress | None) -> Callable[[int], None]:

@@ -11,6 +11,7 @@ from typing import cast
 
 from xavinit.errors import UsageError
 from xavinit.formats.layout import FileLayout, Format, Layout, Region, StoredTensor
+from xavinit.formats.shards import parse_size
 from xavinit.wording import format_choices, format_value
 
 # Each format's suffixes. Its module, of the same name, is loaded when it is asked for.
@@ -27,6 +28,16 @@ def find_suffix(path: str) -> str | None:
     return next((name for name, suffixes in FORMATS.items() if suffix in suffixes), None)
 
 
+def detect_format(path: str) -> str:
+    """The name of the format of an existing output, by its suffix; of a folder, by what it holds.
+
+    What tells nothing is taken for safetensors, whose reader says what is wrong with it.
+    """
+    if os.path.isdir(path):
+        return "npy" if os.path.exists(os.path.join(path, "manifest.json")) else "safetensors"
+    return find_suffix(path) or "safetensors"
+
+
 def parse_format(name: str) -> Format:
     """The format of a name, or `UsageError`."""
     if not isinstance(name, str) or name not in FORMATS:
@@ -41,6 +52,8 @@ __all__ = [
     "Layout",
     "Region",
     "StoredTensor",
+    "detect_format",
     "find_suffix",
     "parse_format",
+    "parse_size",
 ]

@@ -30,11 +30,17 @@ class FileLayout(Struct, frozen=True):
 
 
 class Layout(Struct, frozen=True):
-    """All files of an output: one, or those of a folder."""
+    """All files of an output: one, or those of a folder.
+
+    Where there is a `find_set`, the files stand in a folder among others that are not ours. It
+    tells which names in that folder are a set of this kind; the one that makes them a set is first
+    there, and last of `files`.
+    """
 
     files: tuple[FileLayout, ...]
     nbytes: int  # in all; for HDF5 without the container's own
     folder: bool = False
+    find_set: Callable[[str], list[str]] | None = None
 
 
 class StoredTensor(Struct, frozen=True):
@@ -59,6 +65,7 @@ class Format(Struct, frozen=True):
     lay_out: Callable[[Plan], Layout]
     read_index: Callable[[str], list[StoredTensor]]
     lay_out_single: Callable[[Plan], Layout] | None = None  # for a plan of one tensor
+    lay_out_shards: Callable[[Plan, int], Layout] | None = None  # of so many bytes at most
     streams: bool = True  # can it be written to a pipe, in order
     # Does an existing folder hold an earlier output of this format and nothing foreign?
     is_ours: Callable[[str], bool] = lambda path: False

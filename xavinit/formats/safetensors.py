@@ -15,6 +15,7 @@ from typing import Any
 from xavinit.errors import InputError, OutputError
 from xavinit.formats.layout import FileLayout, Format, Layout, StoredTensor, place_regions
 from xavinit.formats.metadata import KEY, make_metadata
+from xavinit.formats.shards import INDEX, SINGLE, find_set, make_index, name_shards, read_places
 from xavinit.plan import DTYPES, Plan, TensorPlan
 
 LARGEST_HEADER = 100_000_000  # bytes; readers refuse more
@@ -27,12 +28,30 @@ _RANK = {name: rank for rank, name in enumerate(DTYPES)}
 
 
 def lay_out(plan: Plan) -> Layout:
-    """The header, then the tensors in the library's order: widest dtype first, then name."""
-    tensors = sorted(plan.tensors, key=lambda t: (_RANK[t.dtype.name], t.name.encode()))
+    """One file with all tensors."""
+    file = lay_out_tensors(plan.tensors, plan)
+    return Layout((file,), len(file.head) + plan.nbytes)
+
+
+def lay_out_shards(plan: Plan, most: int) -> Layout:
+    """Files of at most `most` bytes of tensors each, and the index that makes them a set."""
+    shards = name_shards(plan.tensors, most)
+    files = [lay_out_tensors(tensors, plan, name) for name, tensors in shards.items()]
+    total = plan.nbytes + sum(len(file.head) for file in files)
+    if len(files) > 1:
+        files.append(FileLayout(INDEX, make_index(shards)))
+    return Layout(tuple(files), total, folder=True, find_set=find_set)
+
+
+def lay_out_tensors(tensors: Sequence[TensorPlan], plan: Plan, name: str = "") -> FileLayout:
+    """A file with these tensors of a plan.
+
+    The header, then the tensors in the library's order: widest dtype first, then by name.
+    """
+    tensors = sorted(tensors, key=lambda t: (_RANK[t.dtype.name], t.name.encode()))
     metadata = {"format": _FORMATS[plan.framework], KEY: make_metadata(plan)}
     head = make_header(tensors, metadata)
-    regions = place_regions(tensors, len(head))
-    return Layout((FileLayout(head=head, regions=regions),), len(head) + plan.nbytes)
+    return FileLayout(name, head, place_regions(tensors, len(head)))
 
 
 def make_header(tensors: Sequence[TensorPlan], metadata: Mapping[str, str]) -> bytes:
@@ -51,12 +70,29 @@ def make_header(tensors: Sequence[TensorPlan], metadata: Mapping[str, str]) -> b
     if len(header) > LARGEST_HEADER:
         raise OutputError(
             f"a safetensors header must be at most {LARGEST_HEADER:,} bytes, or readers refuse it; "
-            f"these {len(tensors):,} tensors need {len(header):,}"
+            f"these {len(tensors):,} tensors need {len(header):,}\n  hint: write several files, as "
+            "with --max-shard-size 5GB, or fewer tensors"
         )
     return struct.pack("<Q", len(header)) + header
 
 
 def read_index(path: str) -> list[StoredTensor]:
+    """The tensors of a file, or of the set of shards in a folder."""
+    if not os.path.isdir(path):
+        return read_file(path)
+    places = read_places(path)
+    if places is None:
+        return read_file(os.path.join(path, SINGLE))
+    names = sorted(set(places.values()))
+    stored = [tensor for name in names for tensor in read_file(os.path.join(path, name))]
+    found = {tensor.name: os.path.basename(tensor.path) for tensor in stored}
+    if found != places or len(found) < len(stored):
+        odd = next(iter(dict(found.items() ^ places.items())), "twice")
+        raise InputError(f"{path}: the index and the shards disagree about tensor {odd}")
+    return stored
+
+
+def read_file(path: str) -> list[StoredTensor]:
     """The tensors of a file, after the library has found its header sound."""
     import safetensors
 
@@ -92,4 +128,4 @@ def read_index(path: str) -> list[StoredTensor]:
     return stored
 
 
-FORMAT = Format("safetensors", lay_out, read_index)
+FORMAT = Format("safetensors", lay_out, read_index, lay_out_shards=lay_out_shards)

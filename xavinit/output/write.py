@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import os
-import select
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import BinaryIO, Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import BinaryIO
 
 from xavinit.errors import OutputError
 from xavinit.formats import FileLayout, Layout, Region
+from xavinit.output import disk
 from xavinit.output.crew import Advance, Crew, Task, Worker, join_all, split_tensor
 from xavinit.output.publish import find_target, publish_file, publish_folder
+from xavinit.output.sets import publish_set
 from xavinit.plan import TensorPlan
 from xavinit.wording import explain_os_error, format_bytes
 
@@ -21,28 +22,25 @@ _WRITE_BACK = 64 << 20  # bytes; a smaller output is not worth a thread for it
 _WRITE_BACK_PAUSE = 0.02  # seconds
 
 
-class BinaryWriter(Protocol):
-    """What a stream needs: bytes in, how many it took (or None for all) out."""
-
-    def write(self, data: memoryview, /) -> int | None: ...
-
-
 def write_path(layout: Layout, path: str, crew: Crew, *, force: bool, advance: Advance) -> None:
     """Write a layout to a file or folder, which appears whole or not at all."""
     try:
-        if layout.folder:
-            with publish_folder(path, force=force) as temporary:
-                for file in layout.files:
-                    name = os.path.join(temporary, file.name)
-                    _fill_file(file, name, crew, advance)
-        else:
-            with publish_file(path, force=force) as temporary:
-                _fill_file(layout.files[0], temporary, crew, advance)
+        with _publish(layout, path, force=force) as temporary:
+            for file in layout.files:
+                name = os.path.join(temporary, file.name) if layout.folder else temporary
+                _fill_file(file, name, crew, advance)
     except OSError as error:
         raise OutputError(f"cannot write {path}: {explain_os_error(error)}") from error
 
 
-def write_stream(layout: Layout, stream: BinaryWriter, crew: Crew, advance: Advance) -> None:
+def _publish(layout: Layout, path: str, *, force: bool) -> AbstractContextManager[str]:
+    if layout.find_set is not None:
+        names = [file.name for file in layout.files]
+        return publish_set(path, names, force=force, find_set=layout.find_set)
+    return publish_folder(path, force=force) if layout.folder else publish_file(path, force=force)
+
+
+def write_stream(layout: Layout, stream: disk.BinaryWriter, crew: Crew, advance: Advance) -> None:
     """Write a layout's only file in order, for a pipe. A closed pipe raises `BrokenPipeError`."""
     (file,) = layout.files
     _write_all(stream, memoryview(file.head))
@@ -54,11 +52,11 @@ def open_stream(path: str) -> BinaryIO:
     """Open a device, FIFO or socket; one of our own handles as it is, not from its beginning."""
     for name, handle in (("/dev/stdout", 1), ("/dev/stderr", 2)):
         if path == name:
-            return os.fdopen(os.dup(handle), "wb", buffering=0)
+            return disk.open_handle(handle)
     number = path.rpartition("/")[2]
     if path.startswith(("/dev/fd/", "/proc/self/fd/")) and number.isdecimal():
-        return os.fdopen(os.dup(int(number)), "wb", buffering=0)
-    return open(path, "wb", buffering=0)
+        return disk.open_handle(int(number))
+    return disk.open_stream(path)
 
 
 def fill_arrays(
@@ -76,17 +74,16 @@ def fill_arrays(
 
 def check_space(path: str, nbytes: int) -> None:
     """Refuse an output that the disk has no room for, before the first byte."""
-    if not hasattr(os, "statvfs"):
-        return
-    parent = os.path.dirname(find_target(path))
+    target = find_target(path)
+    # A folder that stays may be another disk's.
+    place = target if os.path.isdir(target) else os.path.dirname(target)
     try:
-        disk = os.statvfs(parent)
+        free = disk.count_free(place)
     except OSError as error:
         raise OutputError(f"cannot write {path}: {explain_os_error(error)}") from error
-    free = disk.f_bavail * disk.f_frsize
-    if nbytes > free:
+    if free is not None and nbytes > free:
         raise OutputError(
-            f"cannot write {path}: it needs {format_bytes(nbytes)} and {parent} has "
+            f"cannot write {path}: it needs {format_bytes(nbytes)} and {place} has "
             f"{format_bytes(free)} free"
         )
 
@@ -98,22 +95,20 @@ def _split_regions(regions: Sequence[Region]) -> tuple[Iterator[Task], int]:
 
 
 def _fill_file(file: FileLayout, path: str, crew: Crew, advance: Advance) -> None:
-    regions = file.begin(path) if file.begin else file.regions
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+    regions = disk.make_file(file.begin, path) if file.begin else file.regions
+    handle = disk.open_file(path)
     try:
-        write_at = _make_positioned_writer(handle)
-        if file.head:
-            write_at(memoryview(file.head), 0)
+        _write_at(handle, memoryview(file.head), 0)
 
         def act(worker: Worker, task: Task) -> None:
-            write_at(worker.draw(task), task.offset)
+            _write_at(handle, worker.draw(task), task.offset)
 
         tasks, total = _split_regions(regions)
         with _write_back(handle, total):
             crew.run(tasks, total, act, advance)
-        os.fsync(handle)
+        disk.sync(handle)
     finally:
-        os.close(handle)
+        disk.close(handle)
 
 
 @contextlib.contextmanager
@@ -132,7 +127,7 @@ def _write_back(handle: int, total: int) -> Iterator[None]:
     def work() -> None:
         try:
             while not ended.wait(_WRITE_BACK_PAUSE):
-                os.fdatasync(handle)
+                disk.sync_data(handle)
         except OSError as error:  # told once for each handle: a later fsync would not see it
             failures.append(error)
 
@@ -147,31 +142,13 @@ def _write_back(handle: int, total: int) -> Iterator[None]:
         raise failures[0]
 
 
-def _make_positioned_writer(handle: int) -> Callable[[memoryview, int], None]:
-    """A function that writes all of a block at an offset, from any thread."""
-    if hasattr(os, "pwrite"):
-
-        def write_at(block: memoryview, offset: int) -> None:
-            while block:
-                count = os.pwrite(handle, block, offset)
-                block, offset = block[count:], offset + count
-
-        return write_at
-    lock = threading.Lock()
-
-    def seek_and_write(block: memoryview, offset: int) -> None:
-        with lock:
-            os.lseek(handle, offset, os.SEEK_SET)
-            while block:
-                block = block[os.write(handle, block) :]
-
-    return seek_and_write
-
-
-def _write_all(stream: BinaryWriter, block: memoryview) -> None:
+def _write_at(handle: int, block: memoryview, offset: int) -> None:
+    """Write all of a block; the system may take it in parts."""
     while block:
-        count = stream.write(block)
-        if count is None and isinstance(stream, io.RawIOBase):
-            select.select([], [stream], [])  # a non-blocking pipe that is full took nothing
-        else:
-            block = block[len(block) if count is None else count :]
+        count = disk.write_at(handle, block, offset)
+        block, offset = block[count:], offset + count
+
+
+def _write_all(stream: disk.BinaryWriter, block: memoryview) -> None:
+    while block:
+        block = block[disk.write_on(stream, block) :]

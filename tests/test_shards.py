@@ -1,0 +1,310 @@
+"""Shards: split, named and indexed as Hugging Face does, in a folder that is the user's own."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.numpy import load_file
+
+import xavinit
+from xavinit.errors import InputError, OutputError, RefusedError, SpecError, UsageError
+from xavinit.formats import parse_size
+from xavinit.formats.shards import INDEX, make_index, name_shards
+
+SPEC: dict[str, Any] = {
+    "seed": 3,
+    "tensors": {
+        "z": [10, 10],
+        "big": [40, 40],
+        "a.{5}": [10, 20],
+        "none": [0, 4],
+        "n": {"shape": [], "dtype": "int64", "init": "zeros"},
+    },
+}
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def split_literally(sizes: dict[str, int], most: int) -> list[list[str]]:
+    """The rule in its author's words: huggingface_hub's split_state_dict_into_shards_factory.
+
+    "For example, if the limit is 10GB and we have tensors of sizes [6GB, 6GB, 2GB, 6GB, 2GB, 2GB]
+    they will get sharded as [6GB], [6+2GB], [6+2+2GB]"; "if one of the model's tensor is bigger
+    than `max_shard_size`, it will end up in its own shard".
+    """
+    done, filling = [], []
+    for name, size in sizes.items():
+        if size > most:
+            done.append([name])
+        else:
+            if sum(sizes[other] for other in filling) + size > most:
+                done.append(filling)
+                filling = []
+            filling = [*filling, name]
+    return done + ([filling] if filling else [])
+
+
+def make_tensors(sizes: list[int]) -> Any:
+    rules = [{"match": "*", "dtype": "uint8", "init": "zeros"}]
+    tensors = {f"t{index}": [size] for index, size in enumerate(sizes)}
+    return xavinit.make_plan({"rules": rules, "tensors": tensors}).tensors
+
+
+def test_the_example_of_the_rule() -> None:
+    shards = name_shards(make_tensors([6, 6, 2, 6, 2, 2]), 10)
+    assert {name: [t.name for t in tensors] for name, tensors in shards.items()} == {
+        "model-00001-of-00003.safetensors": ["t0"],
+        "model-00002-of-00003.safetensors": ["t1", "t2"],
+        "model-00003-of-00003.safetensors": ["t3", "t4", "t5"],
+    }
+
+
+def test_an_oversize_tensor_goes_before_the_shard_being_filled() -> None:
+    shards = name_shards(make_tensors([2, 99, 2]), 10)
+    assert [[t.name for t in tensors] for tensors in shards.values()] == [["t1"], ["t0", "t2"]]
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=30), st.integers(1, 60))
+def test_any_sizes_are_split_by_the_rule(sizes: list[int], most: int) -> None:
+    shards = name_shards(make_tensors(sizes), most)
+    known = split_literally({f"t{index}": size for index, size in enumerate(sizes)}, most)
+    assert [[t.name for t in tensors] for tensors in shards.values()] == known
+    index = json.loads(make_index(shards))
+    assert index["metadata"] == {"total_size": sum(sizes)}
+    assert list(index["weight_map"]) == sorted(f"t{index}" for index in range(len(sizes)))
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("5GB", 5 * 10**9),
+        ("5gb", 5 * 10**9),
+        (" 1.5 MB ", 1_500_000),
+        ("10KiB", 10_240),
+        ("1TB", 10**12),
+        (".5kB", 500),
+        ("4.35GB", int(4.35 * 10**9)),  # as the hub's own function reckons
+        ("1234", 1234),
+        ("7B", 7),
+        (99, 99),
+    ],
+)
+def test_sizes(text: str | int, size: int) -> None:
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize(
+    "text", ["", "GB", "-5GB", "0", 0, -1, "5XB", "1e9", "5 G B", True, 1.5, "nan", "0.1", None]
+)
+def test_what_is_no_size(text: Any) -> None:
+    with pytest.raises(UsageError, match="the size of a shard must be a positive number of bytes"):
+        parse_size(text)
+
+
+def test_the_set_has_every_tensor_where_the_index_says(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    report = xavinit.write(SPEC, folder, max_shard_size="2kB")
+    assert report.shards == 4
+    assert names(folder) == [
+        *(f"model-{n:05d}-of-00004.safetensors" for n in range(1, 5)),
+        INDEX,
+    ]
+    text = (folder / INDEX).read_text()
+    index = json.loads(text)
+    assert text == json.dumps(index, indent=2, sort_keys=True) + "\n"
+    assert index["metadata"] == {"total_size": report.nbytes}
+    arrays = xavinit.generate(SPEC)
+    assert set(index["weight_map"]) == set(arrays)
+    for name, file in index["weight_map"].items():
+        assert (load_file(folder / file)[name] == arrays[name]).all()
+    assert xavinit.digest(folder) == xavinit.digest(arrays)
+
+
+def test_every_shard_says_what_made_it(tmp_path: Path) -> None:
+    from safetensors import safe_open
+
+    xavinit.write(SPEC, tmp_path / "m", max_shard_size="2kB")
+    for path in (tmp_path / "m").glob("*.safetensors"):
+        with safe_open(path, "numpy") as file:
+            assert file.metadata()["format"] == "pt"
+            assert json.loads(file.metadata()["xavinit"])["seed"] == 3
+
+
+def test_one_shard_is_the_file_without_an_index(tmp_path: Path) -> None:
+    assert xavinit.write(SPEC, tmp_path / "m", max_shard_size="1GB").shards == 1
+    assert names(tmp_path / "m") == ["model.safetensors"]
+    xavinit.write(SPEC, tmp_path / "w.safetensors")
+    one = (tmp_path / "m" / "model.safetensors").read_bytes()
+    assert one == (tmp_path / "w.safetensors").read_bytes()
+    assert xavinit.digest(tmp_path / "m") == xavinit.digest(tmp_path / "w.safetensors")
+
+
+def test_threads_do_not_change_the_bytes(tmp_path: Path) -> None:
+    spec = {"tensors": {"a.{3}": [1001, 701], "b": [1500, 1501]}}
+    for jobs in (1, 3):
+        xavinit.write(spec, tmp_path / str(jobs), max_shard_size="6MB", jobs=jobs)
+    for path in (tmp_path / "1").iterdir():
+        assert path.read_bytes() == (tmp_path / "3" / path.name).read_bytes()
+
+
+def test_other_files_in_the_folder_stay(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "model-of-mine.safetensors").write_text("mine")
+    (tmp_path / "tokenizer").mkdir()
+    mine = names(tmp_path)
+    xavinit.write(SPEC, tmp_path, max_shard_size="2kB")
+    with pytest.raises(RefusedError, match=r"index\.json exists; use --force to replace it"):
+        xavinit.write(SPEC, tmp_path, max_shard_size="1GB")
+    xavinit.write(SPEC, tmp_path, max_shard_size="1GB", force=True)  # the stale shards go
+    assert names(tmp_path) == sorted([*mine, "model.safetensors"])
+    xavinit.write(SPEC, tmp_path, max_shard_size="4kB", force=True)  # the single file goes
+    shards = [f"model-0000{n}-of-00003.safetensors" for n in (1, 2, 3)]
+    assert names(tmp_path) == sorted([*mine, *shards, INDEX])
+    assert (tmp_path / "model-of-mine.safetensors").read_text() == "mine"
+
+
+def test_shards_without_an_index_are_an_output_too(tmp_path: Path) -> None:
+    """As a killed run leaves them: --force makes a whole set of it again."""
+    xavinit.write(SPEC, tmp_path, max_shard_size="2kB")
+    (tmp_path / INDEX).unlink()
+    with pytest.raises(RefusedError, match=r"00001-of-00004\.safetensors exists"):
+        xavinit.write(SPEC, tmp_path, max_shard_size="2kB")
+    xavinit.write(SPEC, tmp_path, max_shard_size="2kB", force=True)
+    assert xavinit.digest(tmp_path) == xavinit.digest(xavinit.generate(SPEC))
+
+
+def test_a_link_to_a_blob_is_replaced_and_the_blob_kept(tmp_path: Path) -> None:
+    """A snapshot of the hub's cache holds links into another folder."""
+    (tmp_path / "blob").write_text("cached")
+    folder = tmp_path / "snapshot"
+    folder.mkdir()
+    (folder / "model.safetensors").symlink_to(tmp_path / "blob")
+    xavinit.write(SPEC, folder, max_shard_size="1GB", force=True)
+    assert not (folder / "model.safetensors").is_symlink()
+    assert (tmp_path / "blob").read_text() == "cached"
+
+
+def test_a_linked_folder(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    xavinit.write(SPEC, tmp_path / "link", max_shard_size="1GB")
+    assert names(tmp_path / "real") == ["model.safetensors"]
+    assert (tmp_path / "link").is_symlink()
+
+
+def test_what_shards_are_not_for(tmp_path: Path) -> None:
+    def write(path: Any, **options: Any) -> None:
+        xavinit.write(SPEC, path, **{"max_shard_size": "2kB", **options})
+
+    with pytest.raises(UsageError, match="shards cannot be written to a pipe or device"):
+        write("/dev/null")
+    with pytest.raises(UsageError, match=r"need the name of a folder, without a suffix; got .*h5"):
+        write(tmp_path / "w.h5")
+    with pytest.raises(UsageError, match="only safetensors has shards; got the format hdf5"):
+        write(tmp_path / "w", format="hdf5")
+    with pytest.raises(OutputError, match="no folder"):
+        write(tmp_path / "no" / "w")
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(RefusedError, match="is a file; a folder of shards does not replace it"):
+        write(tmp_path / "file", force=True)
+    (tmp_path / "model.safetensors").mkdir()
+    with pytest.raises(RefusedError, match=r"model\.safetensors is a folder; it is not replaced"):
+        write(tmp_path, force=True)
+    spec = tmp_path / "f" / "model.safetensors"
+    spec.parent.mkdir()
+    spec.write_text(json.dumps(SPEC))
+    with pytest.raises(RefusedError, match="is the spec itself"):
+        xavinit.write(spec, spec.parent, max_shard_size="2kB", force=True)
+    assert names(tmp_path) == ["f", "file", "model.safetensors"]
+
+
+def test_a_header_that_no_reader_takes_names_the_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    from xavinit.formats import safetensors
+
+    monkeypatch.setattr(safetensors, "LARGEST_HEADER", 500)
+    with pytest.raises(OutputError, match="--max-shard-size"):
+        safetensors.lay_out(xavinit.make_plan(SPEC))
+
+
+def test_many_runs_at_once_leave_one_whole_set(tmp_path: Path) -> None:
+    """With --force, and with names that collide: the last one stands, not a mix of two."""
+    xavinit.write(SPEC, tmp_path, max_shard_size="2kB")
+    failures: list[BaseException] = []
+
+    def run(seed: int) -> None:
+        try:
+            for _ in range(5):
+                xavinit.write(SPEC, tmp_path, max_shard_size="2kB", force=True, seed=seed, jobs=1)
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=run, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    whole = {xavinit.digest(xavinit.generate(SPEC, seed=seed)) for seed in range(4)}
+    assert xavinit.digest(tmp_path) in whole
+    assert not [name for name in names(tmp_path) if name.startswith(".")]
+
+
+def test_a_race_without_force_has_one_winner(tmp_path: Path) -> None:
+    outcomes: list[str] = []
+
+    def run(seed: int) -> None:
+        # sets of different numbers of shards, so that no name but the index's collides
+        size = ("2kB", "3kB", "1GB")[seed % 3]
+        try:
+            xavinit.write(SPEC, tmp_path, max_shard_size=size, seed=seed, jobs=1)
+            outcomes.append("written")
+        except RefusedError:
+            outcomes.append("refused")
+
+    threads = [threading.Thread(target=run, args=(seed,)) for seed in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == ["refused"] * 5 + ["written"]
+    assert len(xavinit.digest(tmp_path)) == 64
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "is not a sound index"),
+        ("[]", "is not a sound index"),
+        ('{"weight_map": {"a": "../w.safetensors"}}', "is not that of a shard"),
+        ('{"weight_map": {"a": 5}}', "is not a sound index"),
+        ('{"weight_map": {"x": "model-00001-of-00004.safetensors"}}', "disagree about tensor"),
+        ('{"weight_map": {"x": "model-00009-of-00009.safetensors"}}', "No such file"),
+    ],
+)
+def test_a_strange_index_is_told(tmp_path: Path, content: str, message: str) -> None:
+    xavinit.write(SPEC, tmp_path, max_shard_size="2kB")
+    (tmp_path / INDEX).write_text(content)
+    with pytest.raises(InputError, match=message):
+        xavinit.digest(tmp_path)
+
+
+def test_an_empty_spec(tmp_path: Path) -> None:
+    xavinit.write({"tensors": {}}, tmp_path / "m", max_shard_size="5GB")
+    assert names(tmp_path / "m") == ["model.safetensors"]
+    assert load_file(tmp_path / "m" / "model.safetensors") == {}
+
+
+def test_a_bad_spec_is_told_before_the_folder_is_touched(tmp_path: Path) -> None:
+    with pytest.raises(SpecError):
+        xavinit.write({"tensors": {"w": [3]}}, tmp_path / "m", max_shard_size="5GB")
+    assert os.listdir(tmp_path) == []

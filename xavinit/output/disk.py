@@ -1,0 +1,194 @@
+"""The seam to the operating system: every call of the output that touches a disk stands here.
+
+Nothing in it decides: a function is a system call, or what stands in for it where the system has
+none. So a test can make the first call fail, then the second, the third … to the end, and see each
+time that the old output or the new one is whole (tests/test_faults.py). Used as `disk.rename(…)`.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import select
+import sys
+import threading
+from collections.abc import Callable
+from typing import BinaryIO, Protocol, TypeVar
+
+Made = TypeVar("Made")
+
+# Errors that say "this file system cannot", not "this went wrong".
+UNSUPPORTED = frozenset(
+    getattr(errno, name)
+    for name in ("EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "ENOLCK", "EMLINK", "EINVAL", "EXDEV")
+    if hasattr(errno, name)
+)
+
+_BINARY = getattr(os, "O_BINARY", 0)  # Windows would change line ends
+
+
+class BinaryWriter(Protocol):
+    """What a stream needs: bytes in, how many it took (or None for all) out."""
+
+    def write(self, data: memoryview, /) -> int | None: ...
+
+
+# --- Bytes ------------------------------------------------------------------------------------
+
+
+def create_file(path: str) -> int:
+    """Make an empty file and open it; fails where the name is taken."""
+    return os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | _BINARY, 0o666)
+
+
+def make_file(make: Callable[[str], Made], path: str) -> Made:
+    """Have a library make the file at a path (HDF5 opens and writes by itself)."""
+    return make(path)
+
+
+def open_file(path: str) -> int:
+    """Open a file to write anywhere in it; a new one takes the mode of any new file."""
+    return os.open(path, os.O_RDWR | os.O_CREAT | _BINARY, 0o666)
+
+
+def open_stream(path: str) -> BinaryIO:
+    """Open a device, FIFO or socket."""
+    return open(path, "wb", buffering=0)
+
+
+def open_handle(handle: int) -> BinaryIO:
+    """One of our own handles as a stream: as it is, not from its beginning."""
+    return os.fdopen(os.dup(handle), "wb", buffering=0)
+
+
+def write_at(handle: int, block: memoryview, offset: int) -> int:
+    """Write at an offset, from any thread; tells how many bytes were taken."""
+    if hasattr(os, "pwrite"):
+        return os.pwrite(handle, block, offset)
+    with _SEEK:
+        os.lseek(handle, offset, os.SEEK_SET)
+        return os.write(handle, block)
+
+
+_SEEK = threading.Lock()  # a handle has one position
+
+
+def write_on(stream: BinaryWriter, block: memoryview) -> int:
+    """Write to a stream where it stands; tells how many bytes were taken."""
+    count = stream.write(block)
+    if count is not None:
+        return count
+    if not isinstance(stream, io.RawIOBase):
+        return len(block)
+    select.select([], [stream], [])  # a non-blocking pipe that is full took nothing
+    return 0
+
+
+def sync(handle: int) -> None:
+    """Bring a file to the disk, and return when it is there."""
+    os.fsync(handle)
+
+
+def sync_data(handle: int) -> None:
+    """The same, but for what only tells of times."""
+    os.fdatasync(handle)
+
+
+def close(handle: int) -> None:
+    os.close(handle)
+
+
+# --- Names ------------------------------------------------------------------------------------
+
+
+def make_folder(path: str) -> None:
+    os.mkdir(path)
+
+
+def list_folder(path: str) -> list[str]:
+    """The names in a folder, sorted."""
+    return sorted(os.listdir(path))
+
+
+def link(source: str, target: str) -> None:
+    """Give a file a second name; fails where that is taken."""
+    os.link(source, target)
+
+
+def rename(source: str, target: str) -> None:
+    """Give a file or folder another name; a file of that name is replaced."""
+    os.replace(source, target)
+
+
+def rename_new(source: str, target: str) -> bool:
+    """Rename, but fail where the name is taken; False where the system has no such call."""
+    return _rename_with_flag(source, target, _NO_REPLACE)
+
+
+def exchange(source: str, target: str) -> bool:
+    """Swap two names in one step; False where the system has no such call."""
+    return _rename_with_flag(source, target, _EXCHANGE)
+
+
+def unlink(path: str) -> None:
+    os.unlink(path)
+
+
+def remove_folder(path: str) -> None:
+    """Remove an empty folder."""
+    os.rmdir(path)
+
+
+def open_folder(path: str) -> int:
+    """Open a folder, to sync or lock it."""
+    return os.open(path, os.O_RDONLY)
+
+
+def lock(handle: int) -> None:
+    """Wait until no other process has a lock here; the lock ends when the handle is closed."""
+    if sys.platform != "win32":
+        import fcntl
+
+        fcntl.flock(handle, fcntl.LOCK_EX)
+
+
+# --- Room -------------------------------------------------------------------------------------
+
+
+def count_free(path: str) -> int | None:
+    """The bytes that a user may still write to a path's file system; None where none can tell."""
+    if not hasattr(os, "statvfs"):
+        return None
+    disk = os.statvfs(path)
+    return disk.f_bavail * disk.f_frsize
+
+
+# Flags of Linux's renameat2 and of macOS's renamex_np.
+_NO_REPLACE = {"linux": 1, "darwin": 4}
+_EXCHANGE = {"linux": 2, "darwin": 2}
+
+
+def _rename_with_flag(source: str, target: str, flags: dict[str, int]) -> bool:
+    """Rename by the system's own call with a flag; False where there is none."""
+    if sys.platform not in flags:
+        return False
+    import ctypes
+
+    library = ctypes.CDLL(None, use_errno=True)
+    name = "renameat2" if sys.platform == "linux" else "renamex_np"
+    if not hasattr(library, name):
+        return False
+    a, b = os.fsencode(source), os.fsencode(target)
+    flag = ctypes.c_uint(flags[sys.platform])
+    if sys.platform == "linux":
+        here = ctypes.c_int(-100)  # AT_FDCWD: relative to the current folder
+        result = library.renameat2(here, a, here, b, flag)
+    else:
+        result = library.renamex_np(a, b, flag)
+    if result == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in UNSUPPORTED:
+        return False
+    raise OSError(code, os.strerror(code), source, None, target)

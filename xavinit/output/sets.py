@@ -1,0 +1,129 @@
+"""Publication of a set: files that take their places among a user's own, in a folder that stays.
+
+Such are the shards of a checkpoint and their index beside a config.json. No system swaps several
+files in one step, but only the index makes a set of them. So the old set goes aside, its index
+first; then the new one comes in, its index last. Wherever that ends, by a killed process or a
+power cut, the folder holds the old set, the new one, or none: never an index with files of both.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+
+from xavinit.errors import OutputError, RefusedError
+from xavinit.output import disk
+from xavinit.output.publish import (
+    clean_up,
+    find_target,
+    make_temporary_folder,
+    publish_folder,
+    refuse,
+    remove_folder,
+    sync_folder,
+)
+from xavinit.output.signals import hold_signals
+from xavinit.wording import explain_os_error
+
+# The names of the set in a folder, the one that makes it a set first.
+FindSet = Callable[[str], list[str]]
+
+
+def check_set(path: str, *, force: bool, find_set: FindSet) -> None:
+    """Refuse, before any work, what `publish_set` would refuse after it."""
+    target = find_target(path)
+    if not os.path.lexists(target):
+        parent = os.path.dirname(target)
+        if not os.path.isdir(parent):
+            raise OutputError(f"cannot write {path}: no folder {parent}")
+        return
+    if not os.path.isdir(target):
+        raise RefusedError(f"{path} is a file; a folder of shards does not replace it")
+    old = find_set(target)
+    for name in old:
+        if os.path.isdir(os.path.join(target, name)):
+            raise RefusedError(f"{os.path.join(path, name)} is a folder; it is not replaced")
+    if old and not force:
+        raise refuse(os.path.join(path, old[0]))
+
+
+@contextlib.contextmanager
+def publish_set(
+    path: str, names: Sequence[str], *, force: bool, find_set: FindSet
+) -> Iterator[str]:
+    """Give the path of a new empty folder; at the end of the block its files stand in `path`.
+
+    `names` are those files, the one that makes them a set last. The folder is made where there is
+    none. With `force` the new set replaces the old one; other files stay as they are.
+    """
+    target = find_target(path)
+    if not os.path.lexists(target):
+        with publish_folder(path, force=False) as temporary:  # whole at once
+            yield temporary
+        return
+    with make_temporary_folder(target) as temporary:
+        yield temporary
+        with _lock_folder(target):  # against another run, whose set may have the same names
+            check_set(path, force=force, find_set=find_set)
+            with hold_signals():
+                _swap(target, find_set(target), temporary, names)
+
+
+def _swap(folder: str, old: Sequence[str], temporary: str, new: Sequence[str]) -> None:
+    """Old files out, new files in; if that fails, the same steps backwards."""
+    aside = os.path.join(temporary, "old")
+    steps = [(folder, name, aside) for name in old] + [(temporary, name, folder) for name in new]
+    done = []
+    try:
+        disk.make_folder(aside)
+        for step in steps:
+            done.append(step)
+            _move(*step)
+            if len(done) == 1 or len(done) == len(steps) - 1:
+                # On the disk too, the old index is gone before a shard is replaced, and all
+                # shards are in place before the new index comes.
+                sync_folder(folder)
+        sync_folder(folder)
+    except BaseException:
+        for source, name, place in reversed(done):
+            with contextlib.suppress(OSError):  # the last step may not have been taken
+                _move(place, name, source)
+        _remove_empty(aside)
+        raise
+    clean_up(remove_folder, aside)
+
+
+def _remove_empty(aside: str) -> None:
+    """Remove the folder of the old set; what could not be moved back outlives the temporary."""
+    if not os.path.isdir(aside):
+        return
+    try:
+        disk.remove_folder(aside)
+    except OSError as error:
+        kept = os.path.dirname(aside) + ".old"
+        disk.rename(aside, kept)
+        reason = f"{explain_os_error(error)}; files of the old set are in {kept}"
+        raise OutputError(f"cannot put back the old set: {reason}") from error
+
+
+def _move(source: str, name: str, place: str) -> None:
+    disk.rename(os.path.join(source, name), os.path.join(place, name))
+
+
+@contextlib.contextmanager
+def _lock_folder(path: str) -> Iterator[None]:
+    """Within the block, no other run publishes in the folder. A killed run's lock ends with it."""
+    if os.name == "nt":
+        yield  # Windows opens no folders
+        return
+    handle = disk.open_folder(path)
+    try:
+        try:
+            disk.lock(handle)
+        except OSError as error:
+            if error.errno not in disk.UNSUPPORTED:  # some network file systems cannot
+                raise
+        yield
+    finally:
+        disk.close(handle)
