@@ -376,6 +376,24 @@ def test_a_missing_library_is_told_plainly(tmp_path: Path, monkeypatch: pytest.M
     xavinit.write(spec, tmp_path / "w.safetensors")  # a file does not need it
 
 
+@pytest.mark.parametrize("error", ["ValueError('numpy.dtype size changed')", "OSError(8, 'x')"])
+def test_a_broken_library_is_told_plainly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: str
+) -> None:
+    """What an extension built against another NumPy, or cut short, raises when it is imported."""
+    import sys
+
+    for name in ("h5py", "ml_dtypes"):
+        (tmp_path / f"{name}.py").write_text(f"raise {error}\n")
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    spec = {"tensors": {"a": {"shape": [2, 2], "dtype": "bfloat16"}}}
+    with pytest.raises(xavinit.MissingLibraryError, match="HDF5 needs a working h5py"):
+        xavinit.write(spec, tmp_path / "w.h5")
+    with pytest.raises(xavinit.MissingLibraryError, match="bfloat16 arrays need ml_dtypes"):
+        xavinit.generate(spec)
+
+
 def test_an_interrupt_while_threads_start_leaves_no_worker(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

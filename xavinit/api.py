@@ -128,7 +128,7 @@ def _find_array_type(name: str, code: str | None) -> Any:
         return np.dtype(code)
     try:
         import ml_dtypes
-    except ImportError as error:
+    except Exception as error:  # not installed, or whatever a broken or mismatched build raises
         raise MissingLibraryError(
             f"{name} arrays need ml_dtypes: pip install ml_dtypes (files do not need it)"
         ) from error

@@ -22,7 +22,7 @@ def import_h5py() -> Any:
     """h5py, or an error that says what to do."""
     try:
         import h5py
-    except ImportError as error:  # not installed, or its HDF5 library does not load
+    except Exception as error:  # not installed, or whatever a broken or mismatched build raises
         raise MissingLibraryError(
             f"HDF5 needs a working h5py ({error}): pip install h5py"
         ) from error
