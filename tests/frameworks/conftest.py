@@ -8,6 +8,7 @@ errors here too: none of the frameworks gives one on these paths.
 from __future__ import annotations
 
 import importlib
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,18 @@ def linen(jax: Any) -> Any:
 @pytest.fixture(scope="session")
 def transformers(torch: Any) -> Any:
     return importlib.import_module("transformers")
+
+
+@pytest.fixture(scope="session")
+def read_config() -> Callable[[str], dict[str, Any]]:
+    """Reads the config.json that a sample's comment gives."""
+
+    def read_config(sample: str) -> dict[str, Any]:
+        text = (SAMPLES / f"{sample}.yaml").read_text("utf-8").replace("\n#", "\n")
+        config: dict[str, Any] = json.JSONDecoder().raw_decode(text, text.index('{"arch'))[0]
+        return config
+
+    return read_config
 
 
 @pytest.fixture(scope="session")

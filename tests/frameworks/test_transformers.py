@@ -16,10 +16,9 @@ pytestmark = pytest.mark.frameworks
 SPEC = Path(__file__).parents[2] / "sample_specs" / "llama_tiny.yaml"
 
 
-def read_config() -> dict[str, Any]:
-    """The config.json that the sample's comment gives."""
-    text = SPEC.read_text("utf-8").replace("\n#", "\n")
-    return json.JSONDecoder().raw_decode(text, text.index("{"))[0]
+@pytest.fixture(scope="module")
+def config(read_config: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
+    return read_config("llama_tiny")
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +27,9 @@ def weights(write: Callable[..., Path]) -> Path:
 
 
 @pytest.fixture
-def folder(weights: Path, tmp_path: Path) -> Path:
+def folder(weights: Path, tmp_path: Path, config: dict[str, Any]) -> Path:
     shutil.copy(weights, tmp_path)
-    (tmp_path / "config.json").write_text(json.dumps(read_config()), "utf-8")
+    (tmp_path / "config.json").write_text(json.dumps(config), "utf-8")
     return tmp_path
 
 
@@ -42,9 +41,8 @@ def model(transformers: Any, folder: Path) -> Any:
     return model
 
 
-def test_config_in_the_comment_is_that_of_the_dims() -> None:
+def test_config_in_the_comment_is_that_of_the_dims(config: dict[str, Any]) -> None:
     dims = yaml.safe_load(SPEC.read_text("utf-8"))["dims"]
-    config = read_config()
     keys = {
         "vocab": "vocab_size",
         "d": "hidden_size",
@@ -67,11 +65,12 @@ def test_from_pretrained_keeps_every_tensor(torch: Any, model: Any, weights: Pat
         assert torch.equal(state[name], tensor)
 
 
-def test_state_dict_loads_strictly(torch: Any, transformers: Any, weights: Path) -> None:
+def test_state_dict_loads_strictly(
+    torch: Any, transformers: Any, config: dict[str, Any], weights: Path
+) -> None:
     from safetensors.torch import load_file
 
-    config = transformers.LlamaConfig(**read_config())
-    model = transformers.LlamaForCausalLM(config).to(torch.bfloat16)
+    model = transformers.LlamaForCausalLM(transformers.LlamaConfig(**config)).to(torch.bfloat16)
     model.load_state_dict(load_file(weights), strict=True)
     assert {parameter.dtype for parameter in model.parameters()} == {torch.bfloat16}
     assert sum(parameter.numel() for parameter in model.parameters()) == 158_016
