@@ -4,10 +4,12 @@ VENV ?= .venv
 OLDEST ?= .venv-oldest
 FRAMEWORKS ?= .venv-frameworks
 
+FUZZ_SECONDS ?= 60
+
 QUICK = -m "not frameworks and not slow"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-oldest test-frameworks lint format bench clean
+.PHONY: help demo test test-slow test-oldest test-frameworks fuzz lint format bench clean
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -28,6 +30,11 @@ test-oldest: $(OLDEST)/test ## Run the quick tests on the oldest supported libra
 test-frameworks: $(FRAMEWORKS)/test ## Load our files in PyTorch, TensorFlow, JAX and transformers (2 GB).
 	$(FRAMEWORKS)/bin/pip install -q --no-deps .
 	$(FRAMEWORKS)/bin/python -m pytest -q -m frameworks tests/frameworks
+
+fuzz: $(VENV)/fuzz ## Look for inputs that break the readers, for FUZZ_SECONDS (a minute).
+	@mkdir -p tests/fuzz/found/corpus
+	$(VENV)/bin/python tests/fuzz/fuzz_readers.py -max_total_time=$(FUZZ_SECONDS) -max_len=4096 \
+		-artifact_prefix=tests/fuzz/found/ tests/fuzz/found/corpus tests/fuzz/corpus
 
 lint: $(VENV)/lint ## Check style and types.
 	$(VENV)/bin/ruff check .
@@ -53,6 +60,11 @@ $(VENV)/demo: pyproject.toml
 $(VENV)/test: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install -q -e ".[test]"
+	@touch $@
+
+$(VENV)/fuzz: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install -q -e ".[test,fuzz]"
 	@touch $@
 
 $(VENV)/lint: pyproject.toml

@@ -13,6 +13,12 @@ import xavinit
 from xavinit.spec import parse_document
 
 TABLE = """
+=== a top-level key that would color the terminal
+"\\e[31m": 1
+tensors: {}
+-->
+spec.yaml:1:1: \\x1b[31m: unknown key "\\u001b[31m"
+  hint: keys here: $schema, defaults, dims, framework, rules, seed, tensors
 === a boolean dimension
 tensors:
   w: [true, 3]

@@ -60,13 +60,14 @@ class SpecError(XavinitError, ValueError):
     def __str__(self) -> str:
         place = ""
         if self.source is not None:
-            place = escape(self.source)
+            place = self.source
             if self.line is not None:
                 place += f":{self.line}:{self.column}"
             place += ": "
         path = format_path(self.path)
-        message = f"{place}{path}: {self.fact}" if path else place + self.fact
-        return f"{message}\n  hint: {self.hint}" if self.hint else message
+        # Whatever a fact quotes of the spec, the message is one line, and colors no terminal.
+        message = escape(f"{place}{path}: {self.fact}" if path else place + self.fact)
+        return f"{message}\n  hint: {escape(self.hint)}" if self.hint else message
 
 
 class InputError(XavinitError):
@@ -110,7 +111,7 @@ def format_path(path: Path) -> str:
         elif part.isascii() and part.isidentifier() and path[depth - 1] != "tensors":
             text += f".{part}"
         else:
-            text += '["' + escape(part).replace('"', '\\"') + '"]'
+            text += '["' + part.replace('"', '\\"') + '"]'
     return text
 
 
