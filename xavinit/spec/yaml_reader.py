@@ -49,40 +49,44 @@ def read_yaml(text: str) -> Iterator[Event]:
     """The events of a single YAML document; anchors, aliases and tags are errors."""
     import yaml  # here, so that a JSON spec does not pay for it
 
-    # libyaml's parser where it is built in: ten times faster, and it does not recurse either.
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    told = 0
+    documents = 0
     try:
-        for event in _parse_yaml(yaml, text, loader):
-            yield event
-            told += 1
+        for event in _parse_yaml(yaml, text):
+            start: Any = event.start_mark  # never None for a parsed text
+            mark = (start.line + 1, start.column + 1)
+            if isinstance(event, yaml.DocumentStartEvent):
+                documents += 1
+                if documents > 1:
+                    raise SpecError("must be one document; a second one starts here", mark=mark)
+            elif isinstance(event, yaml.AliasEvent):
+                raise SpecError(
+                    f"aliases are not allowed; got *{event.anchor}", mark=mark, hint=QUOTE_HINT
+                )
+            elif isinstance(event, yaml.NodeEvent):
+                yield _read_yaml_node(yaml, event, mark)
+            elif isinstance(event, yaml.CollectionEndEvent):
+                yield Event("end", None, *mark)
     except yaml.MarkedYAMLError as error:
-        # Newer versions of libyaml look ahead and refuse a depth of 1000 before they tell of any.
-        # The other parser goes on from here, so that our own limit is met, at its own place.
-        if loader is yaml.SafeLoader or "nesting depth" not in str(error.problem):
-            raise _explain_yaml_error(text, error) from None
-        yield from itertools.islice(_parse_yaml(yaml, text, yaml.SafeLoader), told, None)
+        raise _explain_yaml_error(text, error) from None
     except yaml.reader.ReaderError as error:
         raise _explain_character(text, error.character) from None
 
 
-def _parse_yaml(yaml: Any, text: str, loader: Any) -> Iterator[Event]:
-    documents = 0
-    for event in yaml.parse(text, Loader=loader):
-        start: Any = event.start_mark  # never None for a parsed text
-        mark = (start.line + 1, start.column + 1)
-        if isinstance(event, yaml.DocumentStartEvent):
-            documents += 1
-            if documents > 1:
-                raise SpecError("must be one document; a second one starts here", mark=mark)
-        elif isinstance(event, yaml.AliasEvent):
-            raise SpecError(
-                f"aliases are not allowed; got *{event.anchor}", mark=mark, hint=QUOTE_HINT
-            )
-        elif isinstance(event, yaml.NodeEvent):
-            yield _read_yaml_node(yaml, event, mark)
-        elif isinstance(event, yaml.CollectionEndEvent):
-            yield Event("end", None, *mark)
+def _parse_yaml(yaml: Any, text: str) -> Iterator[Any]:
+    """PyYAML's own events."""
+    # libyaml's parser where it is built in: ten times faster, and it does not recurse either.
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    told = 0
+    try:
+        for event in yaml.parse(text, Loader=loader):
+            yield event
+            told += 1
+    except yaml.MarkedYAMLError as error:
+        if "nesting depth" not in str(error.problem):
+            raise
+        # Newer versions of libyaml look ahead and refuse a depth of 1000 before they tell of any.
+        # The other parser goes on from here, so that our own limit is met, at its own place.
+        yield from itertools.islice(yaml.parse(text, Loader=yaml.SafeLoader), told, None)
 
 
 def _read_yaml_node(yaml: Any, event: Any, mark: Mark) -> Event:
