@@ -9,7 +9,7 @@ FUZZ_SECONDS ?= 60
 QUICK = -m "not frameworks and not slow"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-oldest test-frameworks fuzz lint format bench clean
+.PHONY: help demo test test-slow test-oldest test-frameworks matrix fuzz lint format bench clean
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -31,6 +31,9 @@ test-frameworks: $(FRAMEWORKS)/test ## Load our files in PyTorch, TensorFlow, JA
 	$(FRAMEWORKS)/bin/pip install -q --no-deps .
 	$(FRAMEWORKS)/bin/python -m pytest -q -m frameworks tests/frameworks
 
+matrix: ## Compare the bytes over Pythons, libraries, processors (arm64 under qemu); MATRIX=--install.
+	$(PYTHON) tools/matrix.py $(MATRIX)
+
 fuzz: $(VENV)/fuzz ## Look for inputs that break the readers, for FUZZ_SECONDS (a minute).
 	@mkdir -p tests/fuzz/found/corpus
 	$(VENV)/bin/python tests/fuzz/fuzz_readers.py -max_total_time=$(FUZZ_SECONDS) -max_len=4096 \
@@ -50,7 +53,7 @@ bench: $(FRAMEWORKS)/test ## Time whole jobs beside NumPy, PyTorch and JAX.
 	$(FRAMEWORKS)/bin/python benchmarks/run.py
 
 clean: ## Remove environments and caches.
-	rm -rf $(VENV) $(OLDEST) $(FRAMEWORKS) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(OLDEST) $(FRAMEWORKS) .venv-matrix build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/demo: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -1,0 +1,256 @@
+"""Run one probe in every environment that this machine can have, and compare what it prints.
+
+    python tools/matrix.py [--install]
+
+Each row is an interpreter with its libraries: the oldest supported and the newest ones, without
+the processor's own instructions, with one thread and with several, and arm64 under qemu-user. A
+row that this machine cannot have says why. The exit code is 1 where two rows differ, or where one
+differs from the digest pinned in tests/matrix/probe.py; and where a row that could run failed.
+
+Environments are made under .venv-matrix/ and kept. `--install` lets it install Debian's
+qemu-user-static and debootstrap, as root, for the row of arm64.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[1]
+PROBE = ROOT / "tests" / "matrix" / "probe.py"
+HOME = ROOT / ".venv-matrix"
+OLDEST_PYTHON = (3, 11)
+
+# pip tries each of these in turn: a wheel names the oldest C library that it runs with.
+ARM64_PLATFORMS = (
+    *(f"manylinux_2_{minor}_aarch64" for minor in range(36, 16, -1)),
+    "manylinux2014_aarch64",
+)
+PACKAGES = ("qemu-user-static", "debootstrap")
+
+Facts = dict[str, str]
+Variables = Mapping[str, str] | None  # None: those of this process
+
+
+class NotRunError(Exception):
+    """This machine cannot have the row; the message says why."""
+
+
+class Row(NamedTuple):
+    """A name, and what makes its environment and runs the probe in it."""
+
+    name: str
+    run: Callable[[], Facts]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0] if __doc__ else None)
+    parser.add_argument("--install", action="store_true", help="install qemu where it is missing")
+    rows = make_rows(parser.parse_args().install)
+    pinned = read_pinned()
+    print(f"pinned: {pinned}\n")
+    print(f"{'row':<34}{'python':<9}{'machine':<9}{'numpy':<8}{'h5py':<8}{'tensors':<18}files")
+    results: list[Facts] = []
+    failed = False
+    for row in rows:
+        try:
+            facts = row.run()
+        except NotRunError as error:
+            print(f"{row.name:<34}not run: {error}", flush=True)
+        except subprocess.CalledProcessError as error:
+            failed = True
+            command = " ".join(map(str, error.cmd))
+            print(f"{row.name:<34}FAILED: {command}\n{error.stderr or error.stdout}", flush=True)
+        else:
+            results.append(facts)
+            versions = "{python:<9}{machine:<9}{numpy:<8}{h5py:<8}".format(**facts)
+            print(
+                f"{row.name:<34}{versions}{facts['tensors'][:16]}  {facts['files'][:16]}",
+                flush=True,
+            )
+    tensors = {facts["tensors"] for facts in results}
+    same = tensors == {pinned} and len({facts["files"] for facts in results}) == 1
+    print(f"\n{len(results)} of {len(rows)} rows ran: {'one digest' if same else 'THEY DIFFER'}")
+    return 0 if same and not failed else 1
+
+
+def make_rows(install: bool) -> list[Row]:
+    """The rows, in the order of the table; nothing is made yet."""
+    oldest = ROOT / "tests" / "oldest.txt"
+
+    def run_newest(*options: str) -> Facts:
+        return run_probe(make_environment("newest", sys.executable), options=options)
+
+    return [
+        Row("newest libraries", run_newest),
+        Row(
+            "oldest libraries",
+            lambda: run_probe(make_environment("oldest", find_python(OLDEST_PYTHON), oldest)),
+        ),
+        Row(
+            "newest Python, newest libraries",
+            lambda: run_probe(make_environment("newest-python", find_newest_python())),
+        ),
+        Row("processor's own features off", run_without_features),
+        Row("one thread", lambda: run_newest("--jobs=1")),
+        Row("seven threads", lambda: run_newest("--jobs=7")),
+        Row("arm64 under qemu", lambda: run_arm64(install)),
+    ]
+
+
+def read_pinned() -> str:
+    """The digest that the probe pins, without importing it (it needs NumPy)."""
+    for node in ast.parse(PROBE.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "PINNED":
+            return str(ast.literal_eval(node.value))
+    raise LookupError(f"{PROBE}: no PINNED")
+
+
+def run_command(*command: str | Path, environment: Variables = None) -> str:
+    """Run a command; its standard output. Raises `CalledProcessError` with what it said."""
+    done = subprocess.run(
+        command, env=environment, cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    return done.stdout
+
+
+def run_probe(
+    *interpreter: str | Path, options: Sequence[str] = (), environment: Variables = None
+) -> Facts:
+    """Run the probe by an interpreter (and what the interpreter itself runs under)."""
+    facts: Facts = json.loads(run_command(*interpreter, PROBE, *options, environment=environment))
+    return facts
+
+
+def make_environment(name: str, python: str | Path, constraints: Path | None = None) -> Path:
+    """The interpreter of a virtual environment with the package, made where it is not there."""
+    folder = HOME / name
+    interpreter = folder / "bin" / "python"
+    if not (folder / "made").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        run_command(python, "-m", "venv", folder)
+        limits = ("-c", constraints) if constraints else ()
+        run_command(interpreter, "-m", "pip", "install", "-q", *limits, "-e", ".")
+        (folder / "made").touch()
+    return interpreter
+
+
+def list_pythons() -> dict[tuple[int, int], Path]:
+    """The interpreters by version: those on PATH, and those that pyenv keeps."""
+    found: dict[tuple[int, int], Path] = {}
+    folders = [*map(Path, os.get_exec_path())]
+    folders += sorted(Path.home().glob(".pyenv/versions/*/bin"))
+    for folder in folders:
+        for path in sorted(folder.glob("python3.*")) if folder.is_dir() else []:
+            match = re.fullmatch(r"python3\.(\d+)", path.name)
+            # a pyenv shim is there for versions that are not chosen: it fails when it is run
+            if match and "shims" not in path.parts and os.access(path, os.X_OK):
+                found.setdefault((3, int(match[1])), path)
+    found.setdefault((sys.version_info.major, sys.version_info.minor), Path(sys.executable))
+    return found
+
+
+def find_python(wanted: tuple[int, int]) -> Path:
+    """An interpreter of this version."""
+    try:
+        return list_pythons()[wanted]
+    except KeyError:
+        raise NotRunError(f"no Python {wanted[0]}.{wanted[1]} here") from None
+
+
+def find_newest_python() -> Path:
+    """The newest interpreter that is not the one of the first row."""
+    version, path = max(list_pythons().items())
+    if version <= (sys.version_info.major, sys.version_info.minor):
+        raise NotRunError(f"no Python newer than {sys.version_info.major}.{sys.version_info.minor}")
+    return path
+
+
+def run_without_features() -> Facts:
+    """NumPy's baseline alone: every optional instruction set that it would choose, refused."""
+    interpreter = make_environment("newest", sys.executable)
+    listing = (
+        "from numpy._core._multiarray_umath import __cpu_dispatch__ as d, __cpu_features__ as f;"
+        "print(*(name for name in d if f[name]))"
+    )
+    features = run_command(interpreter, "-c", listing).strip()
+    if not features:
+        raise NotRunError("this processor has no feature beyond NumPy's baseline")
+    return run_probe(interpreter, environment={**os.environ, "NPY_DISABLE_CPU_FEATURES": features})
+
+
+def run_arm64(install: bool) -> Facts:
+    """Debian's Python for arm64 with PyPI's libraries for it, each instruction translated."""
+    qemu, debootstrap = find_emulator(install)
+    root, site = HOME / "arm64" / "root", HOME / "arm64" / "site"
+    if not (HOME / "arm64" / "made").exists():
+        shutil.rmtree(HOME / "arm64", ignore_errors=True)
+        root.mkdir(parents=True)
+        make_arm64_root(debootstrap, root)
+        install_arm64_libraries(site, find_arm64_python(root))
+        (HOME / "arm64" / "made").touch()
+    variables = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{site}"}
+    return run_probe(qemu, "-L", root, find_arm64_python(root), environment=variables)
+
+
+def find_emulator(install: bool) -> tuple[str, str]:
+    """The paths of qemu and debootstrap, installed where that is allowed."""
+
+    def find() -> tuple[str | None, str | None]:
+        return shutil.which("qemu-aarch64-static"), shutil.which("debootstrap")
+
+    if None in find() and install and os.geteuid() == 0 and shutil.which("apt-get"):
+        quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        run_command("apt-get", "-qq", "update", environment=quiet)
+        options = ("-qq", "-y", "--no-install-recommends")
+        run_command("apt-get", "install", *options, *PACKAGES, environment=quiet)
+    qemu, debootstrap = find()
+    if qemu is None or debootstrap is None:
+        raise NotRunError(f"needs {' and '.join(PACKAGES)} (as root, --install installs them)")
+    if os.geteuid() != 0:
+        raise NotRunError("debootstrap needs root")
+    return qemu, debootstrap
+
+
+def make_arm64_root(debootstrap: str, root: Path) -> None:
+    """Unpack Debian's Python for arm64 and what it needs; nothing of it is installed or run."""
+    site, release = (
+        run_command(
+            "apt-get", "indextargets", "--format", "$(SITE) $(CODENAME)", "Created-By: Packages"
+        )
+        .splitlines()[0]
+        .split()
+    )
+    options = ("--arch=arm64", "--foreign", "--variant=minbase", "--include=python3")
+    run_command(debootstrap, *options, release, root, site)
+    for package in sorted(root.glob("var/cache/apt/archives/*.deb")):
+        run_command("dpkg", "-x", package, root)
+
+
+def find_arm64_python(root: Path) -> Path:
+    """The interpreter itself: `python3` is a link to it, relative or into the root."""
+    return root / "usr" / "bin" / (root / "usr" / "bin" / "python3").readlink().name
+
+
+def install_arm64_libraries(site: Path, python: Path) -> None:
+    """The package's own dependencies, as wheels for arm64 and for that Python."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    platforms = [f"--platform={platform}" for platform in ARM64_PLATFORMS]
+    version = python.name.removeprefix("python")
+    options = ("-q", "--only-binary=:all:", f"--python-version={version}", *platforms)
+    pip = (make_environment("newest", sys.executable), "-m", "pip", "install")
+    run_command(*pip, *options, "--target", site, *project["dependencies"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
