@@ -23,7 +23,7 @@ def expand(text: str) -> list[str]:
 
 def refer(reference: str, name: str) -> list[str]:
     pattern = parse_pattern(name, DIMS)
-    parsed = parse_reference(reference, pattern)
+    parsed = parse_reference(reference, pattern.braces)
     return [parsed.fill(words) for _, words in pattern.expand()]
 
 

@@ -18,7 +18,7 @@ import click
 from xavinit import __version__
 from xavinit.errors import SpecError, UsageError
 
-FORMATS = ("safetensors", "hdf5", "npy")
+FORMATS = ("safetensors", "hdf5", "keras", "npy")
 FRAMEWORKS = ("flax", "keras", "pytorch")
 
 
@@ -97,7 +97,9 @@ def spec_options(command: Callable[..., None]) -> Callable[..., None]:
             click.option("--seed", type=int, help="Replace the spec's seed (0 … 2⁶⁴−1)."),
             click.option("--dtype", metavar="DTYPE", help="Replace the dtype of the defaults."),
             click.option(
-                "--framework", type=click.Choice(FRAMEWORKS), help="Replace the spec's framework."
+                "--framework",
+                type=click.Choice(FRAMEWORKS),
+                help="Replace the spec's framework: whose names and axis order layers get.",
             ),
             click.option(
                 "--set",
@@ -149,8 +151,8 @@ def generate(
 
     Without -o, the file takes SPEC's name in the current folder, or goes to standard output where
     SPEC is standard input. The suffix of OUT chooses the format: .safetensors, .h5 or .hdf5, .npy
-    (one tensor); -f npy with a name without a suffix makes a folder of .npy files. With
-    --max-shard-size, OUT is a folder that gets shards and their index as Hugging Face names them,
+    (one tensor), .weights.h5 (what Keras loads, with --framework keras); -f npy with a name without
+    a suffix makes a folder of .npy files. With --max-shard-size, OUT is a folder that gets shards and their index as Hugging Face names them,
     beside whatever else is in it, such as a config.json.
     """
     from xavinit import report, writing
@@ -216,7 +218,7 @@ def default_output(spec: str, fmt: str | None, *, is_folder: bool) -> str:
     stem = os.path.splitext(os.path.basename(spec))[0]
     if is_folder:  # whatever suffix is left in its name
         return stem.replace(".", "_")
-    return stem + (".h5" if fmt == "hdf5" else ".safetensors")
+    return stem + {"hdf5": ".h5", "keras": ".weights.h5"}.get(fmt or "", ".safetensors")
 
 
 def show_warnings(warnings: tuple[SpecError, ...]) -> None:

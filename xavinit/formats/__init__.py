@@ -18,14 +18,19 @@ from xavinit.wording import format_choices, format_value
 FORMATS: dict[str, tuple[str, ...]] = {
     "safetensors": (".safetensors",),
     "hdf5": (".h5", ".hdf5"),
+    "keras": (".weights.h5",),
     "npy": (".npy",),
 }
 
 
 def find_suffix(path: str) -> str | None:
     """The name of the format that a path's suffix stands for, or None."""
-    suffix = os.path.splitext(path)[1].lower()
-    return next((name for name, suffixes in FORMATS.items() if suffix in suffixes), None)
+    base = os.path.basename(path).lower()
+    pairs = ((name, suffix) for name, suffixes in FORMATS.items() for suffix in suffixes)
+    found = [
+        (len(suffix), name) for name, suffix in pairs if base.endswith(suffix) and base != suffix
+    ]
+    return max(found)[1] if found else None  # the longest: a .weights.h5 is no .h5
 
 
 def detect_format(path: str) -> str:

@@ -8,13 +8,14 @@ are those of one version of the HDF5 library.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 from xavinit.errors import InputError, MissingLibraryError, SpecError
 from xavinit.formats.layout import FileLayout, Format, Layout, Region, StoredTensor
 from xavinit.formats.metadata import KEY, make_metadata
-from xavinit.plan import DTYPES, DType, Plan
+from xavinit.plan import DTYPES, DType, Plan, TensorPlan
 from xavinit.wording import format_value
 
 
@@ -36,21 +37,22 @@ def lay_out(plan: Plan) -> Layout:
         if tensor.dtype.name.startswith("float8"):
             raise SpecError(
                 f"HDF5 has no form for {tensor.dtype.name}",
-                ("tensors", tensor.name),
+                tensor.place,
                 hint="use safetensors, or another dtype",
             )
-        _check_name(tensor.name, names)
-    file = FileLayout(begin=partial(begin_file, plan=plan))
-    return Layout((file,), plan.nbytes)
+        _check_name(tensor, names)
+    begin = partial(begin_file, tensors=plan.tensors, metadata=make_metadata(plan))
+    return Layout((FileLayout(begin=begin),), plan.nbytes)
 
 
-def _check_name(name: str, names: set[str]) -> None:
+def _check_name(tensor: TensorPlan, names: set[str]) -> None:
+    name = tensor.name
     parts = name.split("/")
     if "" in parts or "." in parts or ".." in parts:
         raise SpecError(
             "a name in HDF5 must not have an empty part, . or .. between its slashes; "
             f"got {format_value(name)}",
-            ("tensors", name),
+            tensor.place,
             at_key=True,
         )
     for depth in range(1, len(parts)):
@@ -59,27 +61,40 @@ def _check_name(name: str, names: set[str]) -> None:
             raise SpecError(
                 "a name in HDF5 must not lie under another's; "
                 f"got {format_value(name)} under {format_value(above)}",
-                ("tensors", name),
+                tensor.place,
                 at_key=True,
             )
 
 
-def begin_file(path: str, plan: Plan) -> tuple[Region, ...]:
-    """Make the file at `path` and tell where each tensor's bytes belong."""
+def begin_file(
+    path: str,
+    tensors: Sequence[TensorPlan],
+    metadata: str,
+    make_type: Callable[[Any, DType], Any] | None = None,
+    finish: Callable[[Any], None] | None = None,
+) -> tuple[Region, ...]:
+    """Make the file at `path` and tell where each tensor's bytes belong.
+
+    `make_type` gives the HDF5 type of a dtype where it is not the usual one; `finish` may add
+    attributes to the open file.
+    """
     h5py = import_h5py()
+    make_type = make_type or make_usual_type
     regions = []
     # The oldest structures: any reader takes the file, and groups of this kind keep no time stamps.
     with h5py.File(path, "w", libver=("earliest", "v110")) as file:
         creation, link = _make_properties(h5py)
-        types = {tensor.dtype.name: make_type(h5py, tensor.dtype) for tensor in plan.tensors}
-        for tensor in sorted(plan.tensors, key=lambda t: t.name.encode()):
+        types = {tensor.dtype.name: make_type(h5py, tensor.dtype) for tensor in tensors}
+        for tensor in sorted(tensors, key=lambda t: t.name.encode()):
             kind, space = types[tensor.dtype.name], _make_space(h5py, tensor.shape)
             name = tensor.name.encode()
             dataset = h5py.h5d.create(file.id, name, kind, space, dcpl=creation, lcpl=link)
             offset = dataset.get_offset()
             # An empty dataset has no place in the file, and needs none.
             regions.append(Region(tensor, offset or 0))
-        file.attrs[KEY] = make_metadata(plan)
+        file.attrs[KEY] = metadata
+        if finish is not None:
+            finish(file)
     return tuple(regions)
 
 
@@ -100,7 +115,7 @@ def _make_space(h5py: Any, shape: tuple[int, ...]) -> Any:
     return h5py.h5s.create_simple(shape) if shape else h5py.h5s.create(h5py.h5s.SCALAR)
 
 
-def make_type(h5py: Any, dtype: DType) -> Any:
+def make_usual_type(h5py: Any, dtype: DType) -> Any:
     """The HDF5 type of a dtype."""
     if dtype.name == "bfloat16":
         # sign, 8 bits of exponent with bias 127, 7 of mantissa; h5py reads it as float32
@@ -122,7 +137,9 @@ def read_index(path: str) -> list[StoredTensor]:
     try:
         with h5py.File(path, "r") as file:
             known = {
-                name: make_type(h5py, dtype) for name, dtype in DTYPES.items() if _has_type(dtype)
+                name: make_usual_type(h5py, dtype)
+                for name, dtype in DTYPES.items()
+                if _has_type(dtype)
             }
 
             def visit(name: str, item: Any) -> None:
@@ -130,6 +147,9 @@ def read_index(path: str) -> list[StoredTensor]:
                     return
                 kind = item.id.get_type()
                 names = [other for other, known_kind in known.items() if kind == known_kind]
+                if kind.get_class() == h5py.h5t.OPAQUE and kind.get_size() == 2:
+                    # Keras's form of it, which only this attribute tells
+                    names = ["bfloat16"] if item.attrs.get("dtype") == "bfloat16" else []
                 offset = item.id.get_offset()
                 if not names or (offset is None and item.size):
                     raise InputError(f"{path}: dataset {name} is not of a kind that xavinit reads")

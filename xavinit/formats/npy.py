@@ -34,7 +34,7 @@ def lay_out(plan: Plan) -> Layout:
             raise SpecError(
                 f"a file name must be at most {LONGEST_NAME} bytes; "
                 f"got {len(file_name)} for {format_value(tensor.name)}",
-                ("tensors", tensor.name),
+                tensor.place,
                 at_key=True,
             )
         other = names.setdefault(file_name.lower(), tensor.name)
@@ -42,7 +42,7 @@ def lay_out(plan: Plan) -> Layout:
             raise SpecError(
                 "names must differ in more than case for npy; got "
                 f"{format_value(other)} and {format_value(tensor.name)}",
-                ("tensors", tensor.name),
+                tensor.place,
                 at_key=True,
             )
         head = make_head(tensor)
@@ -88,7 +88,7 @@ def make_head(tensor: TensorPlan) -> bytes:
     if tensor.dtype.npy is None:
         raise SpecError(
             f"npy has no form for {tensor.dtype.name}",
-            ("tensors", tensor.name),
+            tensor.place,
             hint="use safetensors, or another dtype",
         )
     fields = f"{{'descr': '{tensor.dtype.npy}', 'fortran_order': False, 'shape': {tensor.shape}, }}"

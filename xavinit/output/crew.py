@@ -13,6 +13,9 @@ from xavinit.plan import TensorPlan
 from xavinit.streams import Fill, Stream
 
 BLOCK = 1 << 20  # bytes drawn and written at once
+# The same of a viewed tensor, by all workers together: its blocks are made of short runs of
+# PyTorch's tensor, the longer the larger the block.
+_VIEWED = 32 << 20
 _SMALL = 4 << 20  # less than this is not worth starting threads for
 # Without being asked for more. The interpreter lock lets no more of them work at once, and each
 # has 6 MB of work arrays.
@@ -36,24 +39,45 @@ class Task(NamedTuple):
         return (self.stop - self.start) * self.tensor.dtype.itemsize
 
 
-def split_tensor(tensor: TensorPlan, offset: int) -> Iterator[Task]:
-    """A tensor at an offset in tasks of at most `BLOCK` bytes."""
-    size, step = tensor.size, BLOCK // tensor.dtype.itemsize
+def split_tensor(tensor: TensorPlan, offset: int, jobs: int) -> Iterator[Task]:
+    """A tensor at an offset in tasks of at most `BLOCK` bytes, or of many whole rows of a view."""
+    itemsize = tensor.dtype.itemsize
+    size, step = tensor.size, BLOCK // itemsize
+    if tensor.view is not None:
+        most = _VIEWED // max(jobs, 2) // itemsize
+        row = 1
+        for axis in reversed(tensor.view.axes):
+            if row * len(axis) > most:
+                break
+            row *= len(axis)
+        step = most // row * row
     for start in range(0, size, step):
         stop = min(start + step, size)
-        yield Task(tensor, start, stop, offset + start * tensor.dtype.itemsize)
+        yield Task(tensor, start, stop, offset + start * itemsize)
+
+
+class _Buffer:
+    """Memory that is used again and again, as large as its largest use."""
+
+    def __init__(self) -> None:
+        self._bytes = memoryview(bytearray(BLOCK))
+
+    def take(self, nbytes: int) -> memoryview:
+        if nbytes > len(self._bytes):
+            self._bytes = memoryview(bytearray(nbytes))
+        return self._bytes[:nbytes]
 
 
 class Worker:
-    """What one thread owns: a drawing function and a buffer of `BLOCK` bytes."""
+    """What one thread owns: a drawing function and a buffer."""
 
     def __init__(self, fill: Fill) -> None:
         self.fill = fill
-        self._buffer = memoryview(bytearray(BLOCK))
+        self._buffer = _Buffer()
 
     def draw(self, task: Task) -> memoryview:
         """The bytes of a task, good until the next call."""
-        block = self._buffer[: task.nbytes]
+        block = self._buffer.take(task.nbytes)
         self.fill(block, task.tensor, task.start, task.stop)
         return block
 
@@ -196,8 +220,8 @@ class _Queue:
 
     def __init__(self, tasks: Iterable[Task], slots: int) -> None:
         self._tasks = enumerate(tasks)
-        self._buffers = [memoryview(bytearray(BLOCK)) for _ in range(slots)]
-        self._drawn: dict[int, int] = {}  # number of a task → its bytes
+        self._buffers = [_Buffer() for _ in range(slots)]
+        self._drawn: dict[int, memoryview] = {}  # number of a task → its bytes
         self._taken = 0  # tasks handed to workers
         self._consumed = 0
         self._stopped = False
@@ -230,8 +254,8 @@ class _Queue:
                     raise self._failure
                 if number not in self._drawn:
                     return
-                size = self._drawn.pop(number)
-            yield self._buffers[number % len(self._buffers)][:size]
+                block = self._drawn.pop(number)
+            yield block
             with self._changed:
                 self._consumed += 1
                 self._changed.notify_all()
@@ -256,10 +280,10 @@ class _Queue:
         try:
             while (entry := self._next()) is not None:
                 number, task = entry
-                block = self._buffers[number % len(self._buffers)][: task.nbytes]
+                block = self._buffers[number % len(self._buffers)].take(task.nbytes)
                 fill(block, task.tensor, task.start, task.stop)
                 with self._changed:
-                    self._drawn[number] = task.nbytes
+                    self._drawn[number] = block
                     self._changed.notify_all()
         except BaseException as error:
             with self._changed:

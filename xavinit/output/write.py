@@ -44,7 +44,7 @@ def write_stream(layout: Layout, stream: disk.BinaryWriter, crew: Crew, advance:
     """Write a layout's only file in order, for a pipe. A closed pipe raises `BrokenPipeError`."""
     (file,) = layout.files
     _write_all(stream, memoryview(file.head))
-    tasks, total = _split_regions(file.regions)
+    tasks, total = _split_regions(file.regions, crew.jobs)
     crew.run_in_order(tasks, total, lambda block: _write_all(stream, block), advance)
 
 
@@ -68,7 +68,7 @@ def fill_arrays(
         block = arrays[task.tensor.name][task.offset : task.offset + task.nbytes]
         worker.fill(block, task.tensor, task.start, task.stop)
 
-    tasks = (task for tensor in tensors for task in split_tensor(tensor, 0))
+    tasks = (task for tensor in tensors for task in split_tensor(tensor, 0, crew.jobs))
     crew.run(tasks, sum(tensor.nbytes for tensor in tensors), act, advance)
 
 
@@ -88,9 +88,11 @@ def check_space(path: str, nbytes: int) -> None:
         )
 
 
-def _split_regions(regions: Sequence[Region]) -> tuple[Iterator[Task], int]:
+def _split_regions(regions: Sequence[Region], jobs: int) -> tuple[Iterator[Task], int]:
     """The tasks of a file's regions, in their order, and the bytes of all."""
-    tasks = (task for region in regions for task in split_tensor(region.tensor, region.offset))
+    tasks = (
+        task for region in regions for task in split_tensor(region.tensor, region.offset, jobs)
+    )
     return tasks, sum(region.tensor.nbytes for region in regions)
 
 
@@ -103,7 +105,7 @@ def _fill_file(file: FileLayout, path: str, crew: Crew, advance: Advance) -> Non
         def act(worker: Worker, task: Task) -> None:
             _write_at(handle, worker.draw(task), task.offset)
 
-        tasks, total = _split_regions(regions)
+        tasks, total = _split_regions(regions, crew.jobs)
         with _write_back(handle, total):
             crew.run(tasks, total, act, advance)
         disk.sync(handle)

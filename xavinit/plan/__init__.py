@@ -3,21 +3,27 @@
 from xavinit.plan.dtypes import DTYPES, DType, parse_dtype
 from xavinit.plan.fans import Fans, compute_fans
 from xavinit.plan.laws import Constant, Law, Normal, TruncatedNormal, Uniform
-from xavinit.plan.plan import STREAM, Plan, TensorPlan, plan_spec
+from xavinit.plan.plan import STREAM, Module, Plan, TensorPlan, plan_spec
+from xavinit.plan.views import Axis, View, make_view, split_index
 
 __all__ = [
     "DTYPES",
     "STREAM",
+    "Axis",
     "Constant",
     "DType",
     "Fans",
     "Law",
+    "Module",
     "Normal",
     "Plan",
     "TensorPlan",
     "TruncatedNormal",
     "Uniform",
+    "View",
     "compute_fans",
+    "make_view",
     "parse_dtype",
     "plan_spec",
+    "split_index",
 ]

@@ -21,7 +21,9 @@ def compute_fans(shape: tuple[int, ...], axes: Axes) -> Fans | None:
 
     fan_in = (product of the in axes) × (receptive field) and fan_out likewise, where the
     receptive field is the product of the axes that are neither in, out nor batch. With
-    `fused: k`, the out axes hold k equal blocks and fan_out is that of one.
+    `fused: k`, the out axes hold k equal blocks and fan_out is that of one; `in_fused` is the
+    same for the inputs: a transposed convolution of stride s has s phases in each axis, and an
+    output sees one of them.
 
     The layouts are names for axes, counted among those that are not batch axes: `out_in` is
     (out, in, spatial …), as PyTorch stores a weight, `in_out` is (spatial …, in, out), as Keras
@@ -73,4 +75,7 @@ def compute_fans(shape: tuple[int, ...], axes: Axes) -> Fans | None:
             ("fused",),
         )
     field = math.prod(size for index, size in enumerate(shape) if index not in named)
-    return Fans(math.prod(shape[index] for index in in_axes) * field, out // axes.fused * field)
+    fan_in = math.prod(shape[index] for index in in_axes) * field
+    if axes.in_fused > 1:  # blocks may differ by one number: their mean, rounded
+        fan_in = max((2 * fan_in + axes.in_fused) // (2 * axes.in_fused), 1)
+    return Fans(fan_in, out // axes.fused * field)

@@ -3,28 +3,41 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
+from itertools import groupby
+from operator import attrgetter
 
 from msgspec import UNSET, Struct, structs
 
-from xavinit.errors import SpecError
+from xavinit.errors import Path, SpecError
 from xavinit.plan.dtypes import DTYPES, DType
 from xavinit.plan.fans import Fans, compute_fans
+from xavinit.plan.frameworks import find_module, place_layer
 from xavinit.plan.initializers import WITHOUT_FANS, compute_law
 from xavinit.plan.laws import Constant, Law
-from xavinit.spec import Spec, TensorSpec
+from xavinit.plan.views import View
+from xavinit.spec import Layer, Spec, TensorSpec
 from xavinit.wording import format_value
 
 STREAM = "xavinit-1"
 LARGEST_FILE = 2**63 - 1  # bytes
 
 
+class Module(Struct, frozen=True):
+    """The framework's module that a tensor belongs to."""
+
+    name: str
+    type: str  # the framework's class, such as Conv2D
+
+
 class TensorPlan(Struct, frozen=True):
     """One tensor: what its values are, as a pure function of these fields and the seed.
 
-    `fans` is None for rank 0 and 1 (batch axes apart) and for empty tensors; `law` is None for
-    empty tensors. `stream` is the stream name. `view` says where the file's tensor lies in
-    PyTorch's; None, the only one so far, is the tensor itself.
+    `name` and `shape` are the file's. `fans` is None for rank 0 and 1 (batch axes apart) and for
+    empty tensors; `law` is None for empty tensors. `stream` is the stream name. `view` says where
+    the file's tensor lies in PyTorch's; None is the tensor itself. `module` is None for raw
+    tensors. `place` is where the spec gives it, for errors.
     """
 
     name: str
@@ -33,7 +46,9 @@ class TensorPlan(Struct, frozen=True):
     fans: Fans | None
     law: Law | None
     stream: str
-    view: None = None
+    view: View | None = None
+    module: Module | None = None
+    place: Path = ()
 
     @property
     def size(self) -> int:
@@ -69,18 +84,60 @@ def plan_spec(spec: Spec) -> Plan:
     """The plan of a spec. Raises `SpecError`, with the path of the key at fault."""
     # Tensors that differ by name only share one decision: a brace may stand for thousands.
     decisions: dict[tuple[object, ...], TensorPlan] = {}
-    tensors = []
-    for tensor in spec.tensors:
-        key = (tensor.shape, tensor.dtype, tensor.init, tensor.axes)
-        if key not in decisions:
-            decisions[key] = plan_tensor(tensor)
-        tensors.append(structs.replace(decisions[key], name=tensor.name, stream=tensor.stream))
+    tensors: list[TensorPlan] = []
+    for layer, group in groupby(spec.tensors, attrgetter("layer")):
+        plans: dict[str, TensorPlan] = {}
+        for tensor in group:
+            key = (tensor.shape, tensor.dtype, tensor.init, tensor.axes)
+            if key not in decisions:
+                decisions[key] = plan_tensor(tensor)
+            place = tensor.places[""]
+            plans[tensor.name if layer is None else tensor.role] = structs.replace(
+                decisions[key], name=tensor.name, stream=tensor.stream, place=place
+            )
+        tensors += plans.values() if layer is None else _plan_layer(layer, plans, spec.framework)
+    if spec.framework != "pytorch":
+        _check_names(tensors)
     plan = Plan(spec.seed, spec.framework, tuple(tensors), spec.canonical, spec.warnings)
     if plan.nbytes > LARGEST_FILE:
         raise SpecError(
-            f"must be at most 2⁶³−1 bytes in all; got {format_value(plan.nbytes)}", ("tensors",)
+            f"must be at most 2⁶³−1 bytes in all; got {format_value(plan.nbytes)}",
+            ("layers" if tensors[0].module else "tensors",),
         )
     return plan
+
+
+def _plan_layer(
+    layer: Layer, parts: Mapping[str, TensorPlan], framework: str
+) -> Iterator[TensorPlan]:
+    """The tensors of a layer's parts as the framework's module has them."""
+    module = Module(layer.name, find_module(layer, framework))
+    try:
+        placed = place_layer(layer, framework)
+    except SpecError as error:
+        error.path = (*next(iter(parts.values())).place, *error.path)
+        raise
+    if placed is None:
+        yield from (structs.replace(part, module=module) for part in parts.values())
+        return
+    for name, variable in placed:
+        if variable.role in parts:
+            part = parts[variable.role]
+            yield structs.replace(
+                part, name=name, shape=variable.shape, view=variable.view, module=module
+            )
+
+
+def _check_names(tensors: Iterable[TensorPlan]) -> None:
+    """Refuse names that the framework's own form makes one."""
+    names: set[str] = set()
+    for tensor in tensors:
+        if tensor.name in names:
+            raise SpecError(
+                f"two tensors must not have one name; got {format_value(tensor.name)} twice",
+                tensor.place,
+            )
+        names.add(tensor.name)
 
 
 def plan_tensor(tensor: TensorSpec) -> TensorPlan:

@@ -2,14 +2,18 @@
 
 from xavinit.spec.document import Document, copy_plain, load_document, parse_document
 from xavinit.spec.resolve import Overrides, Spec, resolve_spec
-from xavinit.spec.tensors import Axes, TensorSpec
-from xavinit.spec.types import Init, make_schema
+from xavinit.spec.layers import Axes, Layer, Sizes
+from xavinit.spec.schema import make_schema
+from xavinit.spec.tensors import TensorSpec
+from xavinit.spec.types import Init
 
 __all__ = [
     "Axes",
     "Document",
     "Init",
+    "Layer",
     "Overrides",
+    "Sizes",
     "Spec",
     "TensorSpec",
     "copy_plain",

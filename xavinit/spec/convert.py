@@ -16,6 +16,7 @@ import msgspec
 
 from xavinit.errors import Path, SpecError
 from xavinit.spec import types
+from xavinit.spec.layer_types import LAYER_TYPES
 from xavinit.wording import format_choices, format_value, suggest
 
 Table = TypeVar("Table", bound=msgspec.Struct)
@@ -27,6 +28,8 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "distribution": get_args(types.Distribution),
     "framework": get_args(types.Framework),
     "init": get_args(types.InitName),
+    "bias_init": get_args(types.InitName),
+    "layer": tuple(LAYER_TYPES),
     "type": get_args(types.InitName),
     "gain": get_args(types.GainName),
 }
@@ -34,6 +37,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
 _POSITIVE = "must be a positive finite number"
 _AXES = "must be an axis (an integer) or a list of at least one"
 _INTEGER = "must be an integer or an expression"
+_SIZES = "must be an integer, an expression, or a list of at least one"
 _STRING = "must be a string"
 # What a key's value must be; a second entry is for the items of its list.
 _RULES: dict[str, tuple[str, ...]] = {
@@ -42,6 +46,16 @@ _RULES: dict[str, tuple[str, ...]] = {
     "out_axis": (_AXES, _AXES),
     "batch_axis": (_AXES, _AXES),
     "fused": (_INTEGER,),
+    "in": (_SIZES, _INTEGER),
+    "out": (_SIZES, _INTEGER),
+    "kernel": (_SIZES, _INTEGER),
+    "stride": (_SIZES, _INTEGER),
+    "size": (_INTEGER,),
+    "groups": (_INTEGER,),
+    "multiplier": (_INTEGER,),
+    "bias": ("must be true or false",),
+    "name": (_STRING,),
+    "layers": ("must be a list of layers",),
     "stream": (_STRING,),
     "tied": (_STRING,),
     "match": (_STRING,),
@@ -57,9 +71,11 @@ _STEP = re.compile(r"\.([A-Za-z_]+)|\[(\d+)\]")
 def convert_table(data: Any, kind: type[Table], path: Path) -> Table:
     """One table as a struct; `SpecError` with the path, the rule and the value where it is not."""
     check_mapping(data, path)
-    check_keys(data, kind.__struct_fields__, path)
-    if isinstance(data.get("init"), dict):
-        check_keys(data["init"], types.Init.__struct_fields__, (*path, "init"))
+    tag = (kind.__struct_config__.tag_field,) if kind.__struct_config__.tag_field else ()
+    check_keys(data, (*tag, *kind.__struct_encode_fields__), path)
+    for key in ("init", "bias_init"):
+        if isinstance(data.get(key), dict):
+            check_keys(data[key], types.Init.__struct_fields__, (*path, key))
     for key in _find_required(kind):
         if key not in data:
             raise SpecError(f"must have the key {format_value(key)}", path)
@@ -71,7 +87,7 @@ def convert_table(data: Any, kind: type[Table], path: Path) -> Table:
 
 @cache  # reading a struct's annotations takes half a millisecond
 def _find_required(kind: type[msgspec.Struct]) -> tuple[str, ...]:
-    return tuple(field.name for field in msgspec.structs.fields(kind) if field.required)
+    return tuple(field.encode_name for field in msgspec.structs.fields(kind) if field.required)
 
 
 def _explain(message: str, data: Any, path: Path) -> SpecError:
@@ -88,6 +104,8 @@ def _explain(message: str, data: Any, path: Path) -> SpecError:
     if steps and "missing required field" in message:
         return SpecError('must have the key "type"', (*path, *steps))
     key = next((step for step in reversed(steps) if isinstance(step, str)), "")
+    if key in _RULES and _RULES[key][0] is _SIZES and "array" not in message.partition("got")[0]:
+        key = "size"  # of a layer that takes no list here
     return explain_value(key, value, (*path, *steps))
 
 
@@ -97,7 +115,7 @@ def explain_value(key: str, value: Any, path: Path) -> SpecError:
         rule = f"must be {format_choices(CHOICES[key])}"
         if key == "gain":
             rule = f"must be a positive finite number, {format_choices(CHOICES[key])}"
-        elif key == "init":
+        elif key in ("init", "bias_init"):
             rule += ", or a table with one of these as its type"
         hint = suggest(value, CHOICES[key])
         return SpecError(f"{rule}; got {format_value(value)}", path, hint=hint)
@@ -111,13 +129,15 @@ def check_mapping(data: Any, path: Path) -> None:
         raise SpecError(f"must be a mapping; got {format_value(data)}", path)
 
 
-def check_keys(data: dict[str, Any], known: Iterable[str], path: Path) -> None:
-    """Refuse the first key that is not known, with the nearest that is."""
+def check_keys(
+    data: dict[str, Any], known: Iterable[str], path: Path, *, hint: str | None = None
+) -> None:
+    """Refuse the first key that is not known, with a hint or the nearest that is."""
     for key in data:
         if key not in known:
             raise SpecError(
                 f"unknown key {format_value(key)}",
                 (*path, key),
-                hint=suggest(key, known) or f"keys here: {', '.join(sorted(known))}",
+                hint=hint or suggest(key, known) or f"keys here: {', '.join(sorted(known))}",
                 at_key=True,
             )

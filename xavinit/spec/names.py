@@ -77,17 +77,17 @@ class Reference(Struct, frozen=True):
         return "".join(words[piece] if isinstance(piece, int) else piece for piece in self.pieces)
 
 
-def parse_reference(text: str, pattern: Pattern) -> Reference:
-    """The reference that stands beside a name; its braces are the name's, by their text.
+def parse_reference(text: str, braces: tuple[Brace, ...]) -> Reference:
+    """The reference that stands beside a name with these braces; its own are among them, by text.
 
     Where the name has several braces of one text, they are taken in order.
 
     >>> pattern = parse_pattern("dec.{2}.{w,b}", {})
-    >>> [parse_reference("enc.{2}.{w,b}", pattern).fill(words) for _, words in pattern.expand()]
+    >>> [parse_reference("enc.{2}.{w,b}", pattern.braces).fill(words) for _, words in pattern.expand()]
     ['enc.0.w', 'enc.0.b', 'enc.1.w', 'enc.1.b']
     """
     places: dict[str, list[int]] = {}
-    for index, brace in enumerate(pattern.braces):
+    for index, brace in enumerate(braces):
         places.setdefault(brace.text, []).append(index)
     taken: dict[str, int] = {}
     pieces: list[str | int] = []

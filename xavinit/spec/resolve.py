@@ -53,15 +53,15 @@ def resolve_spec(data: Any, overrides: Overrides = NO_OVERRIDES) -> Spec:
     )
     if not isinstance(data.get("$schema", ""), str):
         raise SpecError(f"must be a string; got {format_value(data['$schema'])}", ("$schema",))
-    if "tensors" not in data:
-        raise SpecError('must have the key "tensors"')
+    if "tensors" not in data and "layers" not in data:
+        raise SpecError('must have the key "tensors" or "layers"')
     data = _apply_overrides(data, overrides)
     seed = _parse_seed(data["seed"])
     framework = _parse_framework(data.get("framework", "pytorch"))
     dims = _parse_dims(data.get("dims", {}), overrides)
     defaults = _parse_defaults(data.get("defaults", {}))
     rules = parse_rules(data.get("rules", []))
-    tensors, used = expand_tensors(data["tensors"], dims, defaults, rules)
+    tensors, used = expand_tensors(data, dims, defaults, rules)
     warnings = tuple(
         SpecError(f"warning: {format_value(rule.glob)} matches no tensor", (*rule.path, "match"))
         for rule, is_used in zip(rules, used, strict=True)

@@ -48,7 +48,7 @@ def read_settings(table: types.TensorKeys, path: Path) -> Settings:
         if value is not UNSET:
             settings[key] = (value, (*path, key))
     if table.init is not UNSET:
-        settings["init"] = (_parse_init(table.init, (*path, "init")), (*path, "init"))
+        settings["init"] = (parse_init(table.init, (*path, "init")), (*path, "init"))
     if "layout" in settings and ("in_axis" in settings or "out_axis" in settings):
         raise SpecError(
             "must have either layout or in_axis and out_axis; got both",
@@ -70,7 +70,8 @@ def read_settings(table: types.TensorKeys, path: Path) -> Settings:
     return settings
 
 
-def _parse_init(given: types.InitName | types.Init, path: Path) -> types.Init:
+def parse_init(given: types.InitName | types.Init, path: Path) -> types.Init:
+    """The initializer of a name or table, its keys those that it takes and their values finite."""
     init = types.Init(given) if isinstance(given, str) else given
     needed, optional = types.INIT_KEYS[init.type]
     for key in init.__struct_fields__[1:]:

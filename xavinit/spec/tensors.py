@@ -1,38 +1,28 @@
-"""The entries of `tensors` → `TensorSpec`s: names expanded, rules merged, ties followed."""
+"""Listed tensors → `TensorSpec`s: rules merged, everything said about a tensor in one place."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from msgspec import UNSET, Struct, structs
+from msgspec import Struct, structs
 
 from xavinit.errors import Path, SpecError, format_path
 from xavinit.spec import types
-from xavinit.spec.convert import check_mapping, convert_table
-from xavinit.spec.expressions import check_expression, evaluate
-from xavinit.spec.names import MOST, Pattern, Reference, parse_pattern, parse_reference
-from xavinit.spec.settings import ParsedRule, Settings, merge_settings, read_settings
+from xavinit.spec.entries import Entry, Listed, evaluate_at, list_tensors
+from xavinit.spec.layers import Axes, Layer
+from xavinit.spec.names import Reference, parse_reference
+from xavinit.spec.settings import ParsedRule, Settings, merge_settings
 from xavinit.wording import format_value, suggest
-
-HIGHEST_RANK = 32  # what HDF5 and NumPy 1 can hold
 
 DEFAULT_INIT = types.Init("glorot_uniform")
 DEFAULT_DTYPE = "float32"
 
-
-class Axes(Struct, frozen=True):
-    """Where the fans stand in a shape: a layout, or axes by number."""
-
-    layout: str = "out_in"
-    in_axis: tuple[int, ...] | None = None
-    out_axis: tuple[int, ...] | None = None
-    batch_axis: tuple[int, ...] = ()
-    fused: int = 1
+_OF_AXES = ("batch_axis", "fused", "in_axis", "layout", "out_axis")
 
 
 class TensorSpec(Struct, frozen=True):
-    """One tensor, everything said about it in one place."""
+    """One tensor, in PyTorch's form where it is a layer's."""
 
     name: str
     shape: tuple[int, ...]
@@ -41,20 +31,12 @@ class TensorSpec(Struct, frozen=True):
     axes: Axes
     stream: str
     places: Mapping[str, Path]  # for errors: where each key was given; "" is the tensor itself
-
-
-class _Entry(Struct, frozen=True):
-    """One key of `tensors` with its value, parsed."""
-
-    path: Path
-    pattern: Pattern
-    shape: tuple[int, ...] | None
-    shape_path: Path
-    own: Settings
+    layer: Layer | None = None
+    role: str = ""  # within its layer
 
 
 class _Tie(Struct, frozen=True):
-    name: str
+    listed: Listed
     target: str
     places: Mapping[str, Path]
 
@@ -66,86 +48,55 @@ class _Draft(Struct, frozen=True):
     places: Mapping[str, Path]
     reference: Reference | None  # of its stream or tie; None: a stream of its own name
 
-    def make(self, name: str, words: tuple[str, ...]) -> TensorSpec | _Tie:
-        other = name if self.reference is None else self.reference.fill(words)
+    def make(self, listed: Listed) -> TensorSpec | _Tie:
+        name = listed.name
+        other = name if self.reference is None else self.reference.fill(listed.words)
         if self.tensor is None:
-            return _Tie(name, other, self.places)
-        return structs.replace(self.tensor, name=name, stream=other)
+            return _Tie(listed, other, self.places)
+        return structs.replace(self.tensor, name=name, stream=other, layer=listed.layer)
 
 
 def expand_tensors(
-    data: Any, dims: Mapping[str, int], defaults: Settings, rules: list[ParsedRule]
+    data: Mapping[str, Any], dims: Mapping[str, int], defaults: Settings, rules: list[ParsedRule]
 ) -> tuple[tuple[TensorSpec, ...], list[bool]]:
-    check_mapping(data, ("tensors",))
-    entries = [_parse_entry(name, data[name], dims) for name in data]
-    total = sum(entry.pattern.count for entry in entries)
-    if total > MOST:
-        got = format_value(total)
-        raise SpecError(f"must be at most {MOST:,} tensors; got {got}", ("tensors",))
+    """All tensors of a spec's data, and for each rule whether it matches one."""
+    # A layer knows its own axes; what the defaults say of them is for raw tensors.
+    below = {key: value for key, value in defaults.items() if key not in _OF_AXES}
     used = [False] * len(rules)
     found: dict[str, TensorSpec | _Tie] = {}
-    for entry in entries:
-        merged: dict[tuple[int, ...], _Draft] = {}  # tensors that the same rules match share one
-        for name, words in entry.pattern.expand():
-            _check_name(name, entry.path)
-            if name in found:
-                raise SpecError(
-                    f"two tensors must not have one name; got {format_value(name)}, also from "
-                    f"{format_value(found[name].places[''][-1])}",
-                    entry.path,
-                    at_key=True,
-                )
-            hits = tuple(i for i, rule in enumerate(rules) if rule.matches.match(name))
-            if hits not in merged:
-                settings = defaults
-                for index in hits:
-                    used[index] = True
-                    settings = merge_settings(settings, rules[index].settings)
-                merged[hits] = _make_draft(entry, settings, dims)
-            found[name] = merged[hits].make(name, words)
+    # Tensors of one entry that the same rules match share one draft.
+    drafts: dict[tuple[int, tuple[int, ...]], _Draft] = {}
+    for listed in list_tensors(data.get("tensors", {}), data.get("layers", []), dims):
+        entry, name = listed.entry, listed.name
+        _check_name(name, entry)
+        if name in found:
+            raise _refuse_twice(name, entry, found[name].places[""])
+        hits = tuple(i for i, rule in enumerate(rules) if rule.matches.match(name))
+        draft = drafts.get((id(entry), hits))
+        if draft is None:
+            settings = merge_settings(defaults if entry.axes is None else below, entry.base)
+            for index in hits:
+                used[index] = True
+                _check_rule(rules[index], entry, name)
+                settings = merge_settings(settings, rules[index].settings)
+            draft = drafts[id(entry), hits] = _make_draft(entry, settings, dims)
+        found[name] = draft.make(listed)
     return tuple(_follow_ties(found)), used
 
 
-def _parse_entry(name: str, data: Any, dims: Mapping[str, int]) -> _Entry:
-    path: Path = ("tensors", name)
-    try:
-        pattern = parse_pattern(name, dims)
-    except SpecError as error:
-        error.path, error.at_key = path, True
-        raise
-    if isinstance(data, list):
-        return _Entry(path, pattern, _parse_shape(data, path, dims), path, {})
-    if not isinstance(data, dict):
-        raise SpecError(f"must be a list of dimensions or a table; got {format_value(data)}", path)
-    table = convert_table(data, types.TensorTable, path)
-    shape_path: Path = (*path, "shape")
-    shape = None if table.shape is UNSET else _parse_shape(data["shape"], shape_path, dims)
-    return _Entry(path, pattern, shape, shape_path, read_settings(table, path))
+def _check_rule(rule: ParsedRule, entry: Entry, name: str) -> None:
+    """Refuse a rule that tells a layer where its axes are."""
+    for key in _OF_AXES:
+        if entry.axes is not None and key in rule.settings:
+            raise SpecError(
+                f"a layer knows its own axes: {key} is for tensors; the rule matches "
+                f"{format_value(name)}",
+                rule.settings[key][1],
+                at_key=True,
+            )
 
 
-def _parse_shape(data: list[Any], path: Path, dims: Mapping[str, int]) -> tuple[int, ...]:
-    if len(data) > HIGHEST_RANK:
-        raise SpecError(f"must be at most {HIGHEST_RANK} dimensions; got {len(data)}", path)
-    shape = []
-    for index, item in enumerate(data):
-        here: Path = (*path, index)
-        size = _evaluate_at(check_expression(item, here), dims, here)
-        if size < 0:
-            said = f"{item} = {size}" if isinstance(item, str) else size
-            raise SpecError(f"must be a positive integer or zero; got {said}", here)
-        shape.append(size)
-    return tuple(shape)
-
-
-def _evaluate_at(expression: int | str, dims: Mapping[str, int], path: Path) -> int:
-    try:
-        return evaluate(expression, dims)
-    except SpecError as error:
-        error.path = path
-        raise
-
-
-def _make_draft(entry: _Entry, shared: Settings, dims: Mapping[str, int]) -> _Draft:
+def _make_draft(entry: Entry, shared: Settings, dims: Mapping[str, int]) -> _Draft:
     settings = merge_settings(shared, entry.own)
     places = {"": entry.path, "shape": entry.shape_path}
     places |= {key: path for key, (_, path) in settings.items()}
@@ -154,27 +105,15 @@ def _make_draft(entry: _Entry, shared: Settings, dims: Mapping[str, int]) -> _Dr
         return _Draft(None, places, _parse_reference_at("tied", settings, entry))
     if entry.shape is None:
         raise SpecError('must have the key "shape" (or "tied")', entry.path)
-    fused = 1
-    if "fused" in settings:
-        value, path = settings["fused"]
-        fused = _evaluate_at(value, dims, path)
-        if fused < 1:
-            raise SpecError(f"must be a positive integer; got {fused}", path)
-    axes = Axes(
-        layout=settings.get("layout", ("out_in",))[0],
-        in_axis=_read_axes(settings, "in_axis"),
-        out_axis=_read_axes(settings, "out_axis"),
-        batch_axis=_read_axes(settings, "batch_axis") or (),
-        fused=fused,
-    )
     tensor = TensorSpec(
         name="",
         shape=entry.shape,
         dtype=settings["dtype"][0] if "dtype" in settings else DEFAULT_DTYPE,
         init=settings["init"][0] if "init" in settings else DEFAULT_INIT,
-        axes=axes,
+        axes=_read_axes(settings, dims) if entry.axes is None else entry.axes,
         stream="",
         places=places,
+        role=entry.role,
     )
     reference = None
     if "stream" in settings:
@@ -182,10 +121,32 @@ def _make_draft(entry: _Entry, shared: Settings, dims: Mapping[str, int]) -> _Dr
     return _Draft(tensor, places, reference)
 
 
-def _check_alone(entry: _Entry, tie: Path) -> None:
+def _read_axes(settings: Settings, dims: Mapping[str, int]) -> Axes:
+    def read(key: str) -> tuple[int, ...] | None:
+        if key not in settings:
+            return None
+        value = settings[key][0]
+        return (value,) if isinstance(value, int) else tuple(value)
+
+    fused = 1
+    if "fused" in settings:
+        value, path = settings["fused"]
+        fused = evaluate_at(value, dims, path)
+        if fused < 1:
+            raise SpecError(f"must be a positive integer; got {fused}", path)
+    return Axes(
+        layout=settings.get("layout", ("out_in",))[0],
+        in_axis=read("in_axis"),
+        out_axis=read("out_axis"),
+        batch_axis=read("batch_axis") or (),
+        fused=fused,
+    )
+
+
+def _check_alone(entry: Entry, tie: Path) -> None:
     """A tied tensor takes no key of its own beside, wherever it was tied."""
     extra = {key: path for key, (_, path) in entry.own.items() if key != "tied"}
-    if entry.shape is not None:
+    if entry.shape is not None and entry.axes is None:
         extra["shape"] = entry.shape_path
     if extra:
         key = min(extra)
@@ -195,17 +156,10 @@ def _check_alone(entry: _Entry, tie: Path) -> None:
         )
 
 
-def _read_axes(settings: Settings, key: str) -> tuple[int, ...] | None:
-    if key not in settings:
-        return None
-    value = settings[key][0]
-    return (value,) if isinstance(value, int) else tuple(value)
-
-
-def _parse_reference_at(key: str, settings: Settings, entry: _Entry) -> Reference:
+def _parse_reference_at(key: str, settings: Settings, entry: Entry) -> Reference:
     text, path = settings[key]
     try:
-        return parse_reference(text, entry.pattern)
+        return parse_reference(text, entry.braces)
     except SpecError as error:
         if key not in entry.own:  # a rule's: which tensor it does not fit
             error.fact += f" (tensor {format_value(entry.path[-1])})"
@@ -213,15 +167,25 @@ def _parse_reference_at(key: str, settings: Settings, entry: _Entry) -> Referenc
         raise
 
 
-def _check_name(name: str, path: Path) -> None:
+def _check_name(name: str, entry: Entry) -> None:
     """Refuse what no format can hold."""
     if not name or name == "__metadata__" or "\0" in name:
         raise SpecError(
             "the name of a tensor must not be empty, hold a NUL or be __metadata__; "
             f"got {format_value(name)}",
-            path,
+            entry.path,
             at_key=True,
         )
+
+
+def _refuse_twice(name: str, entry: Entry, other: Path) -> SpecError:
+    """The error for a name that two entries give."""
+    where = format_value(other[-1]) if other[0] == "tensors" else format_path(other)
+    return SpecError(
+        f"two tensors must not have one name; got {format_value(name)}, also from {where}",
+        entry.path,
+        at_key=True,
+    )
 
 
 def _follow_ties(found: Mapping[str, TensorSpec | _Tie]) -> list[TensorSpec]:
@@ -249,5 +213,23 @@ def _follow_ties(found: Mapping[str, TensorSpec | _Tie]) -> list[TensorSpec]:
             chain[name] = tie
             name = tie.target
         for other in reversed(chain):
-            ends[other] = structs.replace(ends[name], name=other)
+            ends[other] = _copy_tensor(ends[name], chain[other])
     return [ends[name] for name in found]
+
+
+def _copy_tensor(tensor: TensorSpec, tie: _Tie) -> TensorSpec:
+    """The tensor under a tie's name; as part of the tie's own layer, if it is a layer's."""
+    listed = tie.listed
+    if listed.layer is not None and listed.entry.shape != tensor.shape:
+        raise SpecError(
+            f"a layer's tensor must be tied to one of its shape, {_format_shape(listed)}; got "
+            f"{format_value(tensor.name)}: {list(tensor.shape)}",
+            tie.places["tied"],
+        )
+    return structs.replace(
+        tensor, name=listed.name, layer=listed.layer, role=listed.entry.role
+    )
+
+
+def _format_shape(listed: Listed) -> str:
+    return f"{list(listed.entry.shape or ())} of {format_value(listed.name)}"

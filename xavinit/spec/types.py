@@ -1,6 +1,6 @@
-"""What a spec may say: its keys, their types and closed choices, and its JSON Schema.
+"""What a spec may say: its keys, their types and closed choices.
 
-The structs are the single source of both the checks and the schema. Which numbers a law may
+The structs are the single source of both the checks and the JSON Schema (`schema.py`). Which numbers a law may
 have, and what an expression or a name means, is decided where it is evaluated.
 """
 
@@ -145,7 +145,10 @@ class SpecTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     tensors: Annotated[
         dict[str, list[Expression] | TensorTable],
         Meta(description="Name (braces expand) → shape, or a table."),
-    ]
+    ] = {}
+    layers: Annotated[
+        list[Any], Meta(description="Layers and groups of them, in the order of the network.")
+    ] = []
 
 
 # The keys each initializer takes beside `type`: those it needs, and those it may have.
@@ -161,28 +164,3 @@ INIT_KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 for _name in get_args(InitName):
     INIT_KEYS.setdefault(_name, ((), ("gain",)))
-
-
-def make_schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of a spec, for editors and other checkers."""
-    schema = msgspec.json.schema(SpecTable)
-    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    schema["title"] = "xavinit spec"
-    tables = schema["$defs"]
-    tables["SpecTable"]["properties"]["seed"]["maximum"] = LARGEST_SEED
-    # By its bare name, only an initializer that needs no key.
-    alone = sorted(name for name, (needed, _) in INIT_KEYS.items() if not needed)
-    for table in ("TensorKeys", "TensorTable", "Rule"):
-        tables[table]["properties"]["init"]["anyOf"][0]["enum"] = alone
-    init = tables["Init"]
-    init["allOf"] = [
-        {
-            "if": {"properties": {"type": {"const": name}}, "required": ["type"]},
-            "then": {
-                "required": ["type", *needed],
-                "propertyNames": {"enum": ["type", *needed, *optional]},
-            },
-        }
-        for name, (needed, optional) in INIT_KEYS.items()
-    ]
-    return schema

@@ -33,7 +33,7 @@ class Stream:
         def fill(out: memoryview, tensor: TensorPlan, start: int, stop: int) -> None:
             if tensor.law is not None:  # None: an empty tensor
                 key = find_key(self.seed, tensor.stream)
-                filler.fill(out, key, tensor.law, tensor.dtype, start, stop)
+                filler.fill(out, key, tensor.law, tensor.dtype, start, stop, tensor.view)
 
         return fill
 

@@ -7,16 +7,19 @@ separate ufuncs never fuse a multiplication with an addition, which keeps this t
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from xavinit.plan import Constant, DType, Law, Normal, TruncatedNormal, Uniform
+from xavinit.plan import Constant, DType, Law, Normal, TruncatedNormal, Uniform, View
+from xavinit.streams.gather import gather
 from xavinit.streams.quantile import DOUBLE, SINGLE, Precision, Quantile
 from xavinit.streams.rounding import encode_constant, round_single
 from xavinit.streams.words import Words
 
 Array = np.ndarray[Any, np.dtype[Any]]
+Random = Uniform | Normal | TruncatedNormal
 
 # Elements drawn at once. Smaller blocks would fit the second-level cache, but then each NumPy call
 # is so short that two threads spend their time handing the interpreter lock to each other: with
@@ -35,11 +38,19 @@ class Filler:
         self._words = Words()
         self._samplers: dict[str, _Sampler] = {}
         self._rounded = np.empty(BLOCK, np.float32)
+        self._space = np.empty(0, np.uint8)
 
     def fill(
-        self, out: memoryview, key: int, law: Law, dtype: DType, start: int, stop: int
+        self,
+        out: memoryview,
+        key: int,
+        law: Law,
+        dtype: DType,
+        start: int,
+        stop: int,
+        view: View | None = None,
     ) -> None:
-        """Fill `out` with the little-endian bytes of the elements [start, stop).
+        """Fill `out` with the little-endian bytes of the elements [start, stop), of a view or not.
 
         `out` holds exactly (stop − start)·itemsize bytes.
         """
@@ -47,30 +58,52 @@ class Filler:
             out[:] = encode_constant(law.value, dtype) * (stop - start)
             return
         double = dtype.name == "float64"
-        kind = DOUBLE if double else SINGLE
-        sampler = self._samplers.get(kind.real.__name__)
-        if sampler is None:
-            sampler = self._samplers[kind.real.__name__] = _Sampler(kind)
+        words = self._words.read if double else self._words.read_halves
+        read = partial(words, key)
+        sampler = self._find_sampler(DOUBLE if double else SINGLE)
         code = {"float64": "<f8", "float32": "<f4", "float16": "<f2"}.get(
             dtype.name, f"<u{dtype.itemsize}"
         )
         target = np.frombuffer(out, code)
+        viewed = None
+        if view is not None:
+            viewed = self._find_space(stop - start, sampler.kind)
+            gather(read, view, start, stop, viewed)
         # An underflow is a result like any other, whatever the caller's error state.
         with np.errstate(all="ignore"):
-            for first in range(start, stop, BLOCK):
-                count = min(BLOCK, stop - first)
-                read = self._words.read if double else self._words.read_halves
-                bits = read(key, first, count)
-                piece = target[first - start : first - start + count]
-                if dtype.name in ("float64", "float32"):
-                    sampler.sample(law, bits, piece)
-                    continue
-                values = self._rounded[:count]
-                sampler.sample(law, bits, values)
-                if dtype.name == "float16":
-                    np.copyto(piece, values, casting="same_kind")  # IEEE rounding, as all casts
-                else:
-                    round_single(values, dtype, piece)
+            for first in range(0, stop - start, BLOCK):
+                count = min(BLOCK, stop - start - first)
+                bits = (
+                    read(start + first, count) if viewed is None else viewed[first : first + count]
+                )
+                self._round(sampler, law, dtype, bits, target[first : first + count])
+
+    def _round(
+        self, sampler: _Sampler, law: Random, dtype: DType, bits: Array, out: Array
+    ) -> None:
+        """The values of these words, rounded to the dtype."""
+        if dtype.name in ("float64", "float32"):
+            sampler.sample(law, bits, out)
+            return
+        values = self._rounded[: len(bits)]
+        sampler.sample(law, bits, values)
+        if dtype.name == "float16":
+            np.copyto(out, values, casting="same_kind")  # IEEE rounding, as all casts
+        else:
+            round_single(values, dtype, out)
+
+    def _find_sampler(self, kind: Precision) -> _Sampler:
+        name = kind.real.__name__
+        if name not in self._samplers:
+            self._samplers[name] = _Sampler(kind)
+        return self._samplers[name]
+
+    def _find_space(self, count: int, kind: Precision) -> Array:
+        """Room for the words of a viewed tensor's block; kept, since blocks are of one size."""
+        nbytes = count * np.dtype(kind.word).itemsize
+        if len(self._space) < nbytes:
+            self._space = np.empty(nbytes, np.uint8)
+        return self._space[:nbytes].view(kind.word)
 
 
 class _Sampler:
@@ -84,7 +117,7 @@ class _Sampler:
         self._t = np.empty(BLOCK, kind.real)
         self._half = kind.real(0.5)
 
-    def sample(self, law: Uniform | Normal | TruncatedNormal, bits: Array, out: Array) -> None:
+    def sample(self, law: Random, bits: Array, out: Array) -> None:
         """Write the values of these random words, as wide as the precision, into `out`.
 
         The words are used up: their array is work space.

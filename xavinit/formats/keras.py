@@ -1,0 +1,100 @@
+"""Keras's own weights file, `.weights.h5`: what `model.load_weights` of Keras 3 takes.
+
+Keras finds the variables of a model by the order of its layers, not by their names: group
+`layers/<class in snake case>[_n]/vars`, n counting the layers of that class, and in it the
+variables as 0, 1, … (keras/src/saving/saving_lib.py of Keras 3.15; layers without variables need
+no group).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from functools import partial
+from itertools import groupby
+from operator import attrgetter
+from typing import Any
+
+from msgspec import structs
+
+from xavinit.errors import SpecError, UsageError
+from xavinit.formats.hdf5 import begin_file, make_usual_type, read_index
+from xavinit.formats.layout import FileLayout, Format, Layout
+from xavinit.formats.metadata import make_metadata
+from xavinit.plan import DType, Plan, TensorPlan
+from xavinit.wording import format_value
+
+SUFFIX = ".weights.h5"
+
+
+def lay_out(plan: Plan) -> Layout:
+    """One file that h5py begins. Refuses what no Keras model can load."""
+    if plan.framework != "keras":
+        raise UsageError(
+            f"a {SUFFIX} file is Keras's own: it needs --framework keras; got {plan.framework}"
+        )
+    for tensor in plan.tensors:
+        if tensor.module is None:
+            raise SpecError(
+                f"a {SUFFIX} file holds layers, which Keras finds by their order; got the raw "
+                f"tensor {format_value(tensor.name)}",
+                tensor.place,
+                hint="list it in layers, or use another format",
+            )
+        if tensor.dtype.name.startswith("float8"):
+            raise SpecError(f"HDF5 has no form for {tensor.dtype.name}", tensor.place)
+    tensors, names = name_datasets(plan)
+    wide = [tensor.name for tensor in tensors if tensor.dtype.name == "bfloat16"]
+
+    def finish(file: Any) -> None:
+        # As Keras does; the name is for people, the dtype tells the opaque bytes.
+        for group, name in names.items():
+            file[group].attrs["name"] = name
+        for dataset in wide:
+            file[dataset].attrs["dtype"] = "bfloat16"
+
+    begin = partial(
+        begin_file,
+        tensors=tensors,
+        metadata=make_metadata(plan),
+        make_type=make_type,
+        finish=finish,
+    )
+    return Layout((FileLayout(begin=begin),), plan.nbytes)
+
+
+def name_datasets(plan: Plan) -> tuple[list[TensorPlan], dict[str, str]]:
+    """The tensors under Keras's names, and the name of the layer of each group."""
+    counts: Counter[str] = Counter()
+    tensors: list[TensorPlan] = []
+    names: dict[str, str] = {}
+    for module, group in groupby(plan.tensors, attrgetter("module")):
+        kind = to_snake_case(module.type)
+        number = counts[kind]
+        counts[kind] += 1
+        path = f"layers/{kind}_{number}/vars" if number else f"layers/{kind}/vars"
+        names[path] = module.name
+        tensors += (structs.replace(t, name=f"{path}/{i}") for i, t in enumerate(group))
+    return tensors, names
+
+
+def to_snake_case(name: str) -> str:
+    """The name of a class as Keras turns it into that of a group.
+
+    >>> to_snake_case("Conv2DTranspose"), to_snake_case("RMSNormalization")
+    ('conv2d_transpose', 'rms_normalization')
+    """
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def make_type(h5py: Any, dtype: DType) -> Any:
+    """The HDF5 type of a dtype: the usual one, but for bfloat16 two opaque bytes."""
+    if dtype.name != "bfloat16":
+        return make_usual_type(h5py, dtype)
+    kind = h5py.h5t.create(h5py.h5t.OPAQUE, dtype.itemsize)
+    kind.set_tag(b"")
+    return kind
+
+
+FORMAT = Format("keras", lay_out, read_index, streams=False)

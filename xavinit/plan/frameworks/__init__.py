@@ -1,0 +1,43 @@
+"""A layer's tensors as each framework's own module holds them: names, shapes and views.
+
+A module a framework; to add a layer type, a line in `MODULES` and one in `_FORMS` of each.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from types import ModuleType
+
+from xavinit.plan.frameworks import flax, keras, pytorch
+from xavinit.plan.frameworks.kernels import Variable
+from xavinit.spec import Layer, Sizes
+
+# PyTorch's form is the spec's: it has no variables of its own.
+_OTHERS: dict[str, ModuleType] = {"flax": flax, "keras": keras}
+
+
+def find_module(layer: Layer, framework: str) -> str:
+    """The name of the framework's class that a layer is a module of."""
+    modules = pytorch.MODULES if framework == "pytorch" else _OTHERS[framework].MODULES
+    return str(modules[layer.type])
+
+
+def place_layer(layer: Layer, framework: str) -> tuple[tuple[str, Variable], ...] | None:
+    """The full name of each variable of a layer with all its parts; None where PyTorch's are it.
+
+    Raises `SpecError`, its path within the layer, where the framework has no such module.
+    """
+    if framework == "pytorch":
+        return None
+    variables = _list_variables(framework, layer.type, layer.sizes)
+    name = _OTHERS[framework].name_variable
+    return tuple((name(layer.name, variable), variable) for variable in variables)
+
+
+@lru_cache(maxsize=256)  # a network repeats few forms
+def _list_variables(framework: str, kind: str, sizes: Sizes) -> tuple[Variable, ...]:
+    variables: tuple[Variable, ...] = _OTHERS[framework].list_variables(kind, sizes)
+    return variables
+
+
+__all__ = ["Variable", "find_module", "place_layer"]

@@ -1,0 +1,118 @@
+"""Flax Linen: the module of each layer type, and its variables in their collections.
+
+Checked against flax/linen of Flax 0.12; the tests load every one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from xavinit.plan.frameworks.kernels import (
+    Variable,
+    make_conv_kernel,
+    make_dense_bias,
+    make_dense_kernel,
+    make_transposed_kernel,
+    make_vector,
+)
+from xavinit.spec import Sizes
+
+MODULES = {
+    "dense": "Dense",
+    "conv1d": "Conv",
+    "conv2d": "Conv",
+    "conv3d": "Conv",
+    "conv_transpose2d": "ConvTranspose",
+    "depthwise_conv2d": "Conv",
+    "embedding": "Embed",
+    "layer_norm": "LayerNorm",
+    "rms_norm": "RMSNorm",
+    "batch_norm": "BatchNorm",
+}
+
+_STATISTICS = {"running_mean", "running_var"}
+
+
+def name_variable(layer: str, variable: Variable) -> str:
+    """The variable's collection, modules and name, with dots between.
+
+    A number in the layer's name is a place in a list, which Linen joins to the list's name; those
+    of a network that is a list by itself are `layers_0` … as in `nn.Sequential`.
+
+    >>> name_variable("block.0.norm", Variable("scale", (8,), "weight"))
+    'params.block_0.norm.scale'
+    """
+    modules: list[str] = []
+    for part in layer.split("."):
+        if not part.isdecimal():
+            modules.append(part)
+        elif modules:
+            modules[-1] += f"_{part}"
+        else:
+            modules.append(f"layers_{part}")
+    collection = "batch_stats" if variable.role in _STATISTICS else "params"
+    return ".".join((collection, *modules, variable.name))
+
+
+def list_variables(kind: str, sizes: Sizes) -> tuple[Variable, ...]:
+    """The variables of a layer with all its parts."""
+    return _FORMS[kind](sizes)
+
+
+def _list_dense(sizes: Sizes) -> tuple[Variable, ...]:
+    return make_dense_kernel(sizes), make_dense_bias(sizes)
+
+
+def _list_conv(sizes: Sizes) -> tuple[Variable, ...]:
+    return make_conv_kernel(sizes), make_vector("bias", sizes.outs[0], "bias")
+
+
+def _list_conv_transpose(sizes: Sizes) -> tuple[Variable, ...]:
+    # Linen's ConvTranspose correlates the dilated input with the kernel as it is, unless
+    # `transpose_kernel` is set; PyTorch's and Keras's are gradients of a convolution, which flip it.
+    kernel = make_transposed_kernel(
+        sizes, in_last=False, flipped=True, module="Flax's ConvTranspose"
+    )
+    return kernel, make_vector("bias", sizes.outs[0], "bias")
+
+
+def _list_depthwise_conv(sizes: Sizes) -> tuple[Variable, ...]:
+    """A `Conv` with as many groups as channels."""
+    (count,), out = sizes.ins, sizes.ins[0] * sizes.multiplier
+    return _list_conv(Sizes((count,), (out,), sizes.kernel, groups=count))
+
+
+def _list_embedding(sizes: Sizes) -> tuple[Variable, ...]:
+    return (Variable("embedding", (*sizes.ins, *sizes.outs), "weight"),)
+
+
+def _list_layer_norm(sizes: Sizes) -> tuple[Variable, ...]:
+    (size,) = sizes.outs
+    return make_vector("scale", size, "weight"), make_vector("bias", size, "bias")
+
+
+def _list_rms_norm(sizes: Sizes) -> tuple[Variable, ...]:
+    return _list_layer_norm(sizes)[:1]
+
+
+def _list_batch_norm(sizes: Sizes) -> tuple[Variable, ...]:
+    (size,) = sizes.outs
+    return (
+        *_list_layer_norm(sizes),
+        make_vector("mean", size, "running_mean"),
+        make_vector("var", size, "running_var"),
+    )
+
+
+_FORMS: dict[str, Callable[[Sizes], tuple[Variable, ...]]] = {
+    "dense": _list_dense,
+    "conv1d": _list_conv,
+    "conv2d": _list_conv,
+    "conv3d": _list_conv,
+    "conv_transpose2d": _list_conv_transpose,
+    "depthwise_conv2d": _list_depthwise_conv,
+    "embedding": _list_embedding,
+    "layer_norm": _list_layer_norm,
+    "rms_norm": _list_rms_norm,
+    "batch_norm": _list_batch_norm,
+}

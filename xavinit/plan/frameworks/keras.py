@@ -1,0 +1,112 @@
+"""Keras 3: the layer class of each layer type, and its variables in their order.
+
+Checked against keras/src/layers of Keras 3.15; the tests load every one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from xavinit.errors import SpecError
+from xavinit.plan.frameworks.kernels import (
+    Variable,
+    make_conv_kernel,
+    make_dense_bias,
+    make_dense_kernel,
+    make_transposed_kernel,
+    make_vector,
+)
+from xavinit.plan.views import make_view, split_index
+from xavinit.spec import Sizes
+from xavinit.wording import format_value
+
+MODULES = {
+    "dense": "Dense",
+    "conv1d": "Conv1D",
+    "conv2d": "Conv2D",
+    "conv3d": "Conv3D",
+    "conv_transpose2d": "Conv2DTranspose",
+    "depthwise_conv2d": "DepthwiseConv2D",
+    "embedding": "Embedding",
+    "layer_norm": "LayerNormalization",
+    "rms_norm": "RMSNormalization",
+    "batch_norm": "BatchNormalization",
+}
+
+
+def name_variable(layer: str, variable: Variable) -> str:
+    """The variable's path in a model whose layer has that name.
+
+    >>> name_variable("block.0.norm", Variable("gamma", (8,), "weight"))
+    'block.0.norm/gamma'
+    """
+    if "/" in layer:
+        raise SpecError(
+            f"the name of a layer must not have a / in Keras; got {format_value(layer)}", ("name",)
+        )
+    return f"{layer}/{variable.name}"
+
+
+def list_variables(kind: str, sizes: Sizes) -> tuple[Variable, ...]:
+    """The variables of a layer with all its parts, in the order in which Keras saves them."""
+    return _FORMS[kind](sizes)
+
+
+def _list_dense(sizes: Sizes) -> tuple[Variable, ...]:
+    return make_dense_kernel(sizes), make_dense_bias(sizes)
+
+
+def _list_conv(sizes: Sizes) -> tuple[Variable, ...]:
+    return make_conv_kernel(sizes), make_vector("bias", sizes.outs[0], "bias")
+
+
+def _list_conv_transpose(sizes: Sizes) -> tuple[Variable, ...]:
+    kernel = make_transposed_kernel(
+        sizes, in_last=True, flipped=False, module="Keras's Conv2DTranspose"
+    )
+    return kernel, make_vector("bias", sizes.outs[0], "bias")
+
+
+def _list_depthwise_conv(sizes: Sizes) -> tuple[Variable, ...]:
+    """(height, width, in, multiplier) of (in·multiplier, 1, height, width)."""
+    (count,), multiplier = sizes.ins, sizes.multiplier
+    channels, copies, *spatial = split_index((count, multiplier, *sizes.kernel))
+    shape = (*sizes.kernel, count, multiplier)
+    kernel = Variable("kernel", shape, "weight", make_view((*spatial, channels, copies)))
+    return kernel, make_vector("bias", count * multiplier, "bias")
+
+
+def _list_embedding(sizes: Sizes) -> tuple[Variable, ...]:
+    return (Variable("embeddings", (*sizes.ins, *sizes.outs), "weight"),)
+
+
+def _list_layer_norm(sizes: Sizes) -> tuple[Variable, ...]:
+    (size,) = sizes.outs
+    return make_vector("gamma", size, "weight"), make_vector("beta", size, "bias")
+
+
+def _list_rms_norm(sizes: Sizes) -> tuple[Variable, ...]:
+    return (make_vector("scale", sizes.outs[0], "weight"),)
+
+
+def _list_batch_norm(sizes: Sizes) -> tuple[Variable, ...]:
+    (size,) = sizes.outs
+    return (
+        *_list_layer_norm(sizes),
+        make_vector("moving_mean", size, "running_mean"),
+        make_vector("moving_variance", size, "running_var"),
+    )
+
+
+_FORMS: dict[str, Callable[[Sizes], tuple[Variable, ...]]] = {
+    "dense": _list_dense,
+    "conv1d": _list_conv,
+    "conv2d": _list_conv,
+    "conv3d": _list_conv,
+    "conv_transpose2d": _list_conv_transpose,
+    "depthwise_conv2d": _list_depthwise_conv,
+    "embedding": _list_embedding,
+    "layer_norm": _list_layer_norm,
+    "rms_norm": _list_rms_norm,
+    "batch_norm": _list_batch_norm,
+}

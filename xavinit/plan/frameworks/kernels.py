@@ -1,0 +1,76 @@
+"""How kernels with the channels last, Keras's and Flax's, lie in PyTorch's weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from xavinit.errors import SpecError
+from xavinit.plan.views import Axis, View, make_view, split_index
+from xavinit.spec import Sizes
+
+
+class Variable(Struct, frozen=True):
+    """A tensor that a framework's module holds.
+
+    `role` is the part of PyTorch's module whose numbers it takes, `view` where they lie in it.
+    """
+
+    name: str  # within the module
+    shape: tuple[int, ...]
+    role: str
+    view: View | None = None
+
+
+def put_channels_last(axes: Sequence[Axis]) -> tuple[Axis, ...]:
+    """The axes of what is flattened, channels first in PyTorch, in the other frameworks' order."""
+    channels, *spatial = axes
+    return *spatial, channels
+
+
+def make_dense_kernel(sizes: Sizes) -> Variable:
+    """(in, out) of (out, in); what is flattened to either has its channels last."""
+    axes = split_index((*sizes.outs, *sizes.ins))
+    outs, ins = axes[: len(sizes.outs)], axes[len(sizes.outs) :]
+    view = make_view((*put_channels_last(ins), *put_channels_last(outs)))
+    return Variable("kernel", (math.prod(sizes.ins), math.prod(sizes.outs)), "weight", view)
+
+
+def make_dense_bias(sizes: Sizes) -> Variable:
+    view = make_view(put_channels_last(split_index(sizes.outs)))
+    return Variable("bias", (math.prod(sizes.outs),), "bias", view)
+
+
+def make_conv_kernel(sizes: Sizes) -> Variable:
+    """(spatial …, in/groups, out) of (out, in/groups, spatial …)."""
+    shape = (sizes.outs[0], sizes.ins[0] // sizes.groups, *sizes.kernel)
+    out, count, *spatial = split_index(shape)
+    view = make_view((*spatial, count, out))
+    return Variable("kernel", (*shape[2:], shape[1], shape[0]), "weight", view)
+
+
+def make_transposed_kernel(sizes: Sizes, *, in_last: bool, flipped: bool, module: str) -> Variable:
+    """(spatial …, in, out) or (spatial …, out, in) of (in, out, spatial …), spatial axes flipped
+    where the module does not do so itself.
+    """
+    check_no_groups(sizes, module)
+    shape = (*sizes.ins, *sizes.outs, *sizes.kernel)
+    count, out, *spatial = split_index(shape)
+    if flipped:
+        spatial = [axis[::-1] for axis in spatial]
+    pair, numbers = (count, out), shape[:2]
+    if in_last:
+        pair, numbers = pair[::-1], numbers[::-1]
+    return Variable("kernel", (*shape[2:], *numbers), "weight", make_view((*spatial, *pair)))
+
+
+def check_no_groups(sizes: Sizes, module: str) -> None:
+    if sizes.groups > 1:
+        raise SpecError(f"{module} has no groups; got {sizes.groups}", ("groups",))
+
+
+def make_vector(name: str, size: int, role: str) -> Variable:
+    """A vector of channels, which lies the same in all frameworks."""
+    return Variable(name, (size,), role)

@@ -1,0 +1,17 @@
+"""PyTorch: the form that specs, rules and streams are in, so that nothing is viewed."""
+
+from __future__ import annotations
+
+# The module of each layer type; its parameters have the names of the parts (`spec/layers.py`).
+MODULES = {
+    "dense": "Linear",
+    "conv1d": "Conv1d",
+    "conv2d": "Conv2d",
+    "conv3d": "Conv3d",
+    "conv_transpose2d": "ConvTranspose2d",
+    "depthwise_conv2d": "Conv2d",
+    "embedding": "Embedding",
+    "layer_norm": "LayerNorm",
+    "rms_norm": "RMSNorm",
+    "batch_norm": "BatchNorm",  # 1d, 2d or 3d: their parameters are the same
+}

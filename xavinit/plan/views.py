@@ -1,0 +1,66 @@
+"""Views: where the elements of a file's tensor lie in PyTorch's tensor."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+
+from msgspec import Struct
+
+# The contribution of each position along an axis to an index. A range for an axis of PyTorch's
+# tensor, or for a slice or a flip of one; a tuple where its blocks are put in another order.
+Axis = range | tuple[int, ...]
+
+
+class View(Struct, frozen=True):
+    """A slice, permutation, flip or reshape of PyTorch's tensor.
+
+    Element (i₀, i₁, …) of the file's tensor is element axes[0][i₀] + axes[1][i₁] + … of PyTorch's,
+    counted in C order. The axes are those of the file's shape or finer: a reshape may have merged
+    neighbours.
+    """
+
+    axes: tuple[Axis, ...]
+
+    @property
+    def size(self) -> int:
+        """How many elements."""
+        return math.prod(map(len, self.axes))
+
+
+def split_index(shape: Sequence[int]) -> tuple[range, ...]:
+    """The axes of a tensor of this shape, as it lies: what the functions of `range` cut and flip.
+
+    >>> split_index((2, 3))
+    (range(0, 6, 3), range(0, 3))
+    """
+    steps = [*accumulate(reversed(shape), lambda a, b: a * b, initial=1)][-2::-1]
+    return tuple(range(0, step * size, step) for size, step in zip(shape, steps, strict=True))
+
+
+def make_view(axes: Iterable[Axis]) -> View | None:
+    """The view with these axes in the order of the file's; None where it is the tensor itself.
+
+    >>> rows, columns = split_index((2, 3))
+    >>> make_view([columns, rows])
+    View(axes=(range(0, 3), range(0, 6, 3)))
+    >>> make_view([rows, columns]) is None
+    True
+    """
+    merged: list[Axis] = []
+    for axis in axes:
+        if len(axis) == 1 and axis[0] == 0:
+            continue
+        last = merged[-1] if merged else None
+        if isinstance(last, range) and isinstance(axis, range) and _joins(last, axis):
+            merged[-1] = range(last.start, last.stop, axis.step)
+        else:
+            merged.append(axis)
+    whole = len(merged) <= 1 and all(a == range(len(a)) for a in merged)
+    return None if whole else View(tuple(merged))
+
+
+def _joins(outer: range, inner: range) -> bool:
+    """Are two neighbours one axis: the inner from 0, and as long as the outer's step?"""
+    return inner.start == 0 and inner.step > 0 and outer.step == inner.step * len(inner)

@@ -1,0 +1,132 @@
+"""What the spec lists, parsed: an entry of `tensors`, or a tensor of an entry of `layers`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from msgspec import UNSET, Struct
+
+from xavinit.errors import Path, SpecError
+from xavinit.spec import types
+from xavinit.spec.convert import check_mapping, convert_table
+from xavinit.spec.expressions import check_expression, evaluate
+from xavinit.spec.layers import Axes, Layer, Part
+from xavinit.spec.names import MOST, Brace, Pattern, parse_pattern
+from xavinit.spec.network import Node, expand_layers, parse_layers
+from xavinit.spec.settings import Settings, read_settings
+from xavinit.wording import format_value
+
+HIGHEST_RANK = 32  # what HDF5 and NumPy 1 can hold
+
+
+class Entry(Struct, frozen=True):
+    """What the tensors of one key of `tensors`, or of one part of a layer, have in common.
+
+    Settings rank `base` < rules < `own`; the spec's defaults are the base of raw tensors, and below
+    that of a layer's. `axes` is None where the settings give them.
+    """
+
+    path: Path
+    braces: tuple[Brace, ...]  # of its name, which its references may use
+    shape: tuple[int, ...] | None
+    shape_path: Path
+    own: Settings
+    base: Settings = {}
+    axes: Axes | None = None
+    role: str = ""
+
+
+class Listed(Struct, frozen=True):
+    """One tensor as listed: its entry, its name, and the words that its braces stand for."""
+
+    entry: Entry
+    name: str
+    words: tuple[str, ...]
+    layer: Layer | None = None
+
+
+def list_tensors(tensors: Any, layers: Any, dims: Mapping[str, int]) -> Iterator[Listed]:
+    """Every tensor of `tensors`, then of `layers`, in their order."""
+    check_mapping(tensors, ("tensors",))
+    entries = [_parse_entry(name, tensors[name], dims) for name in tensors]
+    nodes = parse_layers(layers, dims)
+    total = sum(pattern.count for _, pattern in entries) + sum(node.count for node in nodes)
+    if total > MOST:
+        place = "tensors" if tensors else "layers"
+        raise SpecError(f"must be at most {MOST:,} tensors; got {format_value(total)}", (place,))
+    for entry, pattern in entries:
+        for name, words in pattern.expand():
+            yield Listed(entry, name, words)
+    made: dict[int, list[Entry]] = {}  # of each node, which stands for many layers
+    for layer, words, node in expand_layers(nodes):
+        if id(node) not in made:
+            made[id(node)] = [_make_entry(node, part) for part in node.parts]
+        for entry in made[id(node)]:
+            yield Listed(entry, f"{layer.name}.{entry.role}", words, layer)
+
+
+def _make_entry(node: Node, part: Part) -> Entry:
+    base: Settings = {}
+    own: Settings = {}
+    if part.init is not None:
+        base["init"] = (part.init, node.path)
+    if part.dtype is not None:
+        base["dtype"] = (part.dtype, node.path)
+    if part.is_fixed:
+        base, own = {}, base
+    else:
+        own = {key: value for key, value in node.own.items() if key == "dtype"}
+        if part.key is not None and part.key in node.own:
+            own["init"] = node.own[part.key]
+    return Entry(
+        path=node.path,
+        braces=node.braces,
+        shape=part.shape,
+        shape_path=node.path,
+        own=own,
+        base=base,
+        axes=part.axes,
+        role=part.role,
+    )
+
+
+def _parse_entry(name: str, data: Any, dims: Mapping[str, int]) -> tuple[Entry, Pattern]:
+    path: Path = ("tensors", name)
+    try:
+        pattern = parse_pattern(name, dims)
+    except SpecError as error:
+        error.path, error.at_key = path, True
+        raise
+    if isinstance(data, list):
+        shape = _parse_shape(data, path, dims)
+        return Entry(path, pattern.braces, shape, path, {}), pattern
+    if not isinstance(data, dict):
+        raise SpecError(f"must be a list of dimensions or a table; got {format_value(data)}", path)
+    table = convert_table(data, types.TensorTable, path)
+    shape_path: Path = (*path, "shape")
+    given = None if table.shape is UNSET else _parse_shape(data["shape"], shape_path, dims)
+    return Entry(path, pattern.braces, given, shape_path, read_settings(table, path)), pattern
+
+
+def _parse_shape(data: list[Any], path: Path, dims: Mapping[str, int]) -> tuple[int, ...]:
+    if len(data) > HIGHEST_RANK:
+        raise SpecError(f"must be at most {HIGHEST_RANK} dimensions; got {len(data)}", path)
+    shape = []
+    for index, item in enumerate(data):
+        here: Path = (*path, index)
+        size = evaluate_at(check_expression(item, here), dims, here)
+        if size < 0:
+            said = f"{item} = {size}" if isinstance(item, str) else size
+            raise SpecError(f"must be a positive integer or zero; got {said}", here)
+        shape.append(size)
+    return tuple(shape)
+
+
+def evaluate_at(expression: int | str, dims: Mapping[str, int], path: Path) -> int:
+    """The value of an expression; an error knows its place."""
+    try:
+        return evaluate(expression, dims)
+    except SpecError as error:
+        error.path = path
+        raise

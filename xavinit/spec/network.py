@@ -1,0 +1,187 @@
+"""The entries of `layers` → a tree of layers and groups, checked, each size evaluated."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from msgspec import UNSET, Struct
+
+from xavinit.errors import Path, SpecError
+from xavinit.spec.convert import check_keys, check_mapping, convert_table, explain_value
+from xavinit.spec.expressions import check_expression, evaluate
+from xavinit.spec.layer_types import LAYER_TYPES, LayerGroup, LayerKeys
+from xavinit.spec.layers import Layer, Part, Sizes, list_parts
+from xavinit.spec.names import Brace, Pattern, parse_pattern
+from xavinit.spec.settings import Settings, parse_init
+from xavinit.spec.types import Init
+from xavinit.wording import format_value
+
+_SPATIAL_RANK = {"conv1d": 1, "conv2d": 2, "conv3d": 3}  # and 2 for the others
+_WITHOUT_WEIGHT = ("dilation", "padding", "stride")
+
+
+class Node(Struct, frozen=True):
+    """A layer, or a group of nodes; either stands for as many as its name has."""
+
+    pattern: Pattern
+    path: Path
+    braces: tuple[Brace, ...]  # of its name and of the groups around it
+    children: tuple[Node, ...] = ()
+    type: str = ""
+    sizes: Sizes = Sizes()
+    parts: tuple[Part, ...] = ()
+    own: Settings = {}  # of the layer: dtype, init, bias_init
+
+    @property
+    def count(self) -> int:
+        """How many tensors."""
+        each = sum(child.count for child in self.children) if self.children else len(self.parts)
+        return self.pattern.count * each
+
+
+def parse_layers(
+    data: Any,
+    dims: Mapping[str, int],
+    path: Path = ("layers",),
+    outer: tuple[Brace, ...] = (),
+) -> tuple[Node, ...]:
+    """The nodes of a list of layers and groups; `SpecError` with the path of the first fault."""
+    if not isinstance(data, list):
+        raise SpecError(f"must be a list of layers; got {format_value(data)}", path)
+    return tuple(_parse_node(item, dims, (*path, index), outer) for index, item in enumerate(data))
+
+
+def expand_layers(
+    nodes: tuple[Node, ...], prefix: str = "", words: tuple[str, ...] = ()
+) -> Iterator[tuple[Layer, tuple[str, ...], Node]]:
+    """Each layer with the words of its braces: a group as a whole for its first name, then on."""
+    for node in nodes:
+        for name, own_words in node.pattern.expand():
+            if "" in name.split("."):
+                raise SpecError(
+                    "the name of a layer must be parts with dots between, none empty; "
+                    f"got {format_value(name)}",
+                    (*node.path, "name"),
+                )
+            if node.children:
+                yield from expand_layers(node.children, f"{prefix}{name}.", (*words, *own_words))
+            else:
+                yield Layer(prefix + name, node.type, node.sizes), (*words, *own_words), node
+
+
+def _parse_node(
+    data: Any, dims: Mapping[str, int], path: Path, outer: tuple[Brace, ...]
+) -> Node:
+    check_mapping(data, path)
+    if "layers" in data:
+        group = convert_table(data, LayerGroup, path)
+        pattern = _parse_name(group.name, dims, path)
+        braces = (*outer, *pattern.braces)
+        children = parse_layers(group.layers, dims, (*path, "layers"), braces)
+        if not children:
+            raise SpecError("a group must have a layer; got []", (*path, "layers"))
+        return Node(pattern, path, braces, children)
+    if "type" not in data:
+        raise SpecError('must have the key "type" (or "layers", for a group)', path)
+    kind = data["type"]
+    if not isinstance(kind, str) or kind not in LAYER_TYPES:
+        raise explain_value("layer", kind, (*path, "type"))
+    _check_no_geometry(data, kind, path)
+    table = convert_table(data, LAYER_TYPES[kind], path)
+    sizes = _read_sizes(data, kind, dims, path)
+    pattern = _parse_name(table.name, dims, path)
+    return Node(
+        pattern=pattern,
+        path=path,
+        braces=(*outer, *pattern.braces),
+        type=kind,
+        sizes=sizes,
+        parts=list_parts(kind, sizes, getattr(table, "bias", True)),
+        own=_read_own(table, path),
+    )
+
+
+def _parse_name(name: str, dims: Mapping[str, int], path: Path) -> Pattern:
+    try:
+        return parse_pattern(name, dims)
+    except SpecError as error:
+        error.path = (*path, "name")
+        raise
+
+
+def _check_no_geometry(data: dict[str, Any], kind: str, path: Path) -> None:
+    """What shapes a layer's output but none of its weights has no place in a spec of weights."""
+    known = LAYER_TYPES[kind].__struct_encode_fields__
+    for key in _WITHOUT_WEIGHT:
+        if key in data and key not in known:
+            check_keys({key: None}, ("type", *known), path, hint="it changes no weight: leave it out")
+
+
+def _read_sizes(data: dict[str, Any], kind: str, dims: Mapping[str, int], path: Path) -> Sizes:
+    """The sizes that the table gives, each a positive integer, and in accord with each other."""
+
+    def read(key: str) -> tuple[int, ...]:
+        given = data.get(key, 1)
+        items = given if isinstance(given, list) else [given]
+        steps: list[Path] = [(i,) if isinstance(given, list) else () for i in range(len(items))]
+        return tuple(
+            _evaluate_size(item, dims, (*path, key, *step))
+            for item, step in zip(items, steps, strict=True)
+        )
+
+    def read_axes(key: str) -> tuple[int, ...]:
+        """A size for each spatial axis; one number is for all of them."""
+        rank = _SPATIAL_RANK.get(kind, 2)
+        values = read(key)
+        if not isinstance(data.get(key, 1), list):
+            return values * rank
+        if len(values) != rank:
+            got = format_value(data[key])
+            raise SpecError(f"must be an integer or a list of {rank}; got {got}", (*path, key))
+        return values
+
+    known = LAYER_TYPES[kind].__struct_encode_fields__
+    sizes = Sizes(
+        ins=read("in") if "in" in known else (),
+        outs=read("out") if "out" in known else read("size") if "size" in known else (),
+        kernel=read_axes("kernel") if "kernel" in known else (),
+        stride=read_axes("stride") if "stride" in known else (),
+        groups=read("groups")[0],
+        multiplier=read("multiplier")[0],
+    )
+    for key, values in (("in", sizes.ins), ("out", sizes.outs)):
+        if math.prod(values) % sizes.groups:
+            raise SpecError(
+                f"must divide in and out; got {sizes.groups} for {key}: {math.prod(values)}",
+                (*path, "groups"),
+            )
+    return sizes
+
+
+def _evaluate_size(item: Any, dims: Mapping[str, int], path: Path) -> int:
+    try:
+        size = evaluate(check_expression(item, path), dims)
+    except SpecError as error:
+        error.path = path
+        raise
+    if size < 1:
+        said = f"{item} = {size}" if isinstance(item, str) else size
+        raise SpecError(f"must be a positive integer; got {said}", path)
+    return size
+
+
+def _read_own(table: LayerKeys, path: Path) -> Settings:
+    settings: Settings = {}
+    if table.dtype is not UNSET:
+        settings["dtype"] = (table.dtype, (*path, "dtype"))
+    for key in ("init", "bias_init"):
+        given: str | Init | Any = getattr(table, key, UNSET)
+        if given is not UNSET:
+            settings[key] = (parse_init(given, (*path, key)), (*path, key))
+    if "bias_init" in settings and not getattr(table, "bias", True):
+        raise SpecError(
+            "must not be given where bias is false", settings["bias_init"][1], at_key=True
+        )
+    return settings
