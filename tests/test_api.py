@@ -179,7 +179,7 @@ def test_numpy_scalars_are_numbers() -> None:
         (lambda: xavinit.generate(SPEC, framework=5), "framework must be a string; got 5"),
         (lambda: xavinit.generate(SPEC, seed=1.5), "seed: must be an integer from 0"),
         (lambda: xavinit.write(SPEC, None), "path must be a path or have a write method; got null"),
-        (lambda: xavinit.write(SPEC, "w.h5", format=["npy"]), "format must be hdf5, npy or"),
+        (lambda: xavinit.write(SPEC, "w.h5", format=["npy"]), "format must be hdf5, keras, npy or"),
         (lambda: xavinit.glorot_uniform(5), "shape must be a sequence of integers; got 5"),
         (lambda: xavinit.glorot_uniform({2, 3}), "shape must be a sequence of integers"),
         (lambda: xavinit.glorot_uniform((2, 3), name=5), "name must be a string; got 5"),

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tables import read_table
 
 import xavinit
 from xavinit.spec import parse_document
@@ -18,7 +19,7 @@ TABLE = """
 tensors: {}
 -->
 spec.yaml:1:1: \\x1b[31m: unknown key "\\u001b[31m"
-  hint: keys here: $schema, defaults, dims, framework, rules, seed, tensors
+  hint: keys here: $schema, defaults, dims, framework, layers, rules, seed, tensors
 === a boolean dimension
 tensors:
   w: [true, 3]
@@ -228,7 +229,7 @@ spec.yaml:1:11: dims.a: a dim must not depend on itself; got a → a
 === no tensors
 seed: 3
 -->
-spec.yaml:1:1: must have the key "tensors"
+spec.yaml:1:1: must have the key "tensors" or "layers"
 === tensors is a list
 tensors: [w]
 -->
@@ -248,7 +249,7 @@ tensors:
   w: [3, 3]
 -->
 spec.yaml:1:1: version: unknown key "version"
-  hint: keys here: $schema, defaults, dims, framework, rules, seed, tensors
+  hint: keys here: $schema, defaults, dims, framework, layers, rules, seed, tensors
 === a list at the top
 - a
 -->
@@ -937,17 +938,6 @@ tensors:
 -->
 spec.yaml:2:13: tensors["a"].tied: must be a string; got 5
 """
-
-
-def read_table(table: str) -> dict[str, tuple[str, str]]:
-    """Each row's spec and message by its title."""
-    rows = {}
-    for row in table.split("\n=== ")[1:]:
-        title, _, rest = row.partition("\n")
-        spec, _, message = rest.partition("-->\n")
-        assert title not in rows
-        rows[title] = (spec, message.rstrip("\n"))
-    return rows
 
 
 ROWS = read_table(TABLE)

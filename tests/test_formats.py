@@ -288,10 +288,10 @@ def test_reading_a_truncated_file_is_an_input_error(tmp_path: Path, name: str) -
 
 
 def test_every_format_is_tested_here() -> None:
-    assert set(FORMATS) == {"safetensors", "hdf5", "npy"}
+    assert set(FORMATS) == {"safetensors", "hdf5", "keras", "npy"}
     for name in FORMATS:
         assert parse_format(name).name == name
-    with pytest.raises(UsageError, match="format must be hdf5, npy or safetensors; got"):
+    with pytest.raises(UsageError, match="format must be hdf5, keras, npy or safetensors; got"):
         parse_format("onnx")
 
 

@@ -82,6 +82,14 @@ SAMPLES = {
         nbytes=101_770 * 4,
         digest="c262bb905d49497c9c9c7e4e95804b5cc421413274e4645750e8bcad4e2a3228",
     ),
+    "resnet18": Sample(
+        tensors=20 + 20 * 5 + 2,
+        parameters=11_689_512,  # torchvision's own count
+        buffers=2 * 4_800 + 20,
+        nbytes=(11_689_512 + 2 * 4_800) * 4 + 20 * 8,
+        digest="a3563b17c9ca336a3a8fb2e0dd6cc59fea72b120c6596faf325282091806d2d0",
+        dims={"w": 4, "classes": 10},
+    ),
     "resnet50": Sample(
         tensors=53 + 53 * 5 + 2,
         parameters=25_557_032,  # torchvision's own count
@@ -124,6 +132,46 @@ def test_digest_is_pinned(name: str, tmp_path: Path) -> None:
     xavinit.write(spec, path, dims=dims)
     assert xavinit.digest(path) == SAMPLES[name].digest
     assert xavinit.digest(xavinit.generate(spec, dims=dims)) == SAMPLES[name].digest
+
+
+# The two as raw tensors, which they once were.
+RAW = {
+    "lenet5": {
+        "seed": 1998,
+        "rules": [{"match": "*.bias", "init": "zeros"}],
+        "tensors": {
+            "conv1.weight": [6, 1, 5, 5],
+            "conv1.bias": [6],
+            "conv2.weight": [16, 6, 5, 5],
+            "conv2.bias": [16],
+            "fc1.weight": [120, 400],
+            "fc1.bias": [120],
+            "fc2.weight": [84, 120],
+            "fc2.bias": [84],
+            "fc3.weight": [10, 84],
+            "fc3.bias": [10],
+        },
+    },
+    "mnist_mlp": {
+        "seed": 42,
+        "rules": [{"match": "*.bias", "init": "zeros"}],
+        "tensors": {
+            "hidden.weight": [128, 784],
+            "hidden.bias": [128],
+            "output.weight": [10, 128],
+            "output.bias": [10],
+        },
+    },
+}
+
+
+@pytest.mark.parametrize("name", RAW)
+def test_layers_are_the_raw_tensors_in_pytorch(name: str) -> None:
+    raw, layers = xavinit.make_plan(RAW[name]), xavinit.make_plan(FOLDER / f"{name}.yaml")
+    fields = ("name", "shape", "dtype", "fans", "law", "stream", "view")
+    assert [[getattr(tensor, field) for field in fields] for tensor in raw.tensors] == [
+        [getattr(tensor, field) for field in fields] for tensor in layers.tensors
+    ]
 
 
 @pytest.mark.parametrize("name", ["gpt2", "mixtral_tiny"])

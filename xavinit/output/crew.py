@@ -9,17 +9,18 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from xavinit.errors import OutputError, UsageError
-from xavinit.plan import TensorPlan
+from xavinit.plan import TensorPlan, fit_rows
 from xavinit.streams import Fill, Stream
 
 BLOCK = 1 << 20  # bytes drawn and written at once
-# The same of a viewed tensor, by all workers together: its blocks are made of short runs of
+# The same of a viewed tensor, in all buffers together: its blocks are made of short runs of
 # PyTorch's tensor, the longer the larger the block.
-_VIEWED = 32 << 20
+_VIEWED = 64 << 20
 _SMALL = 4 << 20  # less than this is not worth starting threads for
 # Without being asked for more. The interpreter lock lets no more of them work at once, and each
 # has 6 MB of work arrays.
 MOST_JOBS = 8
+SLOTS = 2  # blocks for each worker ahead of a pipe
 _TICK = 0.1  # seconds between two reports of progress
 
 # Told from the calling thread, about ten times a second: bytes done since the last call.
@@ -39,18 +40,16 @@ class Task(NamedTuple):
         return (self.stop - self.start) * self.tensor.dtype.itemsize
 
 
-def split_tensor(tensor: TensorPlan, offset: int, jobs: int) -> Iterator[Task]:
-    """A tensor at an offset in tasks of at most `BLOCK` bytes, or of many whole rows of a view."""
+def split_tensor(tensor: TensorPlan, offset: int, buffers: int) -> Iterator[Task]:
+    """A tensor at an offset in tasks of at most `BLOCK` bytes, or of many whole rows of a view.
+
+    `buffers` is how many tasks may be in memory at a time.
+    """
     itemsize = tensor.dtype.itemsize
     size, step = tensor.size, BLOCK // itemsize
     if tensor.view is not None:
-        most = _VIEWED // max(jobs, 2) // itemsize
-        row = 1
-        for axis in reversed(tensor.view.axes):
-            if row * len(axis) > most:
-                break
-            row *= len(axis)
-        step = most // row * row
+        most = max(_VIEWED // max(buffers, 2) // itemsize, step)
+        step = fit_rows([len(axis) for axis in tensor.view.axes], most)
     for start in range(0, size, step):
         stop = min(start + step, size)
         yield Task(tensor, start, stop, offset + start * itemsize)
@@ -146,7 +145,7 @@ class Crew:
                 advance(task.nbytes)
             return
         jobs = self._count_jobs(total)
-        queue = _Queue(tasks, slots=2 * jobs)
+        queue = _Queue(tasks, slots=SLOTS * jobs)
         try:
             for _ in range(jobs):
                 queue.start(self._stream.make_fill())

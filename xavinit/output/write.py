@@ -12,7 +12,7 @@ from typing import BinaryIO
 from xavinit.errors import OutputError
 from xavinit.formats import FileLayout, Layout, Region
 from xavinit.output import disk
-from xavinit.output.crew import Advance, Crew, Task, Worker, join_all, split_tensor
+from xavinit.output.crew import SLOTS, Advance, Crew, Task, Worker, join_all, split_tensor
 from xavinit.output.publish import find_target, publish_file, publish_folder
 from xavinit.output.sets import publish_set
 from xavinit.plan import TensorPlan
@@ -44,7 +44,7 @@ def write_stream(layout: Layout, stream: disk.BinaryWriter, crew: Crew, advance:
     """Write a layout's only file in order, for a pipe. A closed pipe raises `BrokenPipeError`."""
     (file,) = layout.files
     _write_all(stream, memoryview(file.head))
-    tasks, total = _split_regions(file.regions, crew.jobs)
+    tasks, total = _split_regions(file.regions, SLOTS * crew.jobs)
     crew.run_in_order(tasks, total, lambda block: _write_all(stream, block), advance)
 
 
@@ -88,10 +88,10 @@ def check_space(path: str, nbytes: int) -> None:
         )
 
 
-def _split_regions(regions: Sequence[Region], jobs: int) -> tuple[Iterator[Task], int]:
+def _split_regions(regions: Sequence[Region], buffers: int) -> tuple[Iterator[Task], int]:
     """The tasks of a file's regions, in their order, and the bytes of all."""
     tasks = (
-        task for region in regions for task in split_tensor(region.tensor, region.offset, jobs)
+        task for region in regions for task in split_tensor(region.tensor, region.offset, buffers)
     )
     return tasks, sum(region.tensor.nbytes for region in regions)
 

@@ -4,7 +4,7 @@ from xavinit.plan.dtypes import DTYPES, DType, parse_dtype
 from xavinit.plan.fans import Fans, compute_fans
 from xavinit.plan.laws import Constant, Law, Normal, TruncatedNormal, Uniform
 from xavinit.plan.plan import STREAM, Module, Plan, TensorPlan, plan_spec
-from xavinit.plan.views import Axis, View, make_view, split_index
+from xavinit.plan.views import Axis, View, fit_rows, make_view, split_index
 
 __all__ = [
     "DTYPES",
@@ -22,6 +22,7 @@ __all__ = [
     "Uniform",
     "View",
     "compute_fans",
+    "fit_rows",
     "make_view",
     "parse_dtype",
     "plan_spec",

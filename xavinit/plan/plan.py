@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import groupby
 from operator import attrgetter
@@ -97,7 +97,7 @@ def plan_spec(spec: Spec) -> Plan:
             )
         tensors += plans.values() if layer is None else _plan_layer(layer, plans, spec.framework)
     if spec.framework != "pytorch":
-        _check_names(tensors)
+        _check_names(tensors, spec.framework)
     plan = Plan(spec.seed, spec.framework, tuple(tensors), spec.canonical, spec.warnings)
     if plan.nbytes > LARGEST_FILE:
         raise SpecError(
@@ -128,8 +128,8 @@ def _plan_layer(
             )
 
 
-def _check_names(tensors: Iterable[TensorPlan]) -> None:
-    """Refuse names that the framework's own form makes one."""
+def _check_names(tensors: Sequence[TensorPlan], framework: str) -> None:
+    """Refuse names that the framework's own form makes one, or a name and a part of another."""
     names: set[str] = set()
     for tensor in tensors:
         if tensor.name in names:
@@ -138,6 +138,16 @@ def _check_names(tensors: Iterable[TensorPlan]) -> None:
                 tensor.place,
             )
         names.add(tensor.name)
+    if framework == "flax":
+        for tensor in tensors:
+            above = tensor.name
+            while tensor.module and (above := above.rpartition(".")[0]):
+                if above in names:
+                    raise SpecError(
+                        "a variable must not be a module too in Flax; "
+                        f"got {format_value(above)} and {format_value(tensor.name)}",
+                        tensor.place,
+                    )
 
 
 def plan_tensor(tensor: TensorSpec) -> TensorPlan:

@@ -39,6 +39,20 @@ def split_index(shape: Sequence[int]) -> tuple[range, ...]:
     return tuple(range(0, step * size, step) for size, step in zip(shape, steps, strict=True))
 
 
+def fit_rows(lengths: Sequence[int], most: int) -> int:
+    """As many elements of an array with axes of these lengths as fit in `most`, in whole rows.
+
+    >>> fit_rows([100, 7, 3], 50)
+    42
+    """
+    row = 1
+    for length in reversed(lengths):
+        if row * length > most:
+            break
+        row *= length
+    return max(most // row, 1) * row
+
+
 def make_view(axes: Iterable[Axis]) -> View | None:
     """The view with these axes in the order of the file's; None where it is the tensor itself.
 

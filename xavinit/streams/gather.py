@@ -1,37 +1,69 @@
-"""The words of a viewed tensor's elements, in the file's order, read in runs of PyTorch's order."""
+"""A view's elements, in the order and by the runs in which PyTorch's tensor has them.
+
+Random words are cheap in long runs. So a range of a viewed tensor is drawn in the order of
+PyTorch's elements, piece by piece, and each piece is put where the file has it.
+"""
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from functools import reduce
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
-from xavinit.plan import Axis, View
+from xavinit.plan import Axis, View, fit_rows
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 # The words [start, start + count) of a tensor, or the halves of words.
 Read = Callable[[int, int], Array]
 
-# Words read for nothing are cheaper than another read, up to so many.
-_GAP = 1024
-# Words read at once, so that what is read stays in the cache.
-_CHUNK = 1 << 17
+_GAP = 1024  # words read for nothing are cheaper than another read, up to so many,
+_SPAN = 1 << 17  # and while what is read stays in the cache
 
 
-def gather(read: Read, view: View, start: int, stop: int, out: Array) -> None:
-    """Put the words of the elements [start, stop) of a view into `out`."""
+class Piece(NamedTuple):
+    """Elements of PyTorch's tensor by their axes, the coarsest first, and where they belong."""
+
+    axes: list[Axis]
+    out: Array  # with an axis for each
+
+    @property
+    def size(self) -> int:
+        return self.out.size
+
+
+def split_range(view: View, start: int, stop: int, out: Array, most: int) -> Iterator[Piece]:
+    """The elements [start, stop) of a view in pieces of at most `most`; `out` is for all of them."""
     done = 0
     for box in split_boxes([len(axis) for axis in view.axes], start, stop):
         axes = [axis[first:last] for axis, (first, last) in zip(view.axes, box, strict=True)]
         shape = [len(axis) for axis in axes]
         size = math.prod(shape)
-        _gather_box(read, axes, out[done : done + size].reshape(shape))
+        whole = _sort_axes(axes, out[done : done + size].reshape(shape))
         done += size
+        lengths = whole.out.shape
+        step = fit_rows(lengths, most)
+        for first in range(0, size, step):
+            for part in split_boxes(lengths, first, min(first + step, size)):
+                places = [slice(*ends) for ends in part]
+                yield Piece(
+                    [axis[place] for axis, place in zip(whole.axes, places, strict=True)],
+                    whole.out[tuple(places)],
+                )
+
+
+def _sort_axes(axes: list[Axis], out: Array) -> Piece:
+    """The same elements with their axes from the coarsest to the finest, none of them flipped."""
+    turns = [isinstance(axis, range) and axis.step < 0 for axis in axes]
+    axes = [axis[::-1] if turn else axis for axis, turn in zip(axes, turns, strict=True)]
+    out = out[tuple(slice(None, None, -1 if turn else 1) for turn in turns)]
+    # Blocks in another order are whole axes apart, whatever is within them.
+    steps = [axis.step if isinstance(axis, range) else math.inf for axis in axes]
+    order = sorted(range(len(axes)), key=lambda index: -steps[index])
+    return Piece([axes[index] for index in order], out.transpose(order))
 
 
 def split_boxes(
@@ -60,49 +92,31 @@ def split_boxes(
             yield ((last, last + 1), *box)
 
 
-def _gather_box(read: Read, axes: list[Axis], out: Array) -> None:
-    """The words of all combinations of the axes' positions; `out` has an axis for each."""
-    # Each axis from its lowest position up: a flip is one of `out`.
-    turns = [isinstance(axis, range) and axis.step < 0 for axis in axes]
-    axes = [axis[::-1] if turn else axis for axis, turn in zip(axes, turns, strict=True)]
-    out = out[tuple(slice(None, None, -1 if turn else 1) for turn in turns)]
-    spans, length = _choose_spans(axes)
-    outer = [index for index in range(len(axes)) if index not in spans]
-    inner = [axes[index] for index in sorted(spans)]
-    # In chunks of the span's longest axis, which is the last that was taken.
-    step = spans[-1] if spans else None
-    for places in itertools.product(*(range(len(axes[index])) for index in outer)):
-        base = sum(axes[index][place] for index, place in zip(outer, places, strict=True))
-        where: list[Any] = [slice(None)] * len(axes)
-        for index, place in zip(outer, places, strict=True):
-            where[index] = place
-        if step is None:
-            out[tuple(where)] = read(base, 1)[0]
-            continue
-        axis = axes[step]
-        assert isinstance(axis, range)
-        below = length - axis.step * (len(axis) - 1)  # the span of one of its positions
-        count = max((_CHUNK - below) // axis.step + 1, 1)
-        for first in range(0, len(axis), count):
-            part = axis[first : first + count]
-            words = read(
-                base + part[0] + sum(a[0] for a in inner if a is not axis),
-                below + axis.step * (len(part) - 1),
-            )
-            shape = [len(part) if a is axis else len(a) for a in inner]
-            strides = [a.step * words.itemsize for a in inner if isinstance(a, range)]
-            where[step] = slice(first, first + len(part))
-            np.copyto(out[tuple(where)], as_strided(words, shape, strides))
+def gather_words(read: Read, axes: Sequence[Axis], out: Array) -> None:
+    """The words of a piece's elements in its own order, into a flat array."""
+    count, span = _choose_span(axes)
+    outer, inner = axes[: len(axes) - count], axes[len(axes) - count :]
+    size = math.prod(map(len, inner))
+    first = sum(axis[0] for axis in inner)
+    empty = np.zeros(1, np.int64)
+    starts = reduce(lambda total, axis: np.add.outer(total, axis).ravel(), outer, empty + first)
+    for place, start in enumerate(starts.tolist()):
+        words = read(start, span)
+        if span > size:  # with gaps
+            steps = [axis.step * words.itemsize for axis in inner if isinstance(axis, range)]
+            shape = [len(axis) for axis in inner]
+            words = np.ndarray(shape, words.dtype, words, 0, steps).reshape(-1)
+        out[place * size : (place + 1) * size] = words
 
 
-def _choose_spans(axes: Sequence[Axis]) -> tuple[list[int], int]:
-    """The axes that one read spans, the finest first, and the words from its first to its last."""
-    ranges = [(axis.step, index) for index, axis in enumerate(axes) if isinstance(axis, range)]
-    spans: list[int] = []
-    length = 1
-    for step, index in sorted(ranges):
-        if length > _CHUNK or (spans and step - length > _GAP):
+def _choose_span(axes: Sequence[Axis]) -> tuple[int, int]:
+    """How many of the axes, from the last, one read takes in, and the words that it spans."""
+    count, span = 0, 1
+    for axis in reversed(axes):
+        if not isinstance(axis, range):
             break
-        spans.append(index)
-        length += step * (len(axes[index]) - 1)
-    return spans, length
+        longer = span + axis.step * (len(axis) - 1)
+        if len(axis) > 1 and (axis.step - span > _GAP or longer > max(_SPAN, span)):
+            break
+        count, span = count + 1, longer
+    return count, span

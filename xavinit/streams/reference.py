@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from xavinit.plan import Constant, DType, Law, Normal, TruncatedNormal, Uniform, View
-from xavinit.streams.gather import gather
+from xavinit.streams.gather import gather_words, split_range
 from xavinit.streams.quantile import DOUBLE, SINGLE, Precision, Quantile
 from xavinit.streams.rounding import encode_constant, round_single
 from xavinit.streams.words import Words
@@ -38,7 +38,7 @@ class Filler:
         self._words = Words()
         self._samplers: dict[str, _Sampler] = {}
         self._rounded = np.empty(BLOCK, np.float32)
-        self._space = np.empty(0, np.uint8)
+        self._spaces: list[Array] = []
 
     def fill(
         self,
@@ -65,18 +65,20 @@ class Filler:
             dtype.name, f"<u{dtype.itemsize}"
         )
         target = np.frombuffer(out, code)
-        viewed = None
-        if view is not None:
-            viewed = self._find_space(stop - start, sampler.kind)
-            gather(read, view, start, stop, viewed)
         # An underflow is a result like any other, whatever the caller's error state.
         with np.errstate(all="ignore"):
-            for first in range(0, stop - start, BLOCK):
-                count = min(BLOCK, stop - start - first)
-                bits = (
-                    read(start + first, count) if viewed is None else viewed[first : first + count]
-                )
-                self._round(sampler, law, dtype, bits, target[first : first + count])
+            if view is None:
+                for first in range(start, stop, BLOCK):
+                    bits = read(first, min(BLOCK, stop - first))
+                    piece = target[first - start : first - start + len(bits)]
+                    self._round(sampler, law, dtype, bits, piece)
+                return
+            for part in split_range(view, start, stop, target, BLOCK):
+                bits = self._find_space(0, sampler.kind.word)[: part.size]
+                gather_words(read, part.axes, bits)
+                values = self._find_space(1, target.dtype)[: part.size]
+                self._round(sampler, law, dtype, bits, values)
+                np.copyto(part.out, values.reshape(part.out.shape))
 
     def _round(
         self, sampler: _Sampler, law: Random, dtype: DType, bits: Array, out: Array
@@ -98,12 +100,11 @@ class Filler:
             self._samplers[name] = _Sampler(kind)
         return self._samplers[name]
 
-    def _find_space(self, count: int, kind: Precision) -> Array:
-        """Room for the words of a viewed tensor's block; kept, since blocks are of one size."""
-        nbytes = count * np.dtype(kind.word).itemsize
-        if len(self._space) < nbytes:
-            self._space = np.empty(nbytes, np.uint8)
-        return self._space[:nbytes].view(kind.word)
+    def _find_space(self, index: int, kind: Any) -> Array:
+        """Work arrays of `BLOCK` elements, which only views need."""
+        if not self._spaces:
+            self._spaces = [np.empty(BLOCK, np.uint64) for _ in range(2)]
+        return self._spaces[index].view(kind)
 
 
 class _Sampler:
