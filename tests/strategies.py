@@ -7,6 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from xavinit.spec.layer_types import LAYER_TYPES
 from xavinit.spec.types import INIT_KEYS
 
 FLOATS = ["float64", "float32", "float16", "bfloat16", "float8_e4m3fn", "float8_e5m2"]
@@ -80,6 +81,47 @@ def make_tensor(draw: st.DrawFn) -> Any:
 
 
 @st.composite
+def make_layer(draw: st.DrawFn, name: str) -> dict[str, Any]:
+    """A layer of any type, with some of the keys that it may have."""
+    kind = draw(st.sampled_from(sorted(LAYER_TYPES)))
+    size = st.sampled_from(SIZES)
+    kernel = size | st.just([2, "n"]) if kind.endswith("2d") else size
+    groups = 1 if kind == "conv_transpose2d" else draw(st.sampled_from([1, 2]))  # as all have it
+    values: dict[str, Any] = {
+        "in": draw(size),
+        "out": draw(size),
+        "size": draw(size),
+        "kernel": draw(kernel),
+        "groups": groups,
+        "stride": draw(kernel),
+        "multiplier": draw(size),
+        "bias": draw(st.booleans()),
+        "dtype": draw(st.sampled_from(FLOATS)),
+        "bias_init": draw(make_init(False)),
+        "init": draw(make_init("norm" not in kind)),
+    }
+    if kind == "dense" and draw(st.booleans()):
+        values["in"] = [3, "n", 2]
+    elif "conv" in kind and groups == 2:
+        values |= {"in": "2*d", "out": 6}
+    if not values["bias"]:
+        del values["bias_init"]
+    known = LAYER_TYPES[kind].__struct_encode_fields__
+    required = {"in", "out", "size", "kernel", "groups", "bias"}
+    keys = [k for k in values if k in known and (k in required or draw(st.booleans()))]
+    return {"name": name, "type": kind, **{key: values[key] for key in keys}}
+
+
+@st.composite
+def make_layers(draw: st.DrawFn) -> list[Any]:
+    """A few layers, some in groups."""
+    layers: list[Any] = [draw(make_layer(name)) for name in ("l1", "l2.{heads}.{q,k}", "0")]
+    inner = [draw(make_layer("inner")), {"name": "g", "layers": [draw(make_layer("deep.{1..2}"))]}]
+    layers.append({"name": "block.{n}", "layers": inner})
+    return draw(st.permutations(layers))[: draw(st.integers(0, 4))]
+
+
+@st.composite
 def make_spec(draw: st.DrawFn) -> dict[str, Any]:
     """A valid spec, with few and small tensors."""
     names = draw(
@@ -97,6 +139,8 @@ def make_spec(draw: st.DrawFn) -> dict[str, Any]:
         if draw(st.booleans()) and "{n}" in braces:
             tensors["t.{n}"] = {"tied": "h.{n}.w"}
     spec: dict[str, Any] = {"tensors": tensors, "dims": dict(DIMS)}
+    if draw(st.booleans()):
+        spec["layers"] = draw(make_layers())
     if draw(st.booleans()):
         spec["seed"] = draw(st.integers(0, 2**64 - 1))
     if draw(st.booleans()):

@@ -1,4 +1,4 @@
-"""Tables of bad specs with the message that each gets, as text."""
+"""Tables that tests read from text: bad specs with their messages, and those of the pages."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def test_readme_python_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> No
         exec(compile(block, "README.md", "exec"), {})
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/spec.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/spec.md", "docs/frameworks.md"])
 def test_specs_in_the_documentation_are_valid(page: str, tmp_path: Path) -> None:
     blocks = find_blocks((ROOT / page).read_text(), "yaml")
     assert blocks

@@ -81,6 +81,21 @@ GOOD: dict[str, Data] = {
             "h": {"tied": "a"},
         },
     },
+    "layers alone": {
+        "dims": {"d": 4},
+        "layers": [
+            {"name": "c", "type": "conv2d", "in": 3, "out": "d", "kernel": [3, "d"], "groups": 1},
+            {"name": "up", "type": "conv_transpose2d", "in": 3, "out": 2, "kernel": 2, "stride": 2},
+            {"name": "fc", "type": "dense", "in": ["d", 2, 2], "out": 5, "bias_init": "ones"},
+            {
+                "name": "g.{2}",
+                "layers": [
+                    {"name": "n", "type": "layer_norm", "size": 4, "bias": False},
+                    {"name": "h", "layers": [{"name": "e", "type": "rms_norm", "size": 1}]},
+                ],
+            },
+        ],
+    },
 }
 
 
@@ -106,6 +121,18 @@ BAD: list[Any] = [
     [],
     {"tensors": []},
     {"tensors": W, "layer": []},
+    {"layers": {}},
+    {"layers": [5]},
+    {"layers": [{"name": "a", "type": "dense", "in": 2}]},
+    {"layers": [{"name": "a", "type": "dens", "in": 2, "out": 2}]},
+    {"layers": [{"name": "a", "in": 2, "out": 2}]},
+    {"layers": [{"name": "a", "type": "dense", "in": 2, "out": 2, "kernel": 2}]},
+    {"layers": [{"name": "a", "type": "dense", "in": [], "out": 2}]},
+    {"layers": [{"name": "a", "type": "conv1d", "in": [2], "out": 2, "kernel": 1}]},
+    {"layers": [{"name": "a", "type": "rms_norm", "size": 1.5}]},
+    {"layers": [{"name": "a", "type": "rms_norm", "size": 1, "init": "normal"}]},
+    {"layers": [{"name": "a", "layers": []}]},
+    {"layers": [{"name": "a", "layers": [{"type": "rms_norm", "size": 1}]}]},
     {"tensors": W, "$schema": 5},
     {"tensors": W, "seed": -1},
     {"tensors": W, "seed": 2**64},

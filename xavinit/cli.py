@@ -150,10 +150,11 @@ def generate(
     """Write the weights file of SPEC (a YAML or JSON file; - is standard input).
 
     Without -o, the file takes SPEC's name in the current folder, or goes to standard output where
-    SPEC is standard input. The suffix of OUT chooses the format: .safetensors, .h5 or .hdf5, .npy
-    (one tensor), .weights.h5 (what Keras loads, with --framework keras); -f npy with a name without
-    a suffix makes a folder of .npy files. With --max-shard-size, OUT is a folder that gets shards and their index as Hugging Face names them,
-    beside whatever else is in it, such as a config.json.
+    SPEC is standard input. The suffix of OUT chooses the format: .safetensors, .h5 or .hdf5,
+    .weights.h5 (which Keras loads, with --framework keras), .npy (one tensor); -f npy with a name
+    without a suffix makes a folder of .npy files. With --max-shard-size, OUT is a folder that gets
+    shards and their index as Hugging Face names them, beside whatever else is in it, such as a
+    config.json.
     """
     from xavinit import report, writing
 

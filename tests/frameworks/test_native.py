@@ -65,7 +65,7 @@ def test_resnet18_gives_the_same_answers(
     images = np.random.default_rng(9).standard_normal((2, 3, 64, 64), dtype=np.float32)
     last = np.moveaxis(images, 1, -1)
 
-    model = make_resnet18(torch, **{"width": 8, "classes": 10})
+    model = make_resnet18(torch, width=8, classes=10)
     weights = load_file(write_sample("resnet18", "pytorch", dims=dims))
     model.load_state_dict(weights, strict=True)
     with torch.no_grad():
@@ -102,7 +102,11 @@ def test_keras_loads_every_float_dtype(
 ) -> None:
     keras = tf.keras
     model = keras.Sequential(
-        [keras.Input((784,)), keras.layers.Dense(128, dtype=dtype), keras.layers.Dense(10, dtype=dtype)]
+        [
+            keras.Input((784,)),
+            keras.layers.Dense(128, dtype=dtype),
+            keras.layers.Dense(10, dtype=dtype),
+        ]
     )
     path = write_sample("mnist_mlp", "keras", dtype=dtype)
     model.load_weights(str(path))

@@ -1,8 +1,8 @@
 """Spec text → `Spec`: what the user wrote, read strictly and spelled out, nothing computed."""
 
 from xavinit.spec.document import Document, copy_plain, load_document, parse_document
-from xavinit.spec.resolve import Overrides, Spec, resolve_spec
 from xavinit.spec.layers import Axes, Layer, Sizes
+from xavinit.spec.resolve import Overrides, Spec, resolve_spec
 from xavinit.spec.schema import make_schema
 from xavinit.spec.tensors import TensorSpec
 from xavinit.spec.types import Init

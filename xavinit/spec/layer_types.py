@@ -13,7 +13,9 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from xavinit.spec.types import DTypeName, Expression, Init, InitName
 
 _Sizes = Expression | Annotated[list[Expression], Meta(min_length=1)]
-_Kernel = Annotated[_Sizes, Meta(description="The kernel's size, or a list with one for each axis.")]
+_Kernel = Annotated[
+    _Sizes, Meta(description="The kernel's size, or a list with one for each axis.")
+]
 _Groups = Annotated[
     Expression, Meta(description="How many groups of channels are convolved apart.")
 ]
@@ -74,7 +76,8 @@ class ConvTranspose2d(
     """A transposed convolution over two axes."""
 
     stride: Annotated[
-        _Sizes, Meta(description="Its stride: an output sees one of that many phases of the kernel.")
+        _Sizes,
+        Meta(description="Its stride: an output sees one of that many phases of the kernel."),
     ] = 1
 
 

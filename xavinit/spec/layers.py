@@ -72,7 +72,6 @@ class Part(Struct, frozen=True):
 ZEROS, ONES = Init("zeros"), Init("ones")
 
 
-
 def list_parts(kind: str, sizes: Sizes, has_bias: bool) -> tuple[Part, ...]:
     """The tensors of a layer of a type, in PyTorch's order.
 

@@ -83,7 +83,8 @@ def parse_reference(text: str, braces: tuple[Brace, ...]) -> Reference:
     Where the name has several braces of one text, they are taken in order.
 
     >>> pattern = parse_pattern("dec.{2}.{w,b}", {})
-    >>> [parse_reference("enc.{2}.{w,b}", pattern.braces).fill(words) for _, words in pattern.expand()]
+    >>> reference = parse_reference("enc.{2}.{w,b}", pattern.braces)
+    >>> [reference.fill(words) for _, words in pattern.expand()]
     ['enc.0.w', 'enc.0.b', 'enc.1.w', 'enc.1.b']
     """
     places: dict[str, list[int]] = {}

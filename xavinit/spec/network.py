@@ -15,7 +15,6 @@ from xavinit.spec.layer_types import LAYER_TYPES, LayerGroup, LayerKeys
 from xavinit.spec.layers import Layer, Part, Sizes, list_parts
 from xavinit.spec.names import Brace, Pattern, parse_pattern
 from xavinit.spec.settings import Settings, parse_init
-from xavinit.spec.types import Init
 from xavinit.wording import format_value
 
 _SPATIAL_RANK = {"conv1d": 1, "conv2d": 2, "conv3d": 3}  # and 2 for the others
@@ -71,9 +70,7 @@ def expand_layers(
                 yield Layer(prefix + name, node.type, node.sizes), (*words, *own_words), node
 
 
-def _parse_node(
-    data: Any, dims: Mapping[str, int], path: Path, outer: tuple[Brace, ...]
-) -> Node:
+def _parse_node(data: Any, dims: Mapping[str, int], path: Path, outer: tuple[Brace, ...]) -> Node:
     check_mapping(data, path)
     if "layers" in data:
         group = convert_table(data, LayerGroup, path)
@@ -116,7 +113,9 @@ def _check_no_geometry(data: dict[str, Any], kind: str, path: Path) -> None:
     known = LAYER_TYPES[kind].__struct_encode_fields__
     for key in _WITHOUT_WEIGHT:
         if key in data and key not in known:
-            check_keys({key: None}, ("type", *known), path, hint="it changes no weight: leave it out")
+            check_keys(
+                {key: None}, ("type", *known), path, hint="it changes no weight: leave it out"
+            )
 
 
 def _read_sizes(data: dict[str, Any], kind: str, dims: Mapping[str, int], path: Path) -> Sizes:
@@ -177,7 +176,7 @@ def _read_own(table: LayerKeys, path: Path) -> Settings:
     if table.dtype is not UNSET:
         settings["dtype"] = (table.dtype, (*path, "dtype"))
     for key in ("init", "bias_init"):
-        given: str | Init | Any = getattr(table, key, UNSET)
+        given: Any = getattr(table, key, UNSET)
         if given is not UNSET:
             settings[key] = (parse_init(given, (*path, key)), (*path, key))
     if "bias_init" in settings and not getattr(table, "bias", True):

@@ -26,7 +26,7 @@ def make_schema() -> dict[str, Any]:
     spec["properties"]["seed"]["maximum"] = LARGEST_SEED
     spec["anyOf"] = [{"required": ["tensors"]}, {"required": ["layers"]}]
     # A list of layers is one of anything to msgspec: a group has no tag that tells it.
-    names = [kind.__name__ for kind in (*LAYER_TYPES.values(), LayerGroup)]
+    names = [*(kind.__name__ for kind in LAYER_TYPES.values()), LayerGroup.__name__]
     items = {"anyOf": [{"$ref": _REFERENCE.format(name=name)} for name in names]}
     for table in ("SpecTable", "LayerGroup"):
         tables[table]["properties"]["layers"]["items"] = items

@@ -226,9 +226,7 @@ def _copy_tensor(tensor: TensorSpec, tie: _Tie) -> TensorSpec:
             f"{format_value(tensor.name)}: {list(tensor.shape)}",
             tie.places["tied"],
         )
-    return structs.replace(
-        tensor, name=listed.name, layer=listed.layer, role=listed.entry.role
-    )
+    return structs.replace(tensor, name=listed.name, layer=listed.layer, role=listed.entry.role)
 
 
 def _format_shape(listed: Listed) -> str:

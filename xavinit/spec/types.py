@@ -1,7 +1,7 @@
 """What a spec may say: its keys, their types and closed choices.
 
-The structs are the single source of both the checks and the JSON Schema (`schema.py`). Which numbers a law may
-have, and what an expression or a name means, is decided where it is evaluated.
+The structs are the single source of both the checks and the JSON Schema (`schema.py`). Which
+numbers a law may have, and what an expression or a name means, is decided where it is evaluated.
 """
 
 from __future__ import annotations

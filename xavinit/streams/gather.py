@@ -36,7 +36,7 @@ class Piece(NamedTuple):
 
 
 def split_range(view: View, start: int, stop: int, out: Array, most: int) -> Iterator[Piece]:
-    """The elements [start, stop) of a view in pieces of at most `most`; `out` is for all of them."""
+    """The elements [start, stop) of a view in pieces of at most `most`; `out` is for them all."""
     done = 0
     for box in split_boxes([len(axis) for axis in view.axes], start, stop):
         axes = [axis[first:last] for axis, (first, last) in zip(view.axes, box, strict=True)]

@@ -80,9 +80,7 @@ class Filler:
                 self._round(sampler, law, dtype, bits, values)
                 np.copyto(part.out, values.reshape(part.out.shape))
 
-    def _round(
-        self, sampler: _Sampler, law: Random, dtype: DType, bits: Array, out: Array
-    ) -> None:
+    def _round(self, sampler: _Sampler, law: Random, dtype: DType, bits: Array, out: Array) -> None:
         """The values of these words, rounded to the dtype."""
         if dtype.name in ("float64", "float32"):
             sampler.sample(law, bits, out)

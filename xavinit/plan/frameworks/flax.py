@@ -69,7 +69,7 @@ def _list_conv(sizes: Sizes) -> tuple[Variable, ...]:
 
 def _list_conv_transpose(sizes: Sizes) -> tuple[Variable, ...]:
     # Linen's ConvTranspose correlates the dilated input with the kernel as it is, unless
-    # `transpose_kernel` is set; PyTorch's and Keras's are gradients of a convolution, which flip it.
+    # `transpose_kernel` is set; PyTorch's and Keras's are gradients of a convolution: they flip it.
     kernel = make_transposed_kernel(
         sizes, in_last=False, flipped=True, module="Flax's ConvTranspose"
     )

@@ -47,7 +47,10 @@ NETWORKS: dict[str, tuple[tuple[int, ...], list[Step]]] = {
         (2, 6, 7, 5),
         [layer("conv3d", **{"in": 2, "out": 4}, kernel=[3, 2, 3], stride=[2, 1, 1], bias=False)],
     ),
-    "conv3d in groups": ((4, 5, 5, 5), [layer("conv3d", **{"in": 4, "out": 6}, kernel=2, groups=2)]),
+    "conv3d in groups": (
+        (4, 5, 5, 5),
+        [layer("conv3d", **{"in": 4, "out": 6}, kernel=2, groups=2)],
+    ),
     "conv1d in groups": ((4, 9), [layer("conv1d", **{"in": 4, "out": 8}, kernel=3, groups=4)]),
     "conv_transpose2d": (
         (4, 5, 6),
@@ -202,3 +205,50 @@ def test_all_three_give_the_same_answers(
 def test_every_layer_type_is_tested() -> None:
     found = {step["type"] for _, steps in NETWORKS.values() for step in list_layers(steps)}
     assert found == set(LAYER_TYPES)
+
+
+VARIANCE: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
+    "dense": ((400,), layer("dense", **{"in": 400, "out": 500})),
+    "conv1d": ((64, 200), layer("conv1d", **{"in": 64, "out": 64}, kernel=5)),
+    "conv2d": ((32, 24, 24), layer("conv2d", **{"in": 32, "out": 48}, kernel=3)),
+    "conv2d in groups": (
+        (32, 24, 24),
+        layer("conv2d", **{"in": 32, "out": 64}, kernel=3, groups=8),
+    ),
+    "conv3d": ((16, 10, 10, 10), layer("conv3d", **{"in": 16, "out": 24}, kernel=3)),
+    "depthwise_conv2d": (
+        (64, 24, 24),
+        layer("depthwise_conv2d", **{"in": 64}, kernel=5, multiplier=8),
+    ),
+    "conv_transpose2d": (
+        (32, 24, 24),
+        layer("conv_transpose2d", **{"in": 32, "out": 32}, kernel=3),
+    ),
+    "conv_transpose2d with a stride": (
+        (32, 16, 16),
+        layer("conv_transpose2d", **{"in": 32, "out": 32}, kernel=4, stride=2),
+    ),
+    "conv_transpose2d in groups": (
+        (32, 24, 24),
+        layer("conv_transpose2d", **{"in": 32, "out": 64}, kernel=3, groups=4),
+    ),
+    "embedding": ((300,), layer("embedding", **{"in": 1000, "out": 200})),
+}
+
+
+@pytest.mark.parametrize("init", ["lecun_uniform", "lecun_normal", "lecun_truncated_normal"])
+@pytest.mark.parametrize("name", VARIANCE)
+def test_variance_is_passed_on(name: str, init: str, torch: Any) -> None:
+    """In mode fan_in with gain 1, Var y = fan_in · Var w · E[x²] = 1."""
+    shape, entry = VARIANCE[name]
+    spec = {"seed": 8, "layers": [{**list_layers([entry])[0], "init": init}]}
+    weights = {k: torch.from_numpy(v) for k, v in xavinit.generate(spec).items()}
+    rng = np.random.default_rng(4)
+    inputs = rng.standard_normal((16, *shape), dtype=np.float32)
+    if name == "embedding":
+        inputs = rng.integers(0, 1000, (16, *shape), dtype=np.int64)
+    outputs = build_torch(torch, [entry], weights)(inputs)
+    if name.startswith("conv_transpose2d"):
+        outputs = outputs[..., 4:-4, 4:-4]  # at the edges, fewer inputs reach an output
+    # of thousands of weights, and of outputs that share them
+    assert float(outputs.var()) == pytest.approx(1, rel=0.05)

@@ -1,0 +1,364 @@
+"""Layers: what they are in PyTorch, their true fans, and their names in each framework."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import xavinit
+from xavinit.cli import cli
+from xavinit.plan.frameworks import flax, keras, pytorch
+from xavinit.plan.frameworks.kernels import Variable
+from xavinit.spec import layers as spec_layers
+from xavinit.spec.layer_types import LAYER_TYPES
+
+# Of each type: its keys, and (shape, fans) of its weight, by hand.
+FORMS: dict[str, tuple[dict[str, Any], tuple[int, ...], tuple[int, int] | None]] = {
+    "dense": ({"in": [3, 4, 5], "out": 7}, (7, 60), (60, 7)),
+    "conv1d": ({"in": 4, "out": 6, "kernel": 3}, (6, 4, 3), (12, 18)),
+    "conv2d": ({"in": 4, "out": 6, "kernel": [3, 5], "groups": 2}, (6, 2, 3, 5), (30, 45)),
+    "conv3d": ({"in": 1, "out": 2, "kernel": [2, 3, 4]}, (2, 1, 2, 3, 4), (24, 48)),
+    "conv_transpose2d": (
+        {"in": 8, "out": 6, "kernel": 4, "stride": 2, "groups": 2},
+        (8, 3, 4, 4),
+        (4 * 16 // 4, 3 * 16),
+    ),
+    "depthwise_conv2d": ({"in": 5, "kernel": 3, "multiplier": 2}, (10, 1, 3, 3), (9, 18)),
+    "embedding": ({"in": 11, "out": 4}, (11, 4), (1, 4)),
+    "layer_norm": ({"size": 6}, (6,), None),
+    "rms_norm": ({"size": 6}, (6,), None),
+    "batch_norm": ({"size": 6}, (6,), None),
+}
+
+
+def plan_layer(kind: str, **keys: Any) -> dict[str, Any]:
+    entry = {"name": "x", "type": kind, **FORMS[kind][0], **keys}
+    return {tensor.name: tensor for tensor in xavinit.make_plan({"layers": [entry]}).tensors}
+
+
+def test_every_type_has_its_place_everywhere() -> None:
+    assert set(FORMS) == set(LAYER_TYPES) == set(spec_layers._FORMS) == set(pytorch.MODULES)
+    for framework in (keras, flax):
+        assert set(framework.MODULES) == set(framework._FORMS) == set(LAYER_TYPES)
+
+
+@pytest.mark.parametrize("kind", FORMS)
+def test_shape_and_fans_of_the_weight(kind: str) -> None:
+    _, shape, fans = FORMS[kind]
+    weight = plan_layer(kind)["x.weight"]
+    assert (weight.shape, weight.fans) == (shape, fans)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride", "fan_in"),
+    [(4, 2, 4 * 4), (3, 1, 4 * 9), (3, 2, 4 * 9 / 4), ([2, 3], [2, 1], 4 * 3), (1, 3, 1)],
+)
+def test_an_output_of_a_transposed_convolution_sees_one_phase(
+    kernel: Any, stride: Any, fan_in: float
+) -> None:
+    weight = plan_layer(
+        "conv_transpose2d", **{"in": 4, "out": 2}, kernel=kernel, stride=stride, groups=1
+    )["x.weight"]
+    assert weight.fans.fan_in == max(round(fan_in), 1)
+
+
+def test_values_without_a_word_from_the_spec() -> None:
+    batch = plan_layer("batch_norm")
+    laws = {name.removeprefix("x."): str(tensor.law) for name, tensor in batch.items()}
+    assert laws == {
+        "weight": "constant 1",
+        "bias": "constant 0",
+        "running_mean": "constant 0",
+        "running_var": "constant 1",
+        "num_batches_tracked": "constant 0",
+    }
+    assert batch["x.num_batches_tracked"].dtype.name == "int64"
+    assert batch["x.num_batches_tracked"].shape == ()
+    assert str(plan_layer("embedding")["x.weight"].law) == "normal std 1"
+    assert str(plan_layer("layer_norm")["x.weight"].law) == "constant 1"
+    dense = plan_layer("dense")
+    assert str(dense["x.weight"].law).startswith("uniform")
+    assert str(dense["x.bias"].law) == "constant 0"
+
+
+def test_what_the_spec_says_wins_in_its_order() -> None:
+    spec = {
+        "defaults": {"init": "he_normal", "dtype": "float16", "layout": "in_out"},
+        "rules": [
+            {"match": "b.*", "dtype": "float64", "init": {"type": "normal", "std": 0.5}},
+            {"match": "n.running_var", "init": {"type": "constant", "value": 2}},
+        ],
+        "layers": [
+            {"name": "a", "type": "dense", "in": 8, "out": 2},
+            {"name": "b", "type": "dense", "in": 8, "out": 2, "init": "zeros"},
+            {"name": "c", "type": "dense", "in": 8, "out": 2, "dtype": "float32", "bias": False},
+            {"name": "n", "type": "batch_norm", "size": 2, "init": {"type": "normal", "std": 3}},
+        ],
+    }
+    told = {t.name: (t.dtype.name, str(t.law)) for t in xavinit.make_plan(spec).tensors}
+    assert told == {
+        # a layer knows its layout: fan_in is 8
+        "a.weight": ("float16", "normal std 0.5"),
+        "a.bias": ("float16", "constant 0"),
+        "b.weight": ("float64", "constant 0"),
+        "b.bias": ("float64", "normal std 0.5"),
+        "c.weight": ("float32", "normal std 0.5"),
+        "n.weight": ("float16", "normal std 3"),
+        "n.bias": ("float16", "constant 0"),
+        "n.running_mean": ("float16", "constant 0"),
+        "n.running_var": ("float16", "constant 2"),
+        "n.num_batches_tracked": ("int64", "constant 0"),
+    }
+
+
+def test_a_group_repeats_as_a_whole() -> None:
+    spec = {
+        "dims": {"blocks": 2},
+        "layers": [
+            {
+                "name": "block.{blocks}",
+                "layers": [
+                    {"name": "norm", "type": "rms_norm", "size": 4},
+                    {"name": "{q,k}", "type": "dense", "in": 4, "out": 4, "bias": False},
+                    {"name": "mlp", "layers": [{"name": "up", "type": "rms_norm", "size": 2}]},
+                ],
+            }
+        ],
+    }
+    names = [tensor.name for tensor in xavinit.make_plan(spec).tensors]
+    one = ["norm.weight", "q.weight", "k.weight", "mlp.up.weight"]
+    assert names == [f"block.{n}.{name}" for n in (0, 1) for name in one]
+
+
+def test_streams_and_ties_of_layers() -> None:
+    spec = {
+        "rules": [
+            {"match": "new.*.weight", "stream": "old.{2}.weight"},
+            {"match": "head.weight", "tied": "emb.weight"},
+        ],
+        "layers": [
+            {"name": "emb", "type": "embedding", "in": 6, "out": 3},
+            {"name": "old.{2}", "type": "dense", "in": 3, "out": 4},
+            {"name": "new.{2}", "type": "dense", "in": 3, "out": 4},
+            {"name": "head", "type": "dense", "in": 3, "out": 6, "bias": False},
+        ],
+    }
+    w = xavinit.generate(spec)
+    np.testing.assert_array_equal(w["new.1.weight"], w["old.1.weight"])
+    np.testing.assert_array_equal(w["head.weight"], w["emb.weight"])
+    keras_weights = xavinit.generate(spec, framework="keras")
+    np.testing.assert_array_equal(keras_weights["head/kernel"], w["emb.weight"].T)
+
+
+@pytest.mark.parametrize(
+    ("layer", "name"),
+    [
+        ("hidden", "params.hidden.kernel"),
+        ("block.0.mlp", "params.block_0.mlp.kernel"),
+        ("h.0.1.c", "params.h_0_1.c.kernel"),
+        ("0", "params.layers_0.kernel"),
+        ("0.fc", "params.layers_0.fc.kernel"),
+        ("layer1.0.downsample.0", "params.layer1_0.downsample_0.kernel"),
+    ],
+)
+def test_flax_names(layer: str, name: str) -> None:
+    assert flax.name_variable(layer, Variable("kernel", (1,), "weight")) == name
+
+
+def test_statistics_are_a_collection_of_their_own_in_flax() -> None:
+    spec = {"layers": [{"name": "bn", "type": "batch_norm", "size": 2}]}
+    names = [tensor.name for tensor in xavinit.make_plan(spec, framework="flax").tensors]
+    assert names == [
+        "params.bn.scale",
+        "params.bn.bias",
+        "batch_stats.bn.mean",
+        "batch_stats.bn.var",
+    ]
+
+
+def test_raw_tensors_are_the_same_in_every_framework() -> None:
+    spec = {"tensors": {"a.weight": [3, 4], "a": [2, 2]}}
+    made = [xavinit.generate(spec, framework=name) for name in ("pytorch", "keras", "flax")]
+    assert len({xavinit.digest(weights) for weights in made}) == 1
+
+
+# --- The page --------------------------------------------------------------------------------
+
+PAGE = (Path(__file__).parents[1] / "docs" / "frameworks.md").read_text("utf-8")
+SYMBOLS = {"in": 12, "out": 10, "size": 7, "groups": 2, "multiplier": 3}
+KERNELS = {"conv1d": {"k": 5}, "conv3d": {"kd": 2, "kh": 3, "kw": 5}}
+
+
+def read_page() -> dict[tuple[str, str], tuple[str, dict[str, str]]]:
+    """The module and the shape of each variable, by layer type and framework."""
+    rows, kind = {}, ""
+    for line in PAGE.splitlines():
+        cells = [cell.strip().strip("`") for cell in line.strip("|").split("|")]
+        if len(cells) == 4 and cells[1] in ("pytorch", "keras", "flax"):
+            kind = cells[0] or kind
+            rows[kind, cells[1]] = (cells[2], dict(re.findall(r"(\w+)` (\([^)]*\))", cells[3])))
+    return rows
+
+
+@pytest.mark.parametrize(("kind", "framework"), read_page())
+def test_the_page_tells_the_modules_and_shapes(kind: str, framework: str) -> None:
+    module, told = read_page()[kind, framework]
+    known = LAYER_TYPES[kind].__struct_encode_fields__
+    kernel = KERNELS.get(kind, {"kh": 3, "kw": 5})
+    entry = {key: value for key, value in SYMBOLS.items() if key in known}
+    if "kernel" in known:
+        entry["kernel"] = list(kernel.values())
+    symbols = {"input": 12, **SYMBOLS, **kernel}
+    if kind == "conv_transpose2d" and framework != "pytorch":
+        entry["groups"] = 1
+    spec = {"framework": framework, "layers": [{"name": "x", "type": kind, **entry}]}
+    tensors = xavinit.make_plan(spec).tensors
+    assert {tensor.module.type for tensor in tensors if tensor.module} == {module}
+    shapes = {
+        name: eval(f"[{re.sub('in', 'input', shape[1:-1])}]", symbols)
+        for name, shape in told.items()
+    }
+    assert {re.split(r"[./]", t.name)[-1]: list(t.shape) for t in tensors} == shapes
+
+
+def test_the_page_has_every_layer_type() -> None:
+    found = set(read_page())
+    assert found == {(kind, name) for kind in LAYER_TYPES for name in ("pytorch", "keras", "flax")}
+
+
+# --- Keras's own file ------------------------------------------------------------------------
+
+NETWORK = {
+    "framework": "keras",
+    "layers": [
+        {"name": "first", "type": "conv2d", "in": 1, "out": 2, "kernel": 3},
+        {"name": "bn", "type": "batch_norm", "size": 2},
+        {"name": "second", "type": "conv2d", "in": 2, "out": 3, "kernel": 3, "bias": False},
+        {"name": "head", "type": "dense", "in": [3, 2, 2], "out": 4, "dtype": "bfloat16"},
+    ],
+}
+
+
+def test_groups_count_the_layers_of_a_class(tmp_path: Path) -> None:
+    path = tmp_path / "w.weights.h5"
+    assert xavinit.write(NETWORK, path).format == "keras"
+    with h5py.File(path) as file:
+        found: dict[str, Any] = {}
+        file.visititems(lambda name, item: found.update({name: item}))
+        shapes = {n: item.shape for n, item in found.items() if isinstance(item, h5py.Dataset)}
+        assert shapes == {
+            "layers/conv2d/vars/0": (3, 3, 1, 2),
+            "layers/conv2d/vars/1": (2,),
+            "layers/batch_normalization/vars/0": (2,),
+            "layers/batch_normalization/vars/1": (2,),
+            "layers/batch_normalization/vars/2": (2,),
+            "layers/batch_normalization/vars/3": (2,),
+            "layers/conv2d_1/vars/0": (3, 3, 2, 3),
+            "layers/dense/vars/0": (12, 4),
+            "layers/dense/vars/1": (4,),
+        }
+        assert file["layers/conv2d_1/vars"].attrs["name"] == "second"
+        assert file["layers/dense/vars/0"].attrs["dtype"] == "bfloat16"
+        assert file["layers/dense/vars/0"].dtype == np.dtype("V2")
+        drawn = xavinit.generate(NETWORK)
+        assert file["layers/dense/vars/0"][()].tobytes() == drawn["head/kernel"].tobytes()
+        np.testing.assert_array_equal(file["layers/conv2d_1/vars/0"][()], drawn["second/kernel"])
+    assert len(xavinit.digest(path)) == 64  # read back, the opaque kind too
+
+
+def test_other_formats_have_keras_names(tmp_path: Path) -> None:
+    xavinit.write(NETWORK, tmp_path / "w.h5")
+    with h5py.File(tmp_path / "w.h5") as file:
+        assert sorted(file) == ["bn", "first", "head", "second"]
+        assert sorted(file["bn"]) == ["beta", "gamma", "moving_mean", "moving_variance"]
+    drawn = xavinit.generate(NETWORK)
+    assert xavinit.digest(tmp_path / "w.h5") == xavinit.digest(drawn)
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(cli, [*arguments], standalone_mode=False)
+    return result.exit_code, str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("spec", "arguments", "message"),
+    [
+        (
+            "layers: [{name: a, type: dense, in: 2, out: 2}]",
+            ["-o", "w.weights.h5"],
+            "a .weights.h5 file is Keras's own: it needs --framework keras; got pytorch",
+        ),
+        (
+            "layers: [{name: a, type: dense, in: 2, out: 2}]",
+            ["-f", "keras", "--framework", "flax"],
+            "a .weights.h5 file is Keras's own: it needs --framework keras; got flax",
+        ),
+        (
+            "framework: keras\ntensors: {w: [2, 2]}",
+            ["-o", "w.weights.h5"],
+            'spec.yaml:2:14: tensors["w"]: a .weights.h5 file holds layers, which Keras finds by '
+            'their order; got the raw tensor "w"\n  hint: list it in layers, or use another format',
+        ),
+        (
+            "framework: keras\nlayers: [{name: a, type: dense, in: 2, out: 2, dtype: float8_e5m2}]",
+            ["-o", "w.weights.h5"],
+            "spec.yaml:2:10: layers[0]: HDF5 has no form for float8_e5m2",
+        ),
+        (
+            "framework: keras\nlayers: [{name: a, type: dense, in: 2, out: 2}]",
+            ["-o", "w.weights.h5", "-f", "hdf5"],
+            "w.weights.h5 has the suffix of keras, but the format is hdf5",
+        ),
+        (
+            "framework: keras\nlayers: [{name: a, type: dense, in: 2, out: 2}]",
+            ["-o", "w.h5", "-f", "keras"],
+            "w.h5 has the suffix of hdf5, but the format is keras",
+        ),
+        (
+            "framework: keras\nlayers: [{name: a, type: dense, in: 2, out: 2}]",
+            ["-o", "-", "-f", "keras"],
+            "keras cannot be written to a pipe or device: name a file",
+        ),
+        (
+            "framework: keras\nlayers: [{name: a, type: dense, in: 2, out: 2}]",
+            ["-o", "w", "-f", "keras", "--max-shard-size", "1GB"],
+            "only safetensors has shards; got the format keras",
+        ),
+    ],
+)
+def test_pairs_that_nothing_loads_are_refused(
+    spec: str,
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("spec.yaml").write_text(spec)
+    assert run("generate", "spec.yaml", *arguments) == (1, message)
+    assert [path.name for path in tmp_path.iterdir()] == ["spec.yaml"]
+
+
+def test_the_default_output_of_the_format_keras(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("net.yaml").write_text("layers: [{name: a, type: dense, in: 2, out: 2}]")
+    assert run("generate", "net.yaml", "-f", "keras", "--framework", "keras", "-q")[0] == 0
+    assert Path("net.weights.h5").exists()
+
+
+def test_the_canonical_spec_keeps_layers_in_their_order() -> None:
+    first = {"name": "b", "type": "dense", "in": 2, "out": 3}
+    second = {"out": 2, "in": 2, "type": "dense", "name": "a"}
+    plan = xavinit.make_plan({"layers": [first, second]})
+    assert plan.canonical == (
+        '{"layers":[{"in":2,"name":"b","out":3,"type":"dense"},'
+        '{"in":2,"name":"a","out":2,"type":"dense"}],"seed":0}'
+    )
