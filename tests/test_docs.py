@@ -26,16 +26,18 @@ def find_blocks(text: str, language: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where a reader of the README has typed in its first spec."""
+    """Where a reader of the README has typed in its specs: those whose first line is a name."""
     path = tmp_path_factory.mktemp("readme")
-    (path / "model.yaml").write_text(find_blocks(README, "yaml")[0])
+    for block in find_blocks(README, "yaml"):
+        if name := re.match(r"# (\w+\.yaml)\n", block):
+            (path / name[1]).write_text(block)
     return path
 
 
 def test_readme_commands_print_what_it_says(folder: Path) -> None:
-    (block,) = find_blocks(README, "console")
+    blocks = "".join(find_blocks(README, "console"))
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    for part in re.split(r"^\$ ", block, flags=re.M)[1:]:
+    for part in re.split(r"^\$ ", blocks, flags=re.M)[1:]:
         command, _, expected = part.partition("\n")
         done = subprocess.run(
             command,
