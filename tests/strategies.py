@@ -98,16 +98,26 @@ def make_layer(draw: st.DrawFn, name: str) -> dict[str, Any]:
         "bias": draw(st.booleans()),
         "dtype": draw(st.sampled_from(FLOATS)),
         "bias_init": draw(make_init(False)),
+        "recurrent_init": draw(make_init(True)),
+        "hidden": draw(size),
+        "num_layers": draw(st.sampled_from([1, "heads // 2"])),
+        "bidirectional": draw(st.booleans()),
+        "forget_bias": draw(st.sampled_from([0, 1, -0.5])),
+        "heads": draw(st.sampled_from([1, 2, 4])),
         "init": draw(make_init("norm" not in kind)),
     }
     if kind == "dense" and draw(st.booleans()):
         values["in"] = [3, "n", 2]
     elif "conv" in kind and groups == 2:
         values |= {"in": "2*d", "out": 6}
-    if not values["bias"]:
-        del values["bias_init"]
+    elif kind == "multi_head_attention":
+        values["size"] = "4*d"  # without kv_heads, which Flax lacks
+    if values["bias"]:
+        del values[draw(st.sampled_from(["bias_init", "forget_bias"]))]  # of one bias
+    else:
+        del values["bias_init"], values["forget_bias"]
     known = LAYER_TYPES[kind].__struct_encode_fields__
-    required = {"in", "out", "size", "kernel", "groups", "bias"}
+    required = {"in", "out", "size", "kernel", "groups", "bias", "hidden", "heads"}
     keys = [k for k in values if k in known and (k in required or draw(st.booleans()))]
     return {"name": name, "type": kind, **{key: values[key] for key in keys}}
 

@@ -28,13 +28,13 @@ spec.yaml:2:5: layers[0]: must have the key "type" (or "layers", for a group)
 layers:
   - {name: fc, type: dens, in: 3, out: 4}
 -->
-spec.yaml:2:22: layers[0].type: must be batch_norm, conv1d, conv2d, conv3d, conv_transpose2d, dense, depthwise_conv2d, embedding, layer_norm or rms_norm; got "dens"
+spec.yaml:2:22: layers[0].type: must be batch_norm, conv1d, conv2d, conv3d, conv_transpose2d, dense, depthwise_conv2d, embedding, gru, layer_norm, lstm, multi_head_attention or rms_norm; got "dens"
   hint: did you mean "dense"?
 === a type that is no word
 layers:
   - {name: fc, type: 5}
 -->
-spec.yaml:2:22: layers[0].type: must be batch_norm, conv1d, conv2d, conv3d, conv_transpose2d, dense, depthwise_conv2d, embedding, layer_norm or rms_norm; got 5
+spec.yaml:2:22: layers[0].type: must be batch_norm, conv1d, conv2d, conv3d, conv_transpose2d, dense, depthwise_conv2d, embedding, gru, layer_norm, lstm, multi_head_attention or rms_norm; got 5
 === an unknown key
 layers:
   - {name: conv, type: conv2d, in: 3, out: 4, kernal: 3}
@@ -207,8 +207,127 @@ spec.yaml:2:5: layers[0]: int32 takes constants only (zeros, ones, constant); go
 layers:
   - {name: g, type: dense, layers: []}
 -->
-spec.yaml:2:15: layers[0].type: unknown key "type"
-  hint: keys here: layers, name
+spec.yaml:2:28: layers[0].layers: unknown key "layers"
+  hint: a group has no type, and the layers of a stack are num_layers
+=== the layers of a stack
+layers:
+  - {name: rnn, type: lstm, in: 3, hidden: 4, layers: 2}
+-->
+spec.yaml:2:47: layers[0].layers: unknown key "layers"
+  hint: a group has no type, and the layers of a stack are num_layers
+=== zero layers
+layers:
+  - {name: rnn, type: gru, in: 3, hidden: 4, num_layers: 0}
+-->
+spec.yaml:2:58: layers[0].num_layers: must be a positive integer; got 0
+=== a stack of half a layer
+layers:
+  - {name: rnn, type: gru, in: 3, hidden: 4, num_layers: 1.5}
+-->
+spec.yaml:2:58: layers[0].num_layers: must be an integer or an expression; got 1.5
+=== no state
+layers:
+  - {name: rnn, type: lstm, in: 3, out: 4}
+-->
+spec.yaml:2:36: layers[0].out: unknown key "out"
+  hint: keys here: bias, bias_init, bidirectional, dtype, forget_bias, hidden, in, init, name, num_layers, recurrent_init, type
+=== a direction that PyTorch lacks
+layers:
+  - {name: rnn, type: lstm, in: 3, hidden: 4, direction: backward}
+-->
+spec.yaml:2:47: layers[0].direction: unknown key "direction"
+  hint: bidirectional: true is both ways; PyTorch has no layer that runs backward alone
+=== both ways, half
+layers:
+  - {name: rnn, type: lstm, in: 3, hidden: 4, bidirectional: 2}
+-->
+spec.yaml:2:62: layers[0].bidirectional: must be true or false; got 2
+=== dropout
+layers:
+  - {name: rnn, type: lstm, in: 3, hidden: 4, dropout: 0.1}
+-->
+spec.yaml:2:47: layers[0].dropout: unknown key "dropout"
+  hint: it changes no weight: leave it out
+=== a forget bias of another layer
+layers:
+  - {name: rnn, type: gru, in: 3, hidden: 4, forget_bias: 1}
+-->
+spec.yaml:2:46: layers[0].forget_bias: unknown key "forget_bias"
+  hint: keys here: bias, bias_init, bidirectional, dtype, hidden, in, init, name, num_layers, recurrent_init, type
+=== two initializers of one bias
+layers:
+  - {name: rnn, type: lstm, in: 3, hidden: 4, forget_bias: 1, bias_init: ones}
+-->
+spec.yaml:2:47: layers[0].forget_bias: forget_bias and bias_init are of one bias; got both
+=== a forget bias without a bias
+layers:
+  - {name: rnn, type: lstm, in: 3, hidden: 4, forget_bias: 1, bias: false}
+-->
+spec.yaml:2:47: layers[0].forget_bias: must not be given where bias is false
+=== a forget bias that is no number
+layers:
+  - {name: rnn, type: lstm, in: 3, hidden: 4, forget_bias: true}
+-->
+spec.yaml:2:60: layers[0].forget_bias: must be a finite number; got true
+=== a forget bias without end
+layers:
+  - {name: rnn, type: lstm, in: 3, hidden: 4, forget_bias: .inf}
+-->
+spec.yaml:2:60: layers[0].forget_bias: must be a finite number; got Infinity
+=== a forget bias that overflows
+layers:
+  - {name: rnn, type: lstm, in: 3, hidden: 4, forget_bias: 1e5, dtype: float16}
+-->
+spec.yaml:2:60: layers[0].forget_bias: must fit float16, whose largest number is 65504; got 100000.0 (tensor "rnn.bias_ih_l0")
+=== a misspelled initializer of the state
+layers:
+  - {name: rnn, type: gru, in: 3, hidden: 4, recurrent_init: {type: normal, sdt: 1}}
+-->
+spec.yaml:2:77: layers[0].recurrent_init.sdt: unknown key "sdt"
+  hint: did you mean "std"?
+=== an initializer that does not exist
+layers:
+  - {name: rnn, type: gru, in: 3, hidden: 4, recurrent_init: orthogonal}
+-->
+spec.yaml:2:62: layers[0].recurrent_init: must be constant, glorot_normal, glorot_truncated_normal, glorot_uniform, he_normal, he_truncated_normal, he_uniform, lecun_normal, lecun_truncated_normal, lecun_uniform, normal, ones, truncated_normal, uniform, variance_scaling, xavier_normal, xavier_truncated_normal, xavier_uniform or zeros, or a table with one of these as its type; got "orthogonal"
+=== heads that do not divide
+layers:
+  - {name: attn, type: multi_head_attention, size: 8, heads: 3}
+-->
+spec.yaml:2:62: layers[0].heads: must divide size; got 3 for size: 8
+=== no heads
+layers:
+  - {name: attn, type: multi_head_attention, size: 8}
+-->
+spec.yaml:2:5: layers[0]: must have the key "heads"
+=== zero heads
+layers:
+  - {name: attn, type: multi_head_attention, size: 8, heads: 0}
+-->
+spec.yaml:2:62: layers[0].heads: must be a positive integer; got 0
+=== heads of key and value that do not divide
+layers:
+  - {name: attn, type: multi_head_attention, size: 8, heads: 4, kv_heads: 3}
+-->
+spec.yaml:2:75: layers[0].kv_heads: must divide heads; got 3 for heads: 4
+=== zero heads of key and value
+layers:
+  - {name: attn, type: multi_head_attention, size: 8, heads: 4, kv_heads: 0}
+-->
+spec.yaml:2:75: layers[0].kv_heads: must be a positive integer; got 0
+=== heads of key and value in Flax
+framework: flax
+layers:
+  - {name: attn, type: multi_head_attention, size: 8, heads: 4, kv_heads: 2}
+-->
+spec.yaml:3:75: layers[0].kv_heads: Flax's MultiHeadDotProductAttention has no heads of key and value alone; got 2
+=== two stacks that one name would make one
+framework: keras
+layers:
+  - {name: rnn, type: lstm, in: 3, hidden: 4, num_layers: 2}
+  - {name: rnn_1, type: lstm, in: 3, hidden: 4}
+-->
+spec.yaml:4:5: layers[1]: two tensors must not have one name; got "rnn_1/lstm_cell/kernel" twice
 === an empty group
 layers:
   - {name: g, layers: []}

@@ -34,7 +34,11 @@ FORMS: dict[str, tuple[dict[str, Any], tuple[int, ...], tuple[int, int] | None]]
     "layer_norm": ({"size": 6}, (6,), None),
     "rms_norm": ({"size": 6}, (6,), None),
     "batch_norm": ({"size": 6}, (6,), None),
+    "lstm": ({"in": 3, "hidden": 5}, (20, 3), (3, 5)),
+    "gru": ({"in": 3, "hidden": 5}, (15, 3), (3, 5)),
+    "multi_head_attention": ({"size": 6, "heads": 2}, (18, 6), (6, 6)),
 }
+FIRST = {"lstm": "weight_ih_l0", "gru": "weight_ih_l0", "multi_head_attention": "in_proj_weight"}
 
 
 def plan_layer(kind: str, **keys: Any) -> dict[str, Any]:
@@ -51,7 +55,7 @@ def test_every_type_has_its_place_everywhere() -> None:
 @pytest.mark.parametrize("kind", FORMS)
 def test_shape_and_fans_of_the_weight(kind: str) -> None:
     _, shape, fans = FORMS[kind]
-    weight = plan_layer(kind)["x.weight"]
+    weight = plan_layer(kind)[f"x.{FIRST.get(kind, 'weight')}"]
     assert (weight.shape, weight.fans) == (shape, fans)
 
 
@@ -66,6 +70,132 @@ def test_an_output_of_a_transposed_convolution_sees_one_phase(
         "conv_transpose2d", **{"in": 4, "out": 2}, kernel=kernel, stride=stride, groups=1
     )["x.weight"]
     assert weight.fans.fan_in == max(round(fan_in), 1)
+
+
+def test_a_recurrent_layer_is_pytorchs() -> None:
+    """Shapes and fans by hand: each of a stack takes what the one below gives, of both ways."""
+    made = plan_layer("lstm", num_layers=2, bidirectional=True)
+    told = {name.removeprefix("x."): (t.shape, t.fans) for name, t in made.items()}
+    ways = ("l0", "l0_reverse", "l1", "l1_reverse")
+    assert list(told) == [
+        f"{role}_{way}" for way in ways for role in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    ]
+    for way in ways:
+        inputs = 3 if way.startswith("l0") else 10
+        assert told[f"weight_ih_{way}"] == ((20, inputs), (inputs, 5))
+        assert told[f"weight_hh_{way}"] == ((20, 5), (5, 5))
+        assert told[f"bias_ih_{way}"] == told[f"bias_hh_{way}"] == ((20,), None)
+
+
+def test_initializers_of_a_recurrent_layer_stand_apart() -> None:
+    made = plan_layer(
+        "gru",
+        init="lecun_normal",
+        recurrent_init={"type": "uniform", "bound": 0.5},
+        bias_init={"type": "normal", "std": 0.25},
+    )
+    laws = {name.removeprefix("x."): str(tensor.law) for name, tensor in made.items()}
+    assert laws == {
+        "weight_ih_l0": "normal std 0.57735",
+        "weight_hh_l0": "uniform ±0.5",
+        "bias_ih_l0": "normal std 0.25",
+        "bias_hh_l0": "constant 0",
+    }
+
+
+@pytest.mark.parametrize("framework", ["pytorch", "keras", "flax"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float8_e4m3fn"])
+def test_the_forget_bias_is_of_that_gate_alone(framework: str, dtype: str) -> None:
+    entry = {"name": "x", "type": "lstm", "in": 2, "hidden": 3, "forget_bias": 1.5, "dtype": dtype}
+    w = xavinit.generate({"layers": [entry]}, framework=framework)
+    packed = [0, 0, 0, 1.5, 1.5, 1.5, 0, 0, 0, 0, 0, 0]  # i, f, g or c, o
+    if framework == "flax":
+        made = [float(b) for gate in "ifgo" for b in w[f"params.x.cell.h{gate}.bias"]]
+        plan = xavinit.make_plan({"layers": [entry]}, framework=framework)
+        laws = {t.name[-7:]: str(t.law) for t in plan.tensors if t.name.endswith("bias")}
+        zero = "constant 0"
+        assert laws == {
+            "hi.bias": zero,
+            "hf.bias": "constant 1.5",
+            "hg.bias": zero,
+            "ho.bias": zero,
+        }
+    else:
+        name = "x.bias_ih_l0" if framework == "pytorch" else "x/lstm_cell/bias"
+        made = [float(b) for b in w[name]]
+    assert made == packed
+
+
+def test_the_forget_bias_wins_over_rules_and_may_be_tied_to() -> None:
+    spec = {
+        "rules": [
+            {"match": "*bias*", "init": {"type": "normal", "std": 1}},
+            {"match": "dense.bias", "tied": "rnn.bias_ih_l0"},
+        ],
+        "layers": [
+            {"name": "rnn", "type": "lstm", "in": 2, "hidden": 2, "forget_bias": 1},
+            {"name": "dense", "type": "dense", "in": 2, "out": [2, 2, 2], "init": "zeros"},
+        ],
+    }
+    spec["rules"] = spec["rules"][1:]
+    w = xavinit.generate(spec)
+    assert w["dense.bias"].tolist() == [0, 0, 1, 1, 0, 0, 0, 0]
+    flipped = xavinit.generate(spec, framework="flax")["params.dense.bias"]
+    assert flipped.tolist() == w["dense.bias"].reshape(2, 2, 2).transpose(1, 2, 0).ravel().tolist()
+
+
+def test_the_second_bias_is_zero_whatever_a_rule_says() -> None:
+    """A rule that can change nothing is told."""
+    normal = {"type": "normal", "std": 1}
+    spec = {
+        "rules": [{"match": "*.bias*", "init": normal}, {"match": "*.bias_hh*", "init": normal}],
+        "layers": [{"name": "rnn", "type": "gru", "in": 2, "hidden": 2}],
+    }
+    plan = xavinit.make_plan(spec)
+    assert [str(t.law) for t in plan.tensors[2:]] == ["normal std 1", "constant 0"]
+    assert [str(warning) for warning in plan.warnings] == [
+        'spec: rules[1].match: warning: "*.bias_hh*" cannot change "rnn.bias_hh_l0"'
+    ]
+
+
+def test_attention_with_fewer_heads_of_key_and_value() -> None:
+    made = plan_layer("multi_head_attention", size=12, heads=6, kv_heads=2)
+    told = {name.removeprefix("x."): (t.shape, t.fans) for name, t in made.items()}
+    assert told == {
+        "q_proj.weight": ((12, 12), (12, 12)),
+        "q_proj.bias": ((12,), None),
+        "k_proj.weight": ((4, 12), (12, 4)),
+        "k_proj.bias": ((4,), None),
+        "v_proj.weight": ((4, 12), (12, 4)),
+        "v_proj.bias": ((4,), None),
+        "o_proj.weight": ((12, 12), (12, 12)),
+        "o_proj.bias": ((12,), None),
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "keys", "blocks"),
+    [
+        ("lstm", {"in": 300, "hidden": 200}, {"weight_ih_l0": 4, "weight_hh_l0": 4}),
+        ("gru", {"in": 300, "hidden": 200}, {"weight_ih_l0": 3, "weight_hh_l0": 3}),
+        (
+            "multi_head_attention",
+            {"size": 256, "heads": 4},
+            {"in_proj_weight": 3, "out_proj.weight": 1},
+        ),
+    ],
+)
+def test_variance_of_each_gate(kind: str, keys: dict[str, Any], blocks: dict[str, int]) -> None:
+    """Unit variance comes out of each block that PyTorch packs as it went in: fan_in is one's."""
+    entry = {"name": "x", "type": kind, **keys, "init": "lecun_uniform"}
+    if kind != "multi_head_attention":
+        entry["recurrent_init"] = "lecun_normal"
+    w = xavinit.generate({"seed": 5, "layers": [entry]})
+    for role, count in blocks.items():
+        weight = w[f"x.{role}"].astype(np.float64)
+        inputs = np.random.default_rng(6).standard_normal((weight.shape[1], 500))
+        for block in np.split(weight @ inputs, count):
+            assert block.var() == pytest.approx(1, rel=0.05)
 
 
 def test_values_without_a_word_from_the_spec() -> None:
@@ -191,45 +321,70 @@ def test_raw_tensors_are_the_same_in_every_framework() -> None:
 # --- The page --------------------------------------------------------------------------------
 
 PAGE = (Path(__file__).parents[1] / "docs" / "frameworks.md").read_text("utf-8")
-SYMBOLS = {"in": 12, "out": 10, "size": 7, "groups": 2, "multiplier": 3}
+SYMBOLS = {
+    "in": 12,
+    "out": 10,
+    "size": 7,
+    "groups": 2,
+    "multiplier": 3,
+    "hidden": 4,
+    "heads": 6,
+    "kv_heads": 2,
+}
 KERNELS = {"conv1d": {"k": 5}, "conv3d": {"kd": 2, "kh": 3, "kw": 5}}
 
 
 def read_page() -> dict[tuple[str, str], tuple[str, dict[str, str]]]:
-    """The module and the shape of each variable, by layer type and framework."""
+    """The module and the shape of each variable, by layer type (and its key) and framework."""
     rows, kind = {}, ""
     for line in PAGE.splitlines():
-        cells = [cell.strip().strip("`") for cell in line.strip("|").split("|")]
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
         if len(cells) == 4 and cells[1] in ("pytorch", "keras", "flax"):
-            kind = cells[0] or kind
-            rows[kind, cells[1]] = (cells[2], dict(re.findall(r"(\w+)` (\([^)]*\))", cells[3])))
+            kind = cells[0].replace("`", "") or kind
+            told = dict(re.findall(r"`([\w./]+)` (\([^)]*\))", cells[3]))
+            rows[kind, cells[1]] = (cells[2].strip("`"), told)
     return rows
 
 
-@pytest.mark.parametrize(("kind", "framework"), read_page())
-def test_the_page_tells_the_modules_and_shapes(kind: str, framework: str) -> None:
-    module, told = read_page()[kind, framework]
+@pytest.mark.parametrize(("row", "framework"), read_page())
+def test_the_page_tells_the_modules_and_shapes(row: str, framework: str) -> None:
+    module, told = read_page()[row, framework]
+    kind, _, key = row.partition(" with ")
     known = LAYER_TYPES[kind].__struct_encode_fields__
     kernel = KERNELS.get(kind, {"kh": 3, "kw": 5})
-    entry = {key: value for key, value in SYMBOLS.items() if key in known}
+    entry: dict[str, Any] = {key: value for key, value in SYMBOLS.items() if key in known}
     if "kernel" in known:
         entry["kernel"] = list(kernel.values())
-    symbols = {"input": 12, **SYMBOLS, **kernel}
     if kind == "conv_transpose2d" and framework != "pytorch":
         entry["groups"] = 1
+    if key == "bidirectional":
+        entry[key] = True
+    elif key != "kv_heads":
+        entry.pop("kv_heads", None)
+    if kind == "multi_head_attention":
+        entry["size"] = entry["heads"] * 5
+    symbols = {"input": 12, **SYMBOLS, **kernel, "size": entry.get("size"), "width": 5}
     spec = {"framework": framework, "layers": [{"name": "x", "type": kind, **entry}]}
+    if not told:  # the framework has no such layer
+        with pytest.raises(xavinit.SpecError, match="has no"):
+            xavinit.make_plan(spec)
+        return
     tensors = xavinit.make_plan(spec).tensors
     assert {tensor.module.type for tensor in tensors if tensor.module} == {module}
     shapes = {
-        name: eval(f"[{re.sub('in', 'input', shape[1:-1])}]", symbols)
+        name: eval(f"[{re.sub('in(?!t)', 'input', shape[1:-1])}]", symbols)
         for name, shape in told.items()
     }
-    assert {re.split(r"[./]", t.name)[-1]: list(t.shape) for t in tensors} == shapes
+    names = {t.name: re.sub(r"^(params|batch_stats)?\.?x[./]", "", t.name) for t in tensors}
+    assert {names[t.name]: list(t.shape) for t in tensors} == shapes
 
 
 def test_the_page_has_every_layer_type() -> None:
-    found = set(read_page())
-    assert found == {(kind, name) for kind in LAYER_TYPES for name in ("pytorch", "keras", "flax")}
+    rows = [*LAYER_TYPES, "lstm with bidirectional", "gru with bidirectional"]
+    rows += ["multi_head_attention with kv_heads"]
+    assert set(read_page()) == {
+        (row, name) for row in rows for name in ("pytorch", "keras", "flax")
+    }
 
 
 # --- Keras's own file ------------------------------------------------------------------------

@@ -70,6 +70,13 @@ SAMPLES = {
         nbytes=158_016 * 2,
         digest="78b1540a61cf5650c7ec62981cf728bc19588490372772372c3ea23608371677",
     ),
+    "lstm_tagger": Sample(
+        tensors=1 + 2 * 2 * 4 + 2,
+        parameters=10_000 * 100 + sum(2 * 4 * 128 * (n + 128 + 2) for n in (100, 256)) + 257 * 17,
+        nbytes=1_635_153 * 4,
+        digest="466586009f32a4210a1221cdd09ff8cc7976d1ab2e784eb57d97631bd463fddc",
+        dims={"vocab": 100, "hidden": 16},
+    ),
     "mixtral_tiny": Sample(
         tensors=1 + 2 * 9 + 2,
         parameters=count_llama(512, 64, 32, 2, 4 * (3 * 64 * 112) + 4 * 64),
@@ -97,6 +104,13 @@ SAMPLES = {
         nbytes=(25_557_032 + 2 * 26_560) * 4 + 53 * 8,
         digest="e80219cfa3766c1ff7c732101698df40d333fd99a1afe42855c5a049cd9ada7e",
         dims={"w": 4, "classes": 10},
+    ),
+    "transformer_encoder": Sample(
+        tensors=2 + 6 * 12 + 2,
+        parameters=(8000 + 256) * 512 + 6 * count_bert_block(512, 2048) + 513 * 8000,
+        nbytes=27_245_376 * 4,
+        digest="8a44c363ac70e0295321777f49604e244c4e30ac10bb7732766c2513474016dc",
+        dims={"vocab": 100, "d": 32, "blocks": 2, "ctx": 16},
     ),
     "vit_b16": Sample(
         tensors=2 + 2 + 12 * 16 + 2 + 2,

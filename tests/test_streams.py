@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from xavinit.plan import DTYPES, Constant, Law, Normal, TruncatedNormal, Uniform
 from xavinit.streams import Filler, reference
-from xavinit.streams.rounding import encode_constant, round_single
+from xavinit.streams.constants import encode_constant
+from xavinit.streams.rounding import round_single
 from xavinit.streams.words import Words
 
 Array = np.ndarray[Any, np.dtype[Any]]

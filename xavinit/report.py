@@ -7,7 +7,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from xavinit.errors import escape
-from xavinit.plan import Constant, Law, Normal, Plan, TensorPlan, TruncatedNormal, Uniform
+from xavinit.plan import (
+    Constant,
+    GateConstant,
+    Law,
+    Normal,
+    Plan,
+    TensorPlan,
+    TruncatedNormal,
+    Uniform,
+)
 from xavinit.wording import format_bytes, plural
 from xavinit.writing import Report
 
@@ -91,6 +100,8 @@ def _law_to_json(law: Law | None) -> dict[str, Any] | None:
             return None
         case Constant(value):
             return {"type": "constant", "value": value}
+        case GateConstant(value, start, stop):
+            return {"type": "constant", "value": value, "start": start, "stop": stop}
         case Uniform(bound):
             return {"type": "uniform", "bound": bound}
         case Normal(std):

@@ -8,6 +8,7 @@ A layer is an entry of `layers` with `geometry` beside its own keys: stride, dil
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,12 @@ class Sizes:
         self.groups = entry.get("groups", 1)
         self.multiplier = entry.get("multiplier", 1)
         self.bias = entry.get("bias", True)
+        self.hidden = entry.get("hidden", 0)
+        self.num_layers = entry.get("num_layers", 1)
+        self.bidirectional = entry.get("bidirectional", False)
+        self.size = entry.get("size", 0)
+        self.heads = entry.get("heads", 1)
+        self.kv_heads = entry.get("kv_heads", 0)
 
 
 def spread(value: Any, rank: int) -> tuple[int, ...]:
@@ -87,7 +94,54 @@ def make_torch(torch: Any, entry: dict[str, Any]) -> Any:
             return nn.RMSNorm(s.outs, eps=EPSILON)
         case "batch_norm":
             return nn.BatchNorm1d(s.outs, eps=EPSILON)
+        case "lstm" | "gru":
+            return {"lstm": nn.LSTM, "gru": nn.GRU}[kind](
+                s.ins,
+                s.hidden,
+                s.num_layers,
+                bias=s.bias,
+                batch_first=True,
+                bidirectional=s.bidirectional,
+            )
+        case "multi_head_attention" if s.kv_heads:
+            return make_torch_grouped_attention(torch, s)
+        case "multi_head_attention":
+            return nn.MultiheadAttention(s.size, s.heads, bias=s.bias, batch_first=True)
     raise ValueError(kind)
+
+
+def make_torch_grouped_attention(torch: Any, s: Sizes) -> Any:
+    """Attention with fewer heads of key and value, as models of the Llama kind write it."""
+    nn, width = torch.nn, s.size // s.heads
+
+    class Attention(nn.Module):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            narrow = s.kv_heads * width
+            self.q_proj = nn.Linear(s.size, s.size, bias=s.bias)
+            self.k_proj = nn.Linear(s.size, narrow, bias=s.bias)
+            self.v_proj = nn.Linear(s.size, narrow, bias=s.bias)
+            self.o_proj = nn.Linear(s.size, s.size, bias=s.bias)
+
+        def forward(self, x: Any) -> Any:
+            def split(y: Any) -> Any:
+                return y.unflatten(-1, (-1, width)).transpose(1, 2)
+
+            q, k, v = split(self.q_proj(x)), split(self.k_proj(x)), split(self.v_proj(x))
+            k, v = (y.repeat_interleave(s.heads // s.kv_heads, 1) for y in (k, v))
+            y = nn.functional.scaled_dot_product_attention(q, k, v)
+            return self.o_proj(y.transpose(1, 2).flatten(2))
+
+    return Attention()
+
+
+def call_torch(kind: str, module: Any, x: Any) -> Any:
+    """A recurrent layer's outputs; the attention of a sequence to itself."""
+    if kind in ("lstm", "gru"):
+        return module(x)[0]
+    if type(module).__name__ == "MultiheadAttention":
+        return module(x, x, x, need_weights=False)[0]
+    return module(x)
 
 
 def build_torch(torch: Any, steps: Sequence[Step], weights: dict[str, Any]) -> Callable[..., Array]:
@@ -100,7 +154,7 @@ def build_torch(torch: Any, steps: Sequence[Step], weights: dict[str, Any]) -> C
             if step["type"] == "batch_norm":  # of the rank of its input, and one for all ranks here
                 module._check_input_dim = lambda _: None
             model.add_module(step["name"], module)
-            calls.append(module)
+            calls.append(partial(call_torch, step["type"], module))
         elif step == "relu":
             calls.append(torch.relu)
         elif step == "flatten":
@@ -152,23 +206,36 @@ def make_keras(layers: Any, entry: dict[str, Any]) -> Iterator[Any]:
             yield layers.RMSNormalization(epsilon=EPSILON)
         case "batch_norm":
             yield layers.BatchNormalization(epsilon=EPSILON)
+        case "lstm" | "gru":
+            for _ in range(s.num_layers):
+                module = {"lstm": layers.LSTM, "gru": layers.GRU}[kind]
+                cell = module(s.hidden, return_sequences=True, use_bias=s.bias)
+                yield layers.Bidirectional(cell) if s.bidirectional else cell
+        case "multi_head_attention":
+            width = s.size // s.heads
+            if s.kv_heads:
+                layer = layers.GroupQueryAttention(width, s.heads, s.kv_heads, use_bias=s.bias)
+            else:
+                layer = layers.MultiHeadAttention(s.heads, width, use_bias=s.bias)
+            yield lambda x: layer(x, x)
 
 
 def build_keras(tf: Any, steps: Sequence[Step], path: Any, inputs: Array) -> Callable[..., Array]:
     """The network with its weights from a `.weights.h5`, and nothing else said."""
     layers = tf.keras.layers
-    model = tf.keras.Sequential([tf.keras.Input(put_last(inputs).shape[1:], dtype=inputs.dtype)])
+    x = start = tf.keras.Input(put_last(inputs).shape[1:], dtype=inputs.dtype)
     for step in steps:
         if isinstance(step, dict):
             for layer in make_keras(layers, step):
-                model.add(layer)
+                x = layer(x)
         elif step == "relu":
-            model.add(layers.ReLU())
+            x = layers.ReLU()(x)
         elif step == "flatten":
-            model.add(layers.Flatten())
+            x = layers.Flatten()(x)
         else:
             channels, *spatial = step[1:]
-            model.add(layers.Reshape((*spatial, channels)))
+            x = layers.Reshape((*spatial, channels))(x)
+    model = tf.keras.Model(start, x)
     model.load_weights(path)
     return lambda inputs: put_first(np.asarray(model(put_last(inputs), training=False)))
 
@@ -209,7 +276,25 @@ def make_flax(linen: Any, entry: dict[str, Any]) -> Any:
             return linen.RMSNorm(epsilon=EPSILON, name=name)
         case "batch_norm":
             return linen.BatchNorm(use_running_average=True, epsilon=EPSILON, name=name)
+        case "lstm" | "gru":
+            return lambda x: call_flax_stack(linen, entry["type"], s, name, x)
+        case "multi_head_attention":
+            return linen.MultiHeadDotProductAttention(s.heads, use_bias=s.bias, name=name)
     raise ValueError(entry["type"])
+
+
+def call_flax_stack(linen: Any, kind: str, s: Sizes, name: str, x: Any) -> Any:
+    def make(**keys: Any) -> Any:
+        cell = {"lstm": linen.LSTMCell, "gru": linen.GRUCell}[kind](s.hidden, parent=None)
+        return linen.RNN(cell, **keys)
+
+    for layer in range(s.num_layers):
+        keys = {"name": f"{name}_{layer}" if s.num_layers > 1 else name}
+        if s.bidirectional:
+            x = linen.Bidirectional(make(parent=None), make(parent=None), **keys)(x)
+        else:
+            x = make(**keys)(x)
+    return x
 
 
 def build_flax(

@@ -10,6 +10,14 @@ import h5py
 import numpy as np
 import pytest
 from resnet import make_flax_resnet18, make_keras_resnet18, make_resnet18
+from sequences import (
+    make_flax_encoder,
+    make_flax_tagger,
+    make_keras_encoder,
+    make_keras_tagger,
+    make_torch_encoder,
+    make_torch_tagger,
+)
 
 import xavinit
 
@@ -86,6 +94,84 @@ def test_resnet18_gives_the_same_answers(
     np.testing.assert_allclose(answer, expected, rtol=0, atol=1e-5 * scale)
 
 
+TAGGER = {"vocab": 50, "d": 12, "hidden": 9, "tags": 5}
+ENCODER = {"vocab": 60, "ctx": 7, "d": 24, "heads": 3, "ff": 40, "blocks": 2}
+
+
+@pytest.mark.parametrize(
+    ("name", "dims"), [("lstm_tagger", TAGGER), ("transformer_encoder", ENCODER)]
+)
+@pytest.mark.filterwarnings("ignore:enable_nested_tensor:UserWarning")  # of an odd number of heads
+def test_samples_of_sequences_give_the_same_answers(
+    name: str,
+    dims: dict[str, int],
+    torch: Any,
+    tf: Any,
+    linen: Any,
+    jax: Any,
+    write_sample: Callable[..., Path],
+) -> None:
+    from flax.traverse_util import flatten_dict, unflatten_dict
+    from safetensors.flax import load_file as load_flax
+    from safetensors.torch import load_file
+
+    words = np.random.default_rng(3).integers(0, dims["vocab"], (4, 7), dtype=np.int32)
+    inputs = [words]
+    if name == "lstm_tagger":
+        model = make_torch_tagger(torch, **dims)
+        keras_model = make_keras_tagger(tf.keras, **dims)
+        flax_model = make_flax_tagger(linen, **dims)
+    else:
+        inputs.append(np.broadcast_to(np.arange(7, dtype=np.int32), words.shape))
+        model = make_torch_encoder(torch, **dims)
+        keras_model = make_keras_encoder(tf.keras, **dims)
+        flax_model = make_flax_encoder(linen, **dims)
+    weights = load_file(write_sample(name, "pytorch", dims=dims))
+    assert list(model.state_dict()) == [
+        t.name for t in xavinit.make_plan(SAMPLES / f"{name}.yaml", dims=dims).tensors
+    ]
+    model.load_state_dict(weights, strict=True)
+    with torch.no_grad():
+        expected = model.eval()(torch.from_numpy(words)).numpy()
+    scale = np.abs(expected).max()
+    assert expected.std() > 0.1 * scale
+
+    keras_model.load_weights(str(write_sample(name, "keras", dims=dims)))
+    answer = np.asarray(keras_model(inputs if len(inputs) > 1 else words))
+    np.testing.assert_allclose(answer, expected, rtol=0, atol=1e-5 * scale)
+
+    flat = load_flax(write_sample(name, "flax", dims=dims))
+    own = flatten_dict(flax_model.init(jax.random.key(0), *inputs), sep=".")
+    assert {k: v.shape for k, v in own.items()} == {k: v.shape for k, v in flat.items()}
+    answer = np.asarray(flax_model.apply(unflatten_dict(flat, sep="."), *inputs))
+    np.testing.assert_allclose(answer, expected, rtol=0, atol=1e-5 * scale)
+
+
+def test_sequences_are_laid_out_as_keras_saves(
+    tf: Any, write_sample: Callable[..., Path], tmp_path: Path
+) -> None:
+    """The path of every variable, those of layers within layers included."""
+    for name, make, dims in (
+        ("lstm_tagger", make_keras_tagger, TAGGER),
+        ("transformer_encoder", make_keras_encoder, ENCODER),
+    ):
+        make(tf.keras, **dims).save_weights(str(tmp_path / "theirs.weights.h5"))
+        ours = list_datasets(write_sample(name, "keras", dims=dims))
+        assert ours == list_datasets(tmp_path / "theirs.weights.h5")
+
+
+def list_datasets(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+
+    def visit(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset):
+            found[name] = (item.shape, item.dtype, dict(item.attrs))
+
+    with h5py.File(path) as file:
+        file.visititems(visit)
+    return found
+
+
 def test_resnet18_has_torchvisions_count(torch: Any) -> None:
     with torch.device("meta"):
         model = make_resnet18(torch)
@@ -128,18 +214,7 @@ def test_our_file_is_laid_out_as_keras_saves(
     model.save_weights(str(theirs))
     ours = write_sample("resnet18", "keras", dims={"w": 4, "classes": 10})
 
-    def describe(path: Path) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-
-        def visit(name: str, item: Any) -> None:
-            if isinstance(item, h5py.Dataset):
-                found[name] = (item.shape, item.dtype, dict(item.attrs))
-
-        with h5py.File(path) as file:
-            file.visititems(visit)
-        return found
-
-    assert describe(ours) == describe(theirs)
+    assert list_datasets(ours) == list_datasets(theirs)
 
 
 def test_bfloat16_is_stored_as_keras_stores_it(

@@ -2,8 +2,8 @@
 
 Keras finds the variables of a model by the order of its layers, not by their names: group
 `layers/<class in snake case>[_n]/vars`, n counting the layers of that class, and in it the
-variables as 0, 1, … (keras/src/saving/saving_lib.py of Keras 3.15; layers without variables need
-no group).
+variables as 0, 1, …; those of a layer within, such as a cell, are in `…/<its attribute>/vars`
+(keras/src/saving/saving_lib.py of Keras 3.15; layers without variables need no group).
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import re
 from collections import Counter
 from functools import partial
 from itertools import groupby
-from operator import attrgetter
 from typing import Any
 
 from msgspec import structs
@@ -68,14 +67,26 @@ def name_datasets(plan: Plan) -> tuple[list[TensorPlan], dict[str, str]]:
     counts: Counter[str] = Counter()
     tensors: list[TensorPlan] = []
     names: dict[str, str] = {}
-    for module, group in groupby(plan.tensors, attrgetter("module")):
-        kind = to_snake_case(module.type)
-        number = counts[kind]
-        counts[kind] += 1
-        path = f"layers/{kind}_{number}/vars" if number else f"layers/{kind}/vars"
-        names[path] = module.name
-        tensors += (structs.replace(t, name=f"{path}/{i}") for i, t in enumerate(group))
+    for (name, kind), group in groupby(plan.tensors, _find_layer):
+        snake = to_snake_case(kind)
+        number = counts[snake]
+        counts[snake] += 1
+        layer = f"layers/{snake}_{number}" if number else f"layers/{snake}"
+        for sublayer, variables in groupby(group, _find_sublayer):
+            path = f"{layer}/{sublayer}/vars" if sublayer else f"{layer}/vars"
+            names[path] = name
+            tensors += (structs.replace(t, name=f"{path}/{i}") for i, t in enumerate(variables))
     return tensors, names
+
+
+def _find_layer(tensor: TensorPlan) -> tuple[str, str]:
+    assert tensor.module is not None  # lay_out has refused raw tensors
+    return tensor.module.name, tensor.module.type
+
+
+def _find_sublayer(tensor: TensorPlan) -> str:
+    assert tensor.module is not None
+    return tensor.module.sublayer
 
 
 def to_snake_case(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from xavinit.plan.dtypes import DTYPES, DType, parse_dtype
 from xavinit.plan.fans import Fans, compute_fans
-from xavinit.plan.laws import Constant, Law, Normal, TruncatedNormal, Uniform
+from xavinit.plan.laws import Constant, GateConstant, Law, Normal, TruncatedNormal, Uniform
 from xavinit.plan.plan import STREAM, Module, Plan, TensorPlan, plan_spec
 from xavinit.plan.views import Axis, View, fit_rows, make_view, split_index
 
@@ -13,6 +13,7 @@ __all__ = [
     "Constant",
     "DType",
     "Fans",
+    "GateConstant",
     "Law",
     "Module",
     "Normal",

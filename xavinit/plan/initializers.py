@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from xavinit.errors import SpecError
 from xavinit.plan.fans import Fans
-from xavinit.plan.laws import Constant, Law, Normal, TruncatedNormal, Uniform
-from xavinit.spec import Init
+from xavinit.plan.laws import Constant, GateConstant, Law, Normal, TruncatedNormal, Uniform
+from xavinit.spec import GateInit, Init
 from xavinit.wording import format_value
 
 # PyTorch's torch.nn.init.calculate_gain, with leaky_relu's default slope of 0.01.
@@ -71,6 +71,9 @@ def compute_law(init: Init, fans: Fans | None) -> Law:
             return Constant(0)
         case "ones":
             return Constant(1)
+        case "constant" if isinstance(init, GateInit) and not isinstance(init.value, UnsetType):
+            start = init.gate * init.size
+            return GateConstant(init.value, start, start + init.size)
         case "constant" if init.value is not UNSET:
             return Constant(init.value)
         case "uniform" if init.bound is not UNSET:

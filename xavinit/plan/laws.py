@@ -28,6 +28,28 @@ class Constant(Struct, frozen=True):
         return f"constant {str(self.value).lower()}"  # true, not True
 
 
+class GateConstant(Struct, frozen=True):
+    """The same number in the elements [start, stop), zero in the others."""
+
+    value: int | float
+    start: int
+    stop: int
+
+    def largest(self, dtype: DType) -> float:
+        return abs(self.value)
+
+    def cut(self, indices: range) -> Constant | GateConstant:
+        """The law of these elements alone, where it is one number's."""
+        if self.start <= indices[0] and indices[-1] < self.stop:
+            return Constant(self.value)
+        if indices[-1] < self.start or self.stop <= indices[0]:
+            return Constant(0)
+        return self
+
+    def __str__(self) -> str:
+        return f"constant {self.value} at {self.start}…{self.stop - 1}"
+
+
 class Uniform(Struct, frozen=True):
     """Uniform on (−bound, bound)."""
 
@@ -69,4 +91,4 @@ class TruncatedNormal(Struct, frozen=True):
         return f"truncated std {self.std:.6g}"
 
 
-Law = Constant | Uniform | Normal | TruncatedNormal
+Law = Constant | GateConstant | Uniform | Normal | TruncatedNormal

@@ -13,11 +13,11 @@ from msgspec import UNSET, Struct, structs
 from xavinit.errors import Path, SpecError
 from xavinit.plan.dtypes import DTYPES, DType
 from xavinit.plan.fans import Fans, compute_fans
-from xavinit.plan.frameworks import find_module, place_layer
+from xavinit.plan.frameworks import Variable, find_module, place_layer
 from xavinit.plan.initializers import WITHOUT_FANS, compute_law
-from xavinit.plan.laws import Constant, Law
+from xavinit.plan.laws import Constant, GateConstant, Law
 from xavinit.plan.views import View
-from xavinit.spec import Layer, Spec, TensorSpec
+from xavinit.spec import GateInit, Layer, Spec, TensorSpec
 from xavinit.wording import format_value
 
 STREAM = "xavinit-1"
@@ -29,6 +29,7 @@ class Module(Struct, frozen=True):
 
     name: str
     type: str  # the framework's class, such as Conv2D
+    sublayer: str = ""  # of it, as Keras's own file names the path to it
 
 
 class TensorPlan(Struct, frozen=True):
@@ -111,21 +112,35 @@ def _plan_layer(
     layer: Layer, parts: Mapping[str, TensorPlan], framework: str
 ) -> Iterator[TensorPlan]:
     """The tensors of a layer's parts as the framework's module has them."""
-    module = Module(layer.name, find_module(layer, framework))
+    kind = find_module(layer, framework)
     try:
         placed = place_layer(layer, framework)
     except SpecError as error:
         error.path = (*next(iter(parts.values())).place, *error.path)
         raise
     if placed is None:
-        yield from (structs.replace(part, module=module) for part in parts.values())
+        for part in parts.values():
+            yield structs.replace(part, module=Module(layer.name, kind))
         return
     for name, variable in placed:
         if variable.role in parts:
             part = parts[variable.role]
-            yield structs.replace(
-                part, name=name, shape=variable.shape, view=variable.view, module=module
-            )
+            part = structs.replace(part, view=variable.view, law=_cut_law(part.law, variable))
+        elif variable.like:
+            part = structs.replace(parts[variable.like], fans=None, law=Constant(0))
+        else:
+            continue
+        module = Module(layer.name + variable.module, kind, variable.sublayer)
+        yield structs.replace(part, name=name, shape=variable.shape, module=module)
+
+
+def _cut_law(law: Law | None, variable: Variable) -> Law | None:
+    """The law of a variable that may be one gate of a bias."""
+    if not isinstance(law, GateConstant):
+        return law
+    axes = (range(math.prod(variable.shape)),) if variable.view is None else variable.view.axes
+    is_slice = len(axes) == 1 and isinstance(axes[0], range) and axes[0].step == 1
+    return law.cut(axes[0]) if is_slice and isinstance(axes[0], range) else law
 
 
 def _check_names(tensors: Sequence[TensorPlan], framework: str) -> None:
@@ -169,7 +184,7 @@ def plan_tensor(tensor: TensorSpec) -> TensorPlan:
         if lacks_fans:
             error.fact += f"; got shape {list(tensor.shape)}"
         _place(error, tensor, "shape" if lacks_fans else key)
-        if tensor.init.value is not UNSET:
+        if tensor.init.value is not UNSET and not isinstance(tensor.init, GateInit):
             error.path = (*error.path, "value")
         raise
     return TensorPlan(tensor.name, tensor.shape, dtype, fans, law, tensor.stream)
@@ -196,7 +211,7 @@ def _check_range(law: Law, dtype: DType) -> None:
     if not dtype.is_float:
         _check_exact(law, dtype)
     elif law.largest(dtype) > dtype.largest:
-        if isinstance(law, Constant):
+        if isinstance(law, (Constant, GateConstant)):
             got = format_value(law.value)
         else:
             got = f"values up to {law.largest(dtype):g} ({law})"
@@ -206,7 +221,7 @@ def _check_range(law: Law, dtype: DType) -> None:
 
 
 def _check_exact(law: Law, dtype: DType) -> None:
-    if not isinstance(law, Constant):
+    if not isinstance(law, (Constant, GateConstant)):
         raise SpecError(f"{dtype.name} takes constants only (zeros, ones, constant); got {law}")
     exact = law.value == int(law.value) and dtype.lowest <= law.value <= dtype.largest
     if not exact:

@@ -18,14 +18,15 @@ class View(Struct, frozen=True):
 
     Element (i₀, i₁, …) of the file's tensor is element axes[0][i₀] + axes[1][i₁] + … of PyTorch's,
     counted in C order. The axes are those of the file's shape or finer: a reshape may have merged
-    neighbours.
+    neighbours. After these elements come so many `zeros`, for what PyTorch's tensor has not.
     """
 
     axes: tuple[Axis, ...]
+    zeros: int = 0
 
     @property
-    def size(self) -> int:
-        """How many elements."""
+    def count(self) -> int:
+        """How many elements are PyTorch's."""
         return math.prod(map(len, self.axes))
 
 
@@ -53,12 +54,12 @@ def fit_rows(lengths: Sequence[int], most: int) -> int:
     return max(most // row, 1) * row
 
 
-def make_view(axes: Iterable[Axis]) -> View | None:
+def make_view(axes: Iterable[Axis], zeros: int = 0) -> View | None:
     """The view with these axes in the order of the file's; None where it is the tensor itself.
 
     >>> rows, columns = split_index((2, 3))
     >>> make_view([columns, rows])
-    View(axes=(range(0, 3), range(0, 6, 3)))
+    View(axes=(range(0, 3), range(0, 6, 3)), zeros=0)
     >>> make_view([rows, columns]) is None
     True
     """
@@ -72,7 +73,7 @@ def make_view(axes: Iterable[Axis]) -> View | None:
         else:
             merged.append(axis)
     whole = len(merged) <= 1 and all(a == range(len(a)) for a in merged)
-    return None if whole else View(tuple(merged))
+    return None if whole and not zeros else View(tuple(merged), zeros)
 
 
 def _joins(outer: range, inner: range) -> bool:

@@ -29,16 +29,21 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "framework": get_args(types.Framework),
     "init": get_args(types.InitName),
     "bias_init": get_args(types.InitName),
+    "recurrent_init": get_args(types.InitName),
     "layer": tuple(LAYER_TYPES),
     "type": get_args(types.InitName),
     "gain": get_args(types.GainName),
 }
+
+# The keys whose value is an initializer.
+INITS = ("init", "bias_init", "recurrent_init")
 
 _POSITIVE = "must be a positive finite number"
 _AXES = "must be an axis (an integer) or a list of at least one"
 _INTEGER = "must be an integer or an expression"
 _SIZES = "must be an integer, an expression, or a list of at least one"
 _STRING = "must be a string"
+_BOOL = "must be true or false"
 # What a key's value must be; a second entry is for the items of its list.
 _RULES: dict[str, tuple[str, ...]] = {
     "shape": ("must be a list of dimensions", _INTEGER),
@@ -53,7 +58,13 @@ _RULES: dict[str, tuple[str, ...]] = {
     "size": (_INTEGER,),
     "groups": (_INTEGER,),
     "multiplier": (_INTEGER,),
-    "bias": ("must be true or false",),
+    "hidden": (_INTEGER,),
+    "num_layers": (_INTEGER,),
+    "heads": (_INTEGER,),
+    "kv_heads": (_INTEGER,),
+    "bias": (_BOOL,),
+    "bidirectional": (_BOOL,),
+    "forget_bias": ("must be a finite number",),
     "name": (_STRING,),
     "layers": ("must be a list of layers",),
     "stream": (_STRING,),
@@ -73,7 +84,7 @@ def convert_table(data: Any, kind: type[Table], path: Path) -> Table:
     check_mapping(data, path)
     tag = (kind.__struct_config__.tag_field,) if kind.__struct_config__.tag_field else ()
     check_keys(data, (*tag, *kind.__struct_encode_fields__), path)
-    for key in ("init", "bias_init"):
+    for key in INITS:
         if isinstance(data.get(key), dict):
             check_keys(data[key], types.Init.__struct_fields__, (*path, key))
     for key in _find_required(kind):
@@ -115,7 +126,7 @@ def explain_value(key: str, value: Any, path: Path) -> SpecError:
         rule = f"must be {format_choices(CHOICES[key])}"
         if key == "gain":
             rule = f"must be a positive finite number, {format_choices(CHOICES[key])}"
-        elif key in ("init", "bias_init"):
+        elif key in INITS:
             rule += ", or a table with one of these as its type"
         hint = suggest(value, CHOICES[key])
         return SpecError(f"{rule}; got {format_value(value)}", path, hint=hint)

@@ -35,6 +35,7 @@ class Entry(Struct, frozen=True):
     base: Settings = {}
     axes: Axes | None = None
     role: str = ""
+    is_fixed: bool = False  # what its own settings say, nothing changes
 
 
 class Listed(Struct, frozen=True):
@@ -88,6 +89,7 @@ def _make_entry(node: Node, part: Part) -> Entry:
         base=base,
         axes=part.axes,
         role=part.role,
+        is_fixed=part.is_fixed,
     )
 
 

@@ -119,6 +119,49 @@ class BatchNorm(LayerKeys, frozen=True, forbid_unknown_fields=True, kw_only=True
     ) = UNSET
 
 
+class _Recurrent(_Biased, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    in_: Annotated[Expression, Meta(description="Numbers in an input.")] = msgspec.field(name="in")
+    hidden: Annotated[
+        Expression, Meta(description="Numbers in the state, which is the output: of one direction.")
+    ]
+    num_layers: Annotated[Expression, Meta(description="Layers stacked on each other.")] = 1
+    bidirectional: Annotated[
+        bool, Meta(description="Does each layer also run backward, both outputs joined?")
+    ] = False
+    recurrent_init: (
+        Annotated[_InitOrName, Meta(description="Of its weight of the state.")] | UnsetType
+    ) = UNSET
+
+
+class Lstm(_Recurrent, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="lstm"):
+    """Long short-term memory."""
+
+    forget_bias: (
+        Annotated[int | float, Meta(description="The bias of the forget gate; 0 by default.")]
+        | UnsetType
+    ) = UNSET
+
+
+class Gru(_Recurrent, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="gru"):
+    """Gated recurrent units, whose reset gate acts on the projected state."""
+
+
+class MultiHeadAttention(
+    _Biased, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="multi_head_attention"
+):
+    """Attention of several heads, with projections of query, key, value and output."""
+
+    size: Annotated[Expression, Meta(description="Numbers in an input and in an output.")]
+    heads: Annotated[Expression, Meta(description="How many heads divide them.")]
+    kv_heads: (
+        Annotated[
+            Expression,
+            Meta(description="Heads of key and value, each for several of the query: apart then."),
+        ]
+        | UnsetType
+    ) = UNSET
+
+
 class LayerGroup(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Layers under one name; with braces in it, all of them again for each."""
 
@@ -139,5 +182,8 @@ LAYER_TYPES: dict[str, type[LayerKeys]] = {
         LayerNorm,
         RmsNorm,
         BatchNorm,
+        Lstm,
+        Gru,
+        MultiHeadAttention,
     )
 }

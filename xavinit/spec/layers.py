@@ -8,7 +8,9 @@ counted in, whatever framework the file is for. To add a layer type: its keys in
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -34,7 +36,8 @@ class Sizes(Struct, frozen=True):
     """The numbers of a layer, evaluated and checked; those that its type lacks are 1 or empty.
 
     `ins` and `outs` are its inputs and outputs: one number, or channels and spatial axes of what
-    is flattened to them. A norm's size is in `outs`.
+    is flattened to them. The size of a norm or an attention is in `outs`, and so are the numbers
+    in the state of a recurrent layer. `kv_heads` is 0 where keys and values have all the heads.
     """
 
     ins: tuple[int, ...] = ()
@@ -43,6 +46,10 @@ class Sizes(Struct, frozen=True):
     stride: tuple[int, ...] = ()
     groups: int = 1
     multiplier: int = 1
+    num_layers: int = 1
+    directions: int = 1
+    heads: int = 1
+    kv_heads: int = 0
 
 
 class Layer(Struct, frozen=True):
@@ -58,6 +65,7 @@ class Part(Struct, frozen=True):
 
     `init` is its initializer where neither the layer nor a rule gives one; None: that of the
     spec's defaults. `key` is the layer's own key for it. `is_fixed`: nothing changes it.
+    `is_bias`: a layer with `bias: false` lacks it.
     """
 
     role: str  # its name within the module
@@ -67,7 +75,32 @@ class Part(Struct, frozen=True):
     key: str | None = None
     dtype: str | None = None
     is_fixed: bool = False
+    is_bias: bool = False
 
+
+class GateInit(Init, frozen=True):
+    """A constant in one gate of a recurrent layer's bias, zero in the others."""
+
+    gate: int = 0  # its number, in PyTorch's order
+    size: int = 0  # numbers in a gate
+
+
+class Cell(NamedTuple):
+    """One cell of a recurrent layer: one direction of one layer of the stack."""
+
+    layer: int
+    is_backward: bool
+    inputs: int  # numbers in one
+
+    @property
+    def suffix(self) -> str:
+        """What PyTorch adds to the names of its tensors."""
+        return f"l{self.layer}_reverse" if self.is_backward else f"l{self.layer}"
+
+
+# The gates of a cell in the order in which PyTorch packs them.
+GATES = {"lstm": "ifgo", "gru": "rzn"}
+PROJECTIONS = 3  # query, key and value, which PyTorch packs in this order
 
 ZEROS, ONES = Init("zeros"), Init("ones")
 
@@ -79,7 +112,7 @@ def list_parts(kind: str, sizes: Sizes, has_bias: bool) -> tuple[Part, ...]:
     [('weight', (128, 784)), ('bias', (128,))]
     """
     parts = _FORMS[kind](sizes)
-    return parts if has_bias else tuple(part for part in parts if part.role != "bias")
+    return parts if has_bias else tuple(part for part in parts if not part.is_bias)
 
 
 def _list_dense(sizes: Sizes) -> tuple[Part, ...]:
@@ -114,7 +147,8 @@ def _list_embedding(sizes: Sizes) -> tuple[Part, ...]:
 
 
 def _list_norm(sizes: Sizes) -> tuple[Part, ...]:
-    return _make_weight(sizes.outs, Axes(), ONES), _make_bias(*sizes.outs)
+    (size,) = sizes.outs
+    return _make_weight((size,), Axes(), ONES), _make_bias(size)
 
 
 def _list_rms_norm(sizes: Sizes) -> tuple[Part, ...]:
@@ -131,12 +165,68 @@ def _list_batch_norm(sizes: Sizes) -> tuple[Part, ...]:
     )
 
 
-def _make_weight(shape: tuple[int, ...], axes: Axes, init: Init | None = None) -> Part:
-    return Part("weight", shape, axes, init, "init")
+def list_cells(sizes: Sizes) -> Iterator[Cell]:
+    """The cells of a recurrent layer in PyTorch's order: each layer forward, then backward."""
+    inputs = sizes.ins[0]
+    for layer in range(sizes.num_layers):
+        for direction in range(sizes.directions):
+            yield Cell(layer, direction == 1, inputs)
+        inputs = sizes.outs[0] * sizes.directions
 
 
-def _make_bias(size: int) -> Part:
-    return Part("bias", (size,), init=ZEROS, key="bias_init")
+def _list_recurrent(gates: int, sizes: Sizes) -> tuple[Part, ...]:
+    (hidden,) = sizes.outs
+    rows = gates * hidden
+    parts: list[Part] = []
+    for cell in list_cells(sizes):
+        parts += (
+            _make_weight((rows, cell.inputs), Axes(fused=gates), role=f"weight_ih_{cell.suffix}"),
+            _make_weight(
+                (rows, hidden),
+                Axes(fused=gates),
+                role=f"weight_hh_{cell.suffix}",
+                key="recurrent_init",
+            ),
+            _make_bias(rows, f"bias_ih_{cell.suffix}"),
+            # Keras's LSTM and Flax's cells add one bias where PyTorch adds two: so this is zero.
+            Part(f"bias_hh_{cell.suffix}", (rows,), init=ZEROS, is_fixed=True, is_bias=True),
+        )
+    return tuple(parts)
+
+
+def _list_attention(sizes: Sizes) -> tuple[Part, ...]:
+    (size,) = sizes.outs
+    if not sizes.kv_heads:  # as PyTorch's MultiheadAttention has them
+        rows = PROJECTIONS * size
+        return (
+            _make_weight((rows, size), Axes(fused=PROJECTIONS), role="in_proj_weight"),
+            _make_bias(rows, "in_proj_bias"),
+            _make_weight((size, size), Axes(), role="out_proj.weight"),
+            _make_bias(size, "out_proj.bias"),
+        )
+    narrow = size // sizes.heads * sizes.kv_heads
+    parts: list[Part] = []
+    for name, rows in (("q_proj", size), ("k_proj", narrow), ("v_proj", narrow), ("o_proj", size)):
+        parts += (
+            _make_weight((rows, size), Axes(), role=f"{name}.weight"),
+            _make_bias(rows, f"{name}.bias"),
+        )
+    return tuple(parts)
+
+
+def _make_weight(
+    shape: tuple[int, ...],
+    axes: Axes,
+    init: Init | None = None,
+    *,
+    role: str = "weight",
+    key: str = "init",
+) -> Part:
+    return Part(role, shape, axes, init, key)
+
+
+def _make_bias(size: int, role: str = "bias") -> Part:
+    return Part(role, (size,), init=ZEROS, key="bias_init", is_bias=True)
 
 
 _FORMS: dict[str, Callable[[Sizes], tuple[Part, ...]]] = {
@@ -150,4 +240,7 @@ _FORMS: dict[str, Callable[[Sizes], tuple[Part, ...]]] = {
     "layer_norm": _list_norm,
     "rms_norm": _list_rms_norm,
     "batch_norm": _list_batch_norm,
+    "lstm": partial(_list_recurrent, len(GATES["lstm"])),
+    "gru": partial(_list_recurrent, len(GATES["gru"])),
+    "multi_head_attention": _list_attention,
 }

@@ -9,16 +9,28 @@ from typing import Any
 from msgspec import UNSET, Struct
 
 from xavinit.errors import Path, SpecError
-from xavinit.spec.convert import check_keys, check_mapping, convert_table, explain_value
+from xavinit.spec.convert import INITS, check_keys, check_mapping, convert_table, explain_value
 from xavinit.spec.expressions import check_expression, evaluate
 from xavinit.spec.layer_types import LAYER_TYPES, LayerGroup, LayerKeys
-from xavinit.spec.layers import Layer, Part, Sizes, list_parts
+from xavinit.spec.layers import GATES, GateInit, Layer, Part, Sizes, list_parts
 from xavinit.spec.names import Brace, Pattern, parse_pattern
-from xavinit.spec.settings import Settings, parse_init
+from xavinit.spec.settings import Settings, is_finite, parse_init
 from xavinit.wording import format_value
 
 _SPATIAL_RANK = {"conv1d": 1, "conv2d": 2, "conv3d": 3}  # and 2 for the others
-_WITHOUT_WEIGHT = ("dilation", "padding", "stride")
+# Keys that users know of the frameworks' modules, and why a spec has none of them.
+_WITHOUT_WEIGHT = "it changes no weight: leave it out"
+_ONE_WAY = "bidirectional: true is both ways; PyTorch has no layer that runs backward alone"
+_FOREIGN = {
+    "activation": _WITHOUT_WEIGHT,
+    "dilation": _WITHOUT_WEIGHT,
+    "dropout": _WITHOUT_WEIGHT,
+    "padding": _WITHOUT_WEIGHT,
+    "stride": _WITHOUT_WEIGHT,
+    "direction": _ONE_WAY,
+    "layers": "a group has no type, and the layers of a stack are num_layers",
+    "reverse": _ONE_WAY,
+}
 
 
 class Node(Struct, frozen=True):
@@ -72,7 +84,7 @@ def expand_layers(
 
 def _parse_node(data: Any, dims: Mapping[str, int], path: Path, outer: tuple[Brace, ...]) -> Node:
     check_mapping(data, path)
-    if "layers" in data:
+    if "layers" in data and "type" not in data:
         group = convert_table(data, LayerGroup, path)
         pattern = _parse_name(group.name, dims, path)
         braces = (*outer, *pattern.braces)
@@ -85,7 +97,7 @@ def _parse_node(data: Any, dims: Mapping[str, int], path: Path, outer: tuple[Bra
     kind = data["type"]
     if not isinstance(kind, str) or kind not in LAYER_TYPES:
         raise explain_value("layer", kind, (*path, "type"))
-    _check_no_geometry(data, kind, path)
+    _check_foreign(data, kind, path)
     table = convert_table(data, LAYER_TYPES[kind], path)
     sizes = _read_sizes(data, kind, dims, path)
     pattern = _parse_name(table.name, dims, path)
@@ -96,7 +108,7 @@ def _parse_node(data: Any, dims: Mapping[str, int], path: Path, outer: tuple[Bra
         type=kind,
         sizes=sizes,
         parts=list_parts(kind, sizes, getattr(table, "bias", True)),
-        own=_read_own(table, path),
+        own=_read_own(table, sizes, path),
     )
 
 
@@ -108,14 +120,12 @@ def _parse_name(name: str, dims: Mapping[str, int], path: Path) -> Pattern:
         raise
 
 
-def _check_no_geometry(data: dict[str, Any], kind: str, path: Path) -> None:
-    """What shapes a layer's output but none of its weights has no place in a spec of weights."""
+def _check_foreign(data: dict[str, Any], kind: str, path: Path) -> None:
+    """Refuse with its reason what has no place in a spec of weights."""
     known = LAYER_TYPES[kind].__struct_encode_fields__
-    for key in _WITHOUT_WEIGHT:
+    for key, reason in _FOREIGN.items():
         if key in data and key not in known:
-            check_keys(
-                {key: None}, ("type", *known), path, hint="it changes no weight: leave it out"
-            )
+            check_keys({key: None}, ("type", *known), path, hint=reason)
 
 
 def _read_sizes(data: dict[str, Any], kind: str, dims: Mapping[str, int], path: Path) -> Sizes:
@@ -142,21 +152,38 @@ def _read_sizes(data: dict[str, Any], kind: str, dims: Mapping[str, int], path: 
         return values
 
     known = LAYER_TYPES[kind].__struct_encode_fields__
+    outs = next((key for key in ("out", "hidden", "size") if key in known), None)
     sizes = Sizes(
         ins=read("in") if "in" in known else (),
-        outs=read("out") if "out" in known else read("size") if "size" in known else (),
+        outs=read(outs) if outs else (),
         kernel=read_axes("kernel") if "kernel" in known else (),
         stride=read_axes("stride") if "stride" in known else (),
         groups=read("groups")[0],
         multiplier=read("multiplier")[0],
+        num_layers=read("num_layers")[0],
+        directions=2 if data.get("bidirectional") else 1,
+        heads=read("heads")[0],
+        kv_heads=read("kv_heads")[0] if "kv_heads" in data else 0,
     )
+    _check_division(sizes, path)
+    return sizes
+
+
+def _check_division(sizes: Sizes, path: Path) -> None:
+    """Groups and heads hold equal shares."""
     for key, values in (("in", sizes.ins), ("out", sizes.outs)):
         if math.prod(values) % sizes.groups:
             raise SpecError(
                 f"must divide in and out; got {sizes.groups} for {key}: {math.prod(values)}",
                 (*path, "groups"),
             )
-    return sizes
+    for part, key, count, whole in (
+        (sizes.heads, "heads", "size", math.prod(sizes.outs)),
+        (sizes.kv_heads or 1, "kv_heads", "heads", sizes.heads),
+    ):
+        if whole % part:
+            fact = f"must divide {count}; got {part} for {count}: {whole}"
+            raise SpecError(fact, (*path, key))
 
 
 def _evaluate_size(item: Any, dims: Mapping[str, int], path: Path) -> int:
@@ -171,14 +198,25 @@ def _evaluate_size(item: Any, dims: Mapping[str, int], path: Path) -> int:
     return size
 
 
-def _read_own(table: LayerKeys, path: Path) -> Settings:
+def _read_own(table: LayerKeys, sizes: Sizes, path: Path) -> Settings:
     settings: Settings = {}
     if table.dtype is not UNSET:
         settings["dtype"] = (table.dtype, (*path, "dtype"))
-    for key in ("init", "bias_init"):
+    for key in INITS:
         given: Any = getattr(table, key, UNSET)
         if given is not UNSET:
             settings[key] = (parse_init(given, (*path, key)), (*path, key))
+    forget_bias: Any = getattr(table, "forget_bias", UNSET)
+    if forget_bias is not UNSET:
+        place: Path = (*path, "forget_bias")
+        if "bias_init" in settings:
+            fact = "forget_bias and bias_init are of one bias; got both"
+            raise SpecError(fact, place, at_key=True)
+        if not is_finite(forget_bias):
+            raise explain_value("forget_bias", forget_bias, place)
+        gate = GATES["lstm"].index("f")
+        init = GateInit("constant", value=forget_bias, gate=gate, size=sizes.outs[0])
+        settings["bias_init"] = (init, place)
     if "bias_init" in settings and not getattr(table, "bias", True):
         raise SpecError(
             "must not be given where bias is false", settings["bias_init"][1], at_key=True

@@ -18,7 +18,7 @@ from xavinit.spec.expressions import (
     resolve_dims,
     suggest_dim,
 )
-from xavinit.spec.settings import Settings, parse_rules, read_settings
+from xavinit.spec.settings import ParsedRule, Settings, parse_rules, read_settings
 from xavinit.spec.tensors import TensorSpec, expand_tensors
 from xavinit.wording import format_value
 
@@ -63,11 +63,17 @@ def resolve_spec(data: Any, overrides: Overrides = NO_OVERRIDES) -> Spec:
     rules = parse_rules(data.get("rules", []))
     tensors, used = expand_tensors(data, dims, defaults, rules)
     warnings = tuple(
-        SpecError(f"warning: {format_value(rule.glob)} matches no tensor", (*rule.path, "match"))
+        _warn(rule, is_used)
         for rule, is_used in zip(rules, used, strict=True)
-        if not is_used
+        if is_used is not True
     )
     return Spec(seed, framework, tensors, make_canonical(data), warnings)
+
+
+def _warn(rule: ParsedRule, fixed: bool | str) -> SpecError:
+    """The warning of a rule that changes nothing, `fixed` being a tensor that it cannot change."""
+    why = f"cannot change {format_value(fixed)}" if fixed else "matches no tensor"
+    return SpecError(f"warning: {format_value(rule.glob)} {why}", (*rule.path, "match"))
 
 
 def make_canonical(data: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from xavinit.spec.convert import INITS
 from xavinit.spec.layer_types import LAYER_TYPES, LayerGroup
 from xavinit.spec.types import INIT_KEYS, LARGEST_SEED, SpecTable
 
@@ -34,7 +35,7 @@ def make_schema() -> dict[str, Any]:
     # By its bare name, only an initializer that needs no key.
     alone = sorted(name for name, (needed, _) in INIT_KEYS.items() if not needed)
     for table in tables.values():
-        for key in ("init", "bias_init"):
+        for key in INITS:
             if key in table["properties"]:
                 table["properties"][key]["anyOf"][0]["enum"] = alone
     init = tables["Init"]

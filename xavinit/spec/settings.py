@@ -87,12 +87,13 @@ def parse_init(given: types.InitName | types.Init, path: Path) -> types.Init:
                 hint=f"it takes {', '.join((*needed, *optional)) or 'no key but type'}",
                 at_key=True,
             )
-        if not isinstance(value, str) and not _is_finite(value):
+        if not isinstance(value, str) and not is_finite(value):
             raise explain_value(key, value, (*path, key))
     return init
 
 
-def _is_finite(value: float) -> bool:
+def is_finite(value: float) -> bool:
+    """Is it a number that float64 can hold?"""
     try:
         return math.isfinite(value)
     except OverflowError:  # an integer beyond float64

@@ -58,11 +58,14 @@ class _Draft(Struct, frozen=True):
 
 def expand_tensors(
     data: Mapping[str, Any], dims: Mapping[str, int], defaults: Settings, rules: list[ParsedRule]
-) -> tuple[tuple[TensorSpec, ...], list[bool]]:
-    """All tensors of a spec's data, and for each rule whether it matches one."""
+) -> tuple[tuple[TensorSpec, ...], list[bool | str]]:
+    """All tensors of a spec's data, and for each rule whether it matches one.
+
+    Where a rule matches none but those that it cannot change, the name of one of them.
+    """
     # A layer knows its own axes; what the defaults say of them is for raw tensors.
     below = {key: value for key, value in defaults.items() if key not in _OF_AXES}
-    used = [False] * len(rules)
+    used: list[bool | str] = [False] * len(rules)
     found: dict[str, TensorSpec | _Tie] = {}
     # Tensors of one entry that the same rules match share one draft.
     drafts: dict[tuple[int, tuple[int, ...]], _Draft] = {}
@@ -76,7 +79,10 @@ def expand_tensors(
         if draft is None:
             settings = merge_settings(defaults if entry.axes is None else below, entry.base)
             for index in hits:
-                used[index] = True
+                if entry.is_fixed and entry.own.keys() >= rules[index].settings.keys():
+                    used[index] = used[index] or name
+                else:
+                    used[index] = True
                 _check_rule(rules[index], entry, name)
                 settings = merge_settings(settings, rules[index].settings)
             draft = drafts[id(entry), hits] = _make_draft(entry, settings, dims)

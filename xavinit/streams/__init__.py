@@ -31,11 +31,24 @@ class Stream:
         find_key = lru_cache(maxsize=64)(make_key)
 
         def fill(out: memoryview, tensor: TensorPlan, start: int, stop: int) -> None:
-            if tensor.law is not None:  # None: an empty tensor
-                key = find_key(self.seed, tensor.stream)
-                filler.fill(out, key, tensor.law, tensor.dtype, start, stop, tensor.view)
+            if tensor.law is None:  # an empty tensor
+                return
+            if tensor.view is not None and tensor.view.zeros:
+                out, stop = _cut_zeros(out, tensor, start, stop, tensor.view.count)
+            key = find_key(self.seed, tensor.stream)
+            filler.fill(out, key, tensor.law, tensor.dtype, start, stop, tensor.view)
 
         return fill
+
+
+def _cut_zeros(
+    out: memoryview, tensor: TensorPlan, start: int, stop: int, count: int
+) -> tuple[memoryview, int]:
+    """Write the zeros that follow a view's elements; what is left to fill, up to which element."""
+    end = min(max(start, count), stop)
+    cut = (end - start) * tensor.dtype.itemsize
+    out[cut:] = bytes(len(out) - cut)  # +0 in every dtype
+    return out[:cut], end
 
 
 __all__ = ["KERNEL", "Fill", "Filler", "Stream", "make_key"]

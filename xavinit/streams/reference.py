@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from xavinit.plan import Constant, DType, Law, Normal, TruncatedNormal, Uniform, View
+from xavinit.plan import Constant, DType, GateConstant, Law, Normal, TruncatedNormal, Uniform, View
+from xavinit.streams.constants import fill_constant
 from xavinit.streams.gather import gather_words, split_range
 from xavinit.streams.quantile import DOUBLE, SINGLE, Precision, Quantile
-from xavinit.streams.rounding import encode_constant, round_single
+from xavinit.streams.rounding import round_single
 from xavinit.streams.words import Words
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -54,8 +55,8 @@ class Filler:
 
         `out` holds exactly (stop − start)·itemsize bytes.
         """
-        if isinstance(law, Constant):
-            out[:] = encode_constant(law.value, dtype) * (stop - start)
+        if isinstance(law, (Constant, GateConstant)):
+            fill_constant(out, law, dtype, start, stop, view)
             return
         double = dtype.name == "float64"
         words = self._words.read if double else self._words.read_halves

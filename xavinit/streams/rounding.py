@@ -1,8 +1,7 @@
-"""Rounding to a dtype's own bits, to nearest even: of float32 arrays, and of single constants."""
+"""Rounding of float32 arrays to a smaller dtype's own bits, to nearest even."""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -40,25 +39,3 @@ def round_single(values: Array, dtype: DType, out: Array) -> None:
     width = 8 * dtype.itemsize
     codes |= (bits >> np.uint32(31)) << np.uint32(width - 1)
     np.copyto(out, codes, casting="unsafe")  # the upper bits are zero
-
-
-def encode_constant(value: bool | int | float, dtype: DType) -> bytes:
-    """The little-endian bytes of one element: float64 → dtype in one rounding, integers exact.
-
-    >>> from xavinit.plan import parse_dtype
-    >>> encode_constant(1.5, parse_dtype("bfloat16")).hex()
-    'c03f'
-    """
-    if not dtype.is_float:
-        return int(value).to_bytes(dtype.itemsize, "little", signed=dtype.lowest < 0)
-    number = float(value)
-    code = 0
-    if number:
-        exponent = max(math.frexp(number)[1] - 1, dtype.smallest_exponent)
-        # The significand as an integer; round() goes to even. The implicit leading bit adds the
-        # one that a biased exponent has over `exponent - smallest_exponent`.
-        significand = round(math.ldexp(abs(number), dtype.mantissa - exponent))
-        code = ((exponent - dtype.smallest_exponent) << dtype.mantissa) + significand
-    if math.copysign(1.0, number) < 0:
-        code |= 1 << (8 * dtype.itemsize - 1)
-    return code.to_bytes(dtype.itemsize, "little")

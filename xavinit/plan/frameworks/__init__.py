@@ -18,8 +18,8 @@ _OTHERS: dict[str, ModuleType] = {"flax": flax, "keras": keras}
 
 def find_module(layer: Layer, framework: str) -> str:
     """The name of the framework's class that a layer is a module of."""
-    modules = pytorch.MODULES if framework == "pytorch" else _OTHERS[framework].MODULES
-    return str(modules[layer.type])
+    module: ModuleType = pytorch if framework == "pytorch" else _OTHERS[framework]
+    return str(module.find_module(layer.type, layer.sizes))
 
 
 def place_layer(layer: Layer, framework: str) -> tuple[tuple[str, Variable], ...] | None:

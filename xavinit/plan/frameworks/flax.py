@@ -6,7 +6,15 @@ Checked against flax/linen of Flax 0.12; the tests load every one.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
+from xavinit.errors import SpecError
+from xavinit.plan.frameworks.gates import (
+    list_projections,
+    make_gate_bias_view,
+    make_gate_view,
+    place_cells,
+)
 from xavinit.plan.frameworks.kernels import (
     Variable,
     make_conv_kernel,
@@ -15,7 +23,7 @@ from xavinit.plan.frameworks.kernels import (
     make_transposed_kernel,
     make_vector,
 )
-from xavinit.spec import Sizes
+from xavinit.spec import GATES, Sizes
 
 MODULES = {
     "dense": "Dense",
@@ -28,7 +36,16 @@ MODULES = {
     "layer_norm": "LayerNorm",
     "rms_norm": "RMSNorm",
     "batch_norm": "BatchNorm",
+    "lstm": "LSTMCell",
+    "gru": "GRUCell",
+    "multi_head_attention": "MultiHeadDotProductAttention",
 }
+
+
+def find_module(kind: str, sizes: Sizes) -> str:
+    """The class of a layer; of a recurrent one that of its cells, which `RNN`s run."""
+    return MODULES[kind]
+
 
 _STATISTICS = {"running_mean", "running_var"}
 
@@ -50,8 +67,9 @@ def name_variable(layer: str, variable: Variable) -> str:
             modules[-1] += f"_{part}"
         else:
             modules.append(f"layers_{part}")
+    modules[-1] += variable.module
     collection = "batch_stats" if variable.role in _STATISTICS else "params"
-    return ".".join((collection, *modules, variable.name))
+    return ".".join((collection, *modules, *variable.name.split("/")))
 
 
 def list_variables(kind: str, sizes: Sizes) -> tuple[Variable, ...]:
@@ -104,6 +122,44 @@ def _list_batch_norm(sizes: Sizes) -> tuple[Variable, ...]:
     )
 
 
+# Which of a cell's denses have a bias: one for each gate of the LSTM; of the GRU, all of the
+# input's, and that of the state's n. They take PyTorch's first bias, the last its second, zero.
+_BIASES = {
+    "lstm": {f"h{gate}": "bias_ih" for gate in "ifgo"},
+    "gru": {"ir": "bias_ih", "iz": "bias_ih", "in": "bias_ih", "hn": "bias_hh"},
+}
+
+
+def _list_recurrent(kind: str, sizes: Sizes) -> tuple[Variable, ...]:
+    """An `RNN` for each layer of the stack, or two in a `Bidirectional`; each gate is a dense."""
+    (hidden,) = sizes.outs
+    found: list[Variable] = []
+    for cell, module, way in place_cells(sizes, "forward_rnn/", "backward_rnn/"):
+        for source, count in (("i", cell.inputs), ("h", hidden)):
+            weight = f"weight_{source}h_{cell.suffix}"
+            for gate in GATES[kind]:
+                scope = f"{way}cell/{source}{gate}"
+                view = make_gate_view(kind, gate, hidden, count)
+                shape = (count, hidden)
+                found.append(Variable(f"{scope}/kernel", shape, weight, view, module=module))
+                bias = _BIASES[kind].get(source + gate)
+                if bias is not None:
+                    role, view = f"{bias}_{cell.suffix}", make_gate_bias_view(kind, gate, hidden)
+                    # the cell has it even where the layer has none
+                    found.append(Variable(f"{scope}/bias", (hidden,), role, view, weight, module))
+    return tuple(found)
+
+
+def _list_attention(sizes: Sizes) -> tuple[Variable, ...]:
+    if sizes.kv_heads:
+        raise SpecError(
+            "Flax's MultiHeadDotProductAttention has no heads of key and value alone; "
+            f"got {sizes.kv_heads}",
+            ("kv_heads",),
+        )
+    return tuple(variable for pair in list_projections(sizes, "out") for variable in pair)
+
+
 _FORMS: dict[str, Callable[[Sizes], tuple[Variable, ...]]] = {
     "dense": _list_dense,
     "conv1d": _list_conv,
@@ -115,4 +171,7 @@ _FORMS: dict[str, Callable[[Sizes], tuple[Variable, ...]]] = {
     "layer_norm": _list_layer_norm,
     "rms_norm": _list_rms_norm,
     "batch_norm": _list_batch_norm,
+    "lstm": partial(_list_recurrent, "lstm"),
+    "gru": partial(_list_recurrent, "gru"),
+    "multi_head_attention": _list_attention,
 }

@@ -6,8 +6,17 @@ Checked against keras/src/layers of Keras 3.15; the tests load every one.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+
+from msgspec import structs
 
 from xavinit.errors import SpecError
+from xavinit.plan.frameworks.gates import (
+    list_projections,
+    make_packed_bias_view,
+    make_packed_view,
+    place_cells,
+)
 from xavinit.plan.frameworks.kernels import (
     Variable,
     make_conv_kernel,
@@ -31,7 +40,17 @@ MODULES = {
     "layer_norm": "LayerNormalization",
     "rms_norm": "RMSNormalization",
     "batch_norm": "BatchNormalization",
+    "lstm": "LSTM",
+    "gru": "GRU",
+    "multi_head_attention": "MultiHeadAttention",
 }
+
+
+def find_module(kind: str, sizes: Sizes) -> str:
+    """The class of a layer, as Keras itself names it in a file."""
+    if sizes.kv_heads:
+        return "GroupedQueryAttention"
+    return "Bidirectional" if sizes.directions > 1 else MODULES[kind]
 
 
 def name_variable(layer: str, variable: Variable) -> str:
@@ -44,7 +63,7 @@ def name_variable(layer: str, variable: Variable) -> str:
         raise SpecError(
             f"the name of a layer must not have a / in Keras; got {format_value(layer)}", ("name",)
         )
-    return f"{layer}/{variable.name}"
+    return f"{layer}{variable.module}/{variable.name}"
 
 
 def list_variables(kind: str, sizes: Sizes) -> tuple[Variable, ...]:
@@ -98,6 +117,56 @@ def _list_batch_norm(sizes: Sizes) -> tuple[Variable, ...]:
     )
 
 
+# The gates of a cell in the order in which Keras packs them; its c is PyTorch's g, its h is n.
+_ORDERS = {"lstm": "ifgo", "gru": "zrn"}
+
+
+def _list_recurrent(kind: str, sizes: Sizes) -> tuple[Variable, ...]:
+    """A layer for each of the stack, in a `Bidirectional` where it runs both ways."""
+    order, (hidden,) = _ORDERS[kind], sizes.outs
+    width = len(order) * hidden
+    # The GRU has a row for each of PyTorch's two biases, of which the second is zero.
+    rows, shape = (1, (width,)) if kind == "lstm" else (2, (2, width))
+    bias = make_packed_bias_view(kind, order, hidden, zeros=(rows - 1) * width)
+    found: list[Variable] = []
+    for cell, module, way in place_cells(sizes, "forward", "backward"):
+        scope = f"{way}_{kind}/{kind}_cell" if way else f"{kind}_cell"
+        sublayer = f"{way}_layer/cell" if way else "cell"
+        variables = (
+            Variable(
+                "kernel",
+                (cell.inputs, width),
+                f"weight_ih_{cell.suffix}",
+                make_packed_view(kind, order, hidden, cell.inputs),
+            ),
+            Variable(
+                "recurrent_kernel",
+                (hidden, width),
+                f"weight_hh_{cell.suffix}",
+                make_packed_view(kind, order, hidden, hidden),
+            ),
+            Variable("bias", shape, f"bias_ih_{cell.suffix}", bias),
+        )
+        found += (
+            structs.replace(v, name=f"{scope}/{v.name}", module=module, sublayer=sublayer)
+            for v in variables
+        )
+    return tuple(found)
+
+
+def _list_attention(sizes: Sizes) -> tuple[Variable, ...]:
+    # GroupedQueryAttention keeps its layers under names with a _ before.
+    before = "_" if sizes.kv_heads else ""
+    sublayers = (f"{before}{name}_dense" for name in ("query", "key", "value", "output"))
+    return tuple(
+        structs.replace(variable, sublayer=sublayer)
+        for pair, sublayer in zip(
+            list_projections(sizes, "attention_output"), sublayers, strict=True
+        )
+        for variable in pair
+    )
+
+
 _FORMS: dict[str, Callable[[Sizes], tuple[Variable, ...]]] = {
     "dense": _list_dense,
     "conv1d": _list_conv,
@@ -109,4 +178,7 @@ _FORMS: dict[str, Callable[[Sizes], tuple[Variable, ...]]] = {
     "layer_norm": _list_layer_norm,
     "rms_norm": _list_rms_norm,
     "batch_norm": _list_batch_norm,
+    "lstm": partial(_list_recurrent, "lstm"),
+    "gru": partial(_list_recurrent, "gru"),
+    "multi_head_attention": _list_attention,
 }

@@ -1,0 +1,96 @@
+"""How Keras's and Flax's recurrent and attention layers lie in PyTorch's packed weights.
+
+PyTorch packs the gates of a cell, and the projections of an attention, as equal blocks of rows.
+Keras has the gates in an order of its own, Flax each gate apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from xavinit.plan.frameworks.kernels import Variable
+from xavinit.plan.views import Axis, View, make_view, split_index
+from xavinit.spec import GATES, PROJECTIONS, Cell, Sizes, list_cells
+
+
+def place_cells(sizes: Sizes, forward: str, backward: str) -> Iterator[tuple[Cell, str, str]]:
+    """Each cell with its module's place in a list, and its place within the module.
+
+    A stack is a list of modules, each of a layer; a layer that runs both ways has two within.
+    """
+    for cell in list_cells(sizes):
+        suffix = f"_{cell.layer}" if sizes.num_layers > 1 else ""
+        ways = forward, backward
+        yield cell, suffix, ways[cell.is_backward] if sizes.directions > 1 else ""
+
+
+def make_packed_view(kind: str, order: str, hidden: int, count: int) -> View | None:
+    """(count, gates·hidden) of PyTorch's (gates·hidden, count), its gates in this order."""
+    gates, rows, columns = split_index((len(order), hidden, count))
+    return make_view((columns, _put_in_order(kind, order, gates), rows))
+
+
+def make_packed_bias_view(kind: str, order: str, hidden: int, zeros: int = 0) -> View | None:
+    """(gates·hidden) with its gates in this order, and zeros after it."""
+    gates, rows = split_index((len(order), hidden))
+    return make_view((_put_in_order(kind, order, gates), rows), zeros)
+
+
+def _put_in_order(kind: str, order: str, gates: range) -> Axis:
+    places = tuple(gates[GATES[kind].index(gate)] for gate in order)
+    return gates if places == tuple(gates) else places
+
+
+def make_gate_view(kind: str, gate: str, hidden: int, count: int) -> View | None:
+    """(count, hidden) of one gate of PyTorch's (gates·hidden, count)."""
+    gates, rows, columns = split_index((len(GATES[kind]), hidden, count))
+    place = GATES[kind].index(gate)
+    return make_view((columns, gates[place : place + 1], rows))
+
+
+def make_gate_bias_view(kind: str, gate: str, hidden: int) -> View | None:
+    """(hidden) of one gate of PyTorch's (gates·hidden)."""
+    gates, rows = split_index((len(GATES[kind]), hidden))
+    place = GATES[kind].index(gate)
+    return make_view((gates[place : place + 1], rows))
+
+
+# The projections in PyTorch's order; the modules of PyTorch's where they stand apart.
+_NAMES = ("query", "key", "value")
+_APART = ("q_proj", "k_proj", "v_proj")
+
+
+def list_projections(sizes: Sizes, output: str) -> Iterator[tuple[Variable, Variable]]:
+    """The kernel and the bias of query, key, value and output.
+
+    (size, heads, head size) of (heads·head size, size), and (heads, head size, size) of the
+    output's (size, heads·head size).
+    """
+    (size,) = sizes.outs
+    width = size // sizes.heads
+    for number, name in enumerate(_NAMES):
+        if sizes.kv_heads:  # a weight for each
+            heads = sizes.kv_heads if number else sizes.heads
+            roles, place, blocks = (f"{_APART[number]}.weight", f"{_APART[number]}.bias"), 0, 1
+        else:
+            heads = sizes.heads
+            roles, place, blocks = ("in_proj_weight", "in_proj_bias"), number, PROJECTIONS
+        which, head, row, column = split_index((blocks, heads, width, size))
+        weight = make_view((column, which[place : place + 1], head, row))
+        which, head, row = split_index((blocks, heads, width))
+        bias = make_view((which[place : place + 1], head, row))
+        yield (
+            Variable(f"{name}/kernel", (size, heads, width), roles[0], weight),
+            Variable(f"{name}/bias", (heads, width), roles[1], bias),
+        )
+    out, head, row = split_index((size, sizes.heads, width))
+    role = "o_proj" if sizes.kv_heads else "out_proj"
+    yield (
+        Variable(
+            f"{output}/kernel",
+            (sizes.heads, width, size),
+            f"{role}.weight",
+            make_view((head, row, out)),
+        ),
+        Variable(f"{output}/bias", (size,), f"{role}.bias"),
+    )

@@ -1,0 +1,54 @@
+"""Constants → bytes: the laws that draw nothing, in plain Python."""
+
+from __future__ import annotations
+
+import math
+from itertools import islice, product
+
+from xavinit.plan import Constant, DType, GateConstant, View
+
+
+def fill_constant(
+    out: memoryview,
+    law: Constant | GateConstant,
+    dtype: DType,
+    start: int,
+    stop: int,
+    view: View | None = None,
+) -> None:
+    """Fill `out` with the bytes of the elements [start, stop), of a view or not."""
+    code = encode_constant(law.value, dtype)
+    if isinstance(law, Constant):
+        out[:] = code * (stop - start)
+        return
+    zero = bytes(len(code))  # +0 in every dtype
+    if view is None:
+        first, last = (min(max(end, start), stop) for end in (law.start, law.stop))
+        out[:] = zero * (first - start) + code * (last - first) + zero * (stop - last)
+        return
+    # Of biases alone, so that a step of Python for each element is cheap enough.
+    inside = range(law.start, law.stop)
+    indices = (sum(steps) for steps in islice(product(*view.axes), start, stop))
+    out[:] = b"".join(code if index in inside else zero for index in indices)
+
+
+def encode_constant(value: bool | int | float, dtype: DType) -> bytes:
+    """The little-endian bytes of one element: float64 → dtype in one rounding, integers exact.
+
+    >>> from xavinit.plan import parse_dtype
+    >>> encode_constant(1.5, parse_dtype("bfloat16")).hex()
+    'c03f'
+    """
+    if not dtype.is_float:
+        return int(value).to_bytes(dtype.itemsize, "little", signed=dtype.lowest < 0)
+    number = float(value)
+    code = 0
+    if number:
+        exponent = max(math.frexp(number)[1] - 1, dtype.smallest_exponent)
+        # The significand as an integer; round() goes to even. The implicit leading bit adds the
+        # one that a biased exponent has over `exponent - smallest_exponent`.
+        significand = round(math.ldexp(abs(number), dtype.mantissa - exponent))
+        code = ((exponent - dtype.smallest_exponent) << dtype.mantissa) + significand
+    if math.copysign(1.0, number) < 0:
+        code |= 1 << (8 * dtype.itemsize - 1)
+    return code.to_bytes(dtype.itemsize, "little")
