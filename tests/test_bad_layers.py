@@ -220,6 +220,11 @@ layers:
   - {name: rnn, type: gru, in: 3, hidden: 4, num_layers: 0}
 -->
 spec.yaml:2:58: layers[0].num_layers: must be a positive integer; got 0
+=== a stack as high as a tower
+layers:
+  - {name: rnn, type: gru, in: 3, hidden: 4, num_layers: 1000000000}
+-->
+spec.yaml:2:58: layers[0].num_layers: must be at most 1,000,000 tensors; got 1000000000 layers
 === a stack of half a layer
 layers:
   - {name: rnn, type: gru, in: 3, hidden: 4, num_layers: 1.5}
