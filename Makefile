@@ -6,6 +6,9 @@ FRAMEWORKS ?= .venv-frameworks
 
 FUZZ_SECONDS ?= 60
 
+# What makes an environment old: what it installs, and the kernel that it builds.
+BUILT = pyproject.toml setup.py $(wildcard xavinit/streams/_kernel*.[ch])
+
 QUICK = -m "not frameworks and not slow"
 
 .DEFAULT_GOAL := help
@@ -55,32 +58,32 @@ bench: $(FRAMEWORKS)/test ## Time whole jobs beside NumPy, PyTorch and JAX.
 clean: ## Remove environments and caches.
 	rm -rf $(VENV) $(OLDEST) $(FRAMEWORKS) .venv-matrix build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-$(VENV)/demo: pyproject.toml
+$(VENV)/demo: $(BUILT)
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install -q -e .
 	@touch $@
 
-$(VENV)/test: pyproject.toml
+$(VENV)/test: $(BUILT)
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install -q -e ".[test]"
 	@touch $@
 
-$(VENV)/fuzz: pyproject.toml
+$(VENV)/fuzz: $(BUILT)
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install -q -e ".[test,fuzz]"
 	@touch $@
 
-$(VENV)/lint: pyproject.toml
+$(VENV)/lint: $(BUILT)
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install -q -e ".[lint]"
 	@touch $@
 
-$(OLDEST)/test: pyproject.toml tests/oldest.txt
+$(OLDEST)/test: $(BUILT) tests/oldest.txt
 	$(PYTHON) -m venv $(OLDEST)
 	$(OLDEST)/bin/pip install -q -c tests/oldest.txt -e ".[test]"
 	@touch $@
 
-$(FRAMEWORKS)/test: pyproject.toml
+$(FRAMEWORKS)/test: $(BUILT)
 	$(PYTHON) -m venv $(FRAMEWORKS)
 	$(FRAMEWORKS)/bin/pip install -q ".[test,frameworks]"
 	@touch $@

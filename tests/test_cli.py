@@ -231,11 +231,8 @@ def test_plan_as_json(folder: Path) -> None:
     assert (plan["seed"], plan["parameters"], plan["bytes"]) == (5, 15, 60)
 
 
-def test_version_tells_stream_and_kernel(folder: Path) -> None:
-    from xavinit.plan import STREAM
-    from xavinit.streams import KERNEL
-
-    expected = f"xavinit {xavinit.__version__} (stream {STREAM}, kernel {KERNEL})\n"
+def test_version_tells_stream_and_kernel(folder: Path, kernel: str) -> None:
+    expected = f"xavinit {xavinit.__version__} (stream xavinit-1, kernel {kernel})\n"
     assert run("--version", cwd=folder).stdout.decode() == expected
 
 

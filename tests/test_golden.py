@@ -59,8 +59,8 @@ def group_rows() -> dict[int, dict[str, Row]]:
 
 
 @pytest.fixture(scope="module")
-def generated() -> dict[tuple[int, str], np.ndarray[Any, Any]]:
-    """Every tensor of the golden rows, drawn by the package, by seed and name."""
+def generated(kernel: str) -> dict[tuple[int, str], np.ndarray[Any, Any]]:
+    """Every tensor of the golden rows, drawn by each kernel, by seed and name."""
     return {
         (seed, name): array
         for seed, tensors in group_rows().items()
@@ -99,8 +99,7 @@ def test_generate_gives_the_golden_bytes(dtype: str, generated: Any) -> None:
 
 
 @by_dtype
-def test_filler_gives_the_golden_bytes_one_by_one(dtype: str) -> None:
-    filler = Filler()
+def test_filler_gives_the_golden_bytes_one_by_one(dtype: str, filler: Filler) -> None:
     for row in find_rows(dtype):
         if row["law"] is None:
             continue
@@ -111,8 +110,8 @@ def test_filler_gives_the_golden_bytes_one_by_one(dtype: str) -> None:
 
 
 @pytest.mark.parametrize("row", GOLDEN["far"], ids=lambda row: f"{row['law'][0]}-{row['dtype']}")
-def test_filler_gives_the_golden_bytes_far_out(row: Row) -> None:
-    filler, key, law = Filler(), make_key(row["seed"], row["stream"]), make_law(row)
+def test_filler_gives_the_golden_bytes_far_out(row: Row, filler: Filler) -> None:
+    key, law = make_key(row["seed"], row["stream"]), make_law(row)
     found = " ".join(fill_one(filler, key, law, row["dtype"], i) for i in row["indices"])
     assert found == row["bytes"]
 

@@ -15,8 +15,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from xavinit.plan import DTYPES, Constant, Law, Normal, TruncatedNormal, Uniform
-from xavinit.streams import Filler, reference
+from xavinit.streams import reference
 from xavinit.streams.constants import encode_constant
+from xavinit.streams.reference import Filler
 from xavinit.streams.rounding import round_single
 from xavinit.streams.words import Words
 

@@ -161,9 +161,7 @@ sys.argv = ["xavinit", *{arguments}]
 def find_loaded(code: str, *arguments: str, cwd: Path, heavy: list[str] = HEAVY) -> list[str]:
     """Which heavy modules are loaded at the end of a program."""
     script = WATCH.format(heavy=heavy, arguments=list(arguments), code=code)
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=cwd, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=cwd, capture_output=True, check=True)
     loaded: list[str] = json.loads(done.stderr.splitlines()[-1])
     return loaded
 
@@ -174,6 +172,15 @@ RUN = "from xavinit.process import main; main()"
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["schema"], ["plan", "s.yaml"]])
 def test_commands_that_draw_nothing_load_no_arrays(arguments: list[str], tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text("tensors: {w: [3, 4]}")
+    assert find_loaded(RUN, *arguments, cwd=tmp_path) == []
+
+
+@pytest.mark.parametrize("framework", ["pytorch", "flax"])
+@pytest.mark.parametrize("output", ["w.safetensors", "w.npy", "-"])
+def test_the_native_kernel_needs_no_arrays(output: str, framework: str, tmp_path: Path) -> None:
+    pytest.importorskip("xavinit.streams._kernel")
+    (tmp_path / "s.yaml").write_text("layers: [{name: w, type: dense, in: 9, out: 5, bias: false}]")
+    arguments = ["generate", "s.yaml", "-o", output, "--framework", framework]
     assert find_loaded(RUN, *arguments, cwd=tmp_path) == []
 
 

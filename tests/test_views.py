@@ -71,7 +71,11 @@ def test_a_view_is_what_its_axes_say(given_axes: tuple[tuple[int, ...], list[Any
     st.data(),
 )
 def test_any_range_of_a_view_is_that_of_the_tensor(
-    given_axes: tuple[tuple[int, ...], list[Any]], dtype: str, law: Law, data: st.DataObject
+    kernel: str,
+    given_axes: tuple[tuple[int, ...], list[Any]],
+    dtype: str,
+    law: Law,
+    data: st.DataObject,
 ) -> None:
     shape, axes = given_axes
     size = math.prod(map(len, axes))
@@ -113,7 +117,7 @@ def weights() -> dict[str, Array]:
 @pytest.mark.parametrize("jobs", [1, 2, 7])
 @pytest.mark.parametrize("framework", ["keras", "flax"])
 def test_kernels_are_pytorchs_weights(
-    framework: str, jobs: int, weights: dict[str, Array], tmp_path: Path
+    kernel: str, framework: str, jobs: int, weights: dict[str, Array], tmp_path: Path
 ) -> None:
     """Each, by NumPy's own functions; in memory, in a file and in a pipe."""
     w = {name.removesuffix(".weight"): array for name, array in weights.items()}

@@ -30,8 +30,10 @@ def say(message: str) -> None:
 
 def _print_version(context: click.Context, _: click.Parameter, value: bool) -> None:
     if value:
-        # Literal here, and held equal to the packages by a test: --version imports no NumPy.
-        click.echo(f"xavinit {__version__} (stream xavinit-1, kernel numpy)")
+        from xavinit.plan import STREAM
+        from xavinit.streams import choose_kernel
+
+        click.echo(f"xavinit {__version__} (stream {STREAM}, kernel {choose_kernel()})")
         context.exit()
 
 

@@ -1,33 +1,78 @@
 """Streams: (seed, stream name, element, law, dtype) → value, the number contract in code.
 
 A `Stream` owns how it is filled. `xavinit-1` is random access: any range of any tensor, in any
-order, from any thread, gives the same elements.
+order, from any thread, gives the same elements. Two kernels give the same bits: `reference`, to be
+read, on NumPy, and `native`, in C, where it was built.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import lru_cache
+from importlib import import_module
+from typing import Protocol
 
-from xavinit.plan import TensorPlan
+from xavinit.errors import MissingLibraryError, UsageError
+from xavinit.plan import DType, Law, TensorPlan, View
 from xavinit.streams.keys import make_key
-from xavinit.streams.reference import Filler
+from xavinit.wording import format_choices, format_value
 
 # Fill a buffer with the elements [start, stop) of a tensor.
 Fill = Callable[[memoryview, TensorPlan, int, int], None]
 
-KERNEL = "numpy"
+# The module of each kernel.
+KERNELS = {"native": "xavinit.streams.native", "numpy": "xavinit.streams.reference"}
+CHOICE = "XAVINIT_KERNEL"  # the environment's variable
+
+
+class Filler(Protocol):
+    """What each kernel has under this name; one for each thread."""
+
+    def fill(
+        self,
+        out: memoryview,
+        key: int,
+        law: Law,
+        dtype: DType,
+        start: int,
+        stop: int,
+        view: View | None = None,
+    ) -> None: ...
+
+
+def choose_kernel() -> str:
+    """The kernel that the environment asks for, else the native one where it was built.
+
+    Raises `UsageError` where it asks for one that does not exist, `MissingLibraryError` for one
+    that was not built.
+    """
+    asked = os.environ.get(CHOICE, "")
+    if asked and asked not in KERNELS:
+        raise UsageError(f"{CHOICE} must be {format_choices(KERNELS)}; got {format_value(asked)}")
+    if asked != "numpy":
+        try:
+            import_module("xavinit.streams._kernel")
+        except ImportError as error:
+            if asked:
+                raise MissingLibraryError(
+                    f"{CHOICE}={asked}, but the native kernel was not built ({error}): install "
+                    "xavinit again where a C compiler is"
+                ) from error
+            return "numpy"
+    return asked or "native"
 
 
 class Stream:
-    """Stream `xavinit-1` under one seed."""
+    """Stream `xavinit-1` under one seed, by the kernel that is chosen."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
+        self.kernel = choose_kernel()
 
     def make_fill(self) -> Fill:
         """A function that fills buffers; every thread needs one of its own."""
-        filler = Filler()
+        filler: Filler = import_module(KERNELS[self.kernel]).Filler()
         find_key = lru_cache(maxsize=64)(make_key)
 
         def fill(out: memoryview, tensor: TensorPlan, start: int, stop: int) -> None:
@@ -51,4 +96,4 @@ def _cut_zeros(
     return out[:cut], end
 
 
-__all__ = ["KERNEL", "Fill", "Filler", "Stream", "make_key"]
+__all__ = ["CHOICE", "KERNELS", "Fill", "Filler", "Stream", "choose_kernel", "make_key"]

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from xavinit.plan import Axis, View, fit_rows
+from xavinit.streams.boxes import split_boxes
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -64,32 +65,6 @@ def _sort_axes(axes: list[Axis], out: Array) -> Piece:
     steps = [axis.step if isinstance(axis, range) else math.inf for axis in axes]
     order = sorted(range(len(axes)), key=lambda index: -steps[index])
     return Piece([axes[index] for index in order], out.transpose(order))
-
-
-def split_boxes(
-    lengths: Sequence[int], start: int, stop: int
-) -> Iterator[tuple[tuple[int, int], ...]]:
-    """The range [start, stop) of an array in C order as boxes: a first and a last for each axis.
-
-    >>> list(split_boxes([3, 4], 2, 9))
-    [((0, 1), (2, 4)), ((1, 2), (0, 4)), ((2, 3), (0, 1))]
-    """
-    if not lengths:
-        yield ()
-        return
-    inner = math.prod(lengths[1:])
-    row, skipped = divmod(start, inner)
-    last, left = divmod(stop, inner)
-    if skipped:
-        end = left if row == last else inner
-        for box in split_boxes(lengths[1:], skipped, end):
-            yield ((row, row + 1), *box)
-        row += 1
-    if row < last:
-        yield ((row, last), *((0, length) for length in lengths[1:]))
-    if left and row <= last:
-        for box in split_boxes(lengths[1:], 0, left):
-            yield ((last, last + 1), *box)
 
 
 def gather_words(read: Read, axes: Sequence[Axis], out: Array) -> None:

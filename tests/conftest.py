@@ -1,0 +1,26 @@
+"""What the tests share: both kernels."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+
+import pytest
+
+from xavinit.streams import CHOICE, KERNELS, Filler
+
+
+@pytest.fixture(scope="module", params=sorted(KERNELS))
+def kernel(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Each kernel by turns, chosen by the environment as users choose it."""
+    if request.param == "native":
+        pytest.importorskip("xavinit.streams._kernel")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(CHOICE, request.param)
+        yield request.param
+
+
+@pytest.fixture(scope="module")
+def filler(kernel: str) -> Filler:
+    made: Filler = importlib.import_module(KERNELS[kernel]).Filler()
+    return made

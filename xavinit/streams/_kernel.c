@@ -1,0 +1,599 @@
+#include "_kernel.h"
+
+#include <float.h>
+#include <stdbool.h>
+#include <string.h>
+
+/* What the arithmetic below takes for granted. A build that fails here leaves the package with its
+ * NumPy form, which gives the same numbers. */
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "the kernel is written for little-endian machines"
+#endif
+#if !defined(FLT_EVAL_METHOD) || FLT_EVAL_METHOD != 0
+#error "every operation must round to its own type"
+#endif
+#if defined(__FAST_MATH__)
+#error "the contract needs each operation as it is written"
+#endif
+#if defined(__clang__)
+#pragma STDC FP_CONTRACT OFF
+#endif
+
+#if defined(__GNUC__)
+#define INLINE static inline __attribute__((always_inline))
+#else
+#define INLINE static inline
+#endif
+
+/* Elements drawn at a time: their words and their values stay in the first-level cache. */
+#define TILE 2048
+#define BLOCK_BYTES 32 /* of four words, which Philox gives at a time */
+
+/* --- Words: Philox4x64-10 ------------------------------------------------------------------ */
+
+INLINE uint64_t multiply(uint64_t a, uint64_t b, uint64_t *high)
+{
+#if defined(__SIZEOF_INT128__)
+    unsigned __int128 product = (unsigned __int128)a * b;
+    *high = (uint64_t)(product >> 64);
+    return (uint64_t)product;
+#else
+    uint64_t a0 = (uint32_t)a, a1 = a >> 32, b0 = (uint32_t)b, b1 = b >> 32;
+    uint64_t low = a0 * b0, middle = a1 * b0 + (low >> 32), other = a0 * b1 + (uint32_t)middle;
+    *high = a1 * b1 + (middle >> 32) + (other >> 32);
+    return a * b;
+#endif
+}
+
+/* The blocks [first, first + count) of a key, four words each. NumPy steps the counter before it
+ * uses it, so block b is the cipher of b + 1. */
+static void draw_blocks(const uint64_t key[2], uint64_t first, size_t count, uint64_t *out)
+{
+    /* Salmon et al. (2011), table 2: multipliers, and what a round adds to the key. */
+    const uint64_t m0 = UINT64_C(0xD2E7470EE14C6C93), m1 = UINT64_C(0xCA5A826395121157);
+    const uint64_t w0 = UINT64_C(0x9E3779B97F4A7C15), w1 = UINT64_C(0xBB67AE8584CAA73B);
+
+    for (size_t i = 0; i < count; i++) {
+        uint64_t c0 = first + i + 1, c1 = 0, c2 = 0, c3 = 0, k0 = key[0], k1 = key[1];
+#if defined(__GNUC__)
+#pragma GCC unroll 10
+#endif
+        for (int round = 0; round < 10; round++) {
+            uint64_t high0, high1;
+            uint64_t low0 = multiply(m0, c0, &high0), low1 = multiply(m1, c2, &high1);
+            c0 = high1 ^ c1 ^ k0;
+            c1 = low1;
+            c2 = high0 ^ c3 ^ k1;
+            c3 = low0;
+            k0 += w0;
+            k1 += w1;
+        }
+        out[4 * i] = c0;
+        out[4 * i + 1] = c1;
+        out[4 * i + 2] = c2;
+        out[4 * i + 3] = c3;
+    }
+}
+
+/* --- float32 -------------------------------------------------------------------------------- */
+
+INLINE float as_float(uint32_t bits)
+{
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+INLINE uint32_t float_bits(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+/* Q(t), with x = 1 - t: the operations of quantile.py in their order, with its coefficients. */
+INLINE float quantile_single(float t, float x)
+{
+    float y = t * (2.0f - t);
+    int32_t bits = (int32_t)float_bits(y);
+    int32_t k = (0x3FB504F3 - bits) >> 23; /* the bits of sqrt(2) */
+    float f = as_float((uint32_t)bits + ((uint32_t)k << 23));
+    float s = (1.0f - f) / (1.0f + f);
+    float v = s * s;
+    float l = v * 0x1.31067cp-1f + 0x1.ec5570p-1f;
+    l = l * v + 0x1.71547ap+1f;
+    float w = (float)k + s * l;
+    float q = w * w;
+    float n_odd = q * 0x1.3fae4ep-17f + 0x1.119632p-8f;
+    n_odd = n_odd * q + 0x1.3da78ap-2f;
+    float n_even = q * 0x1.6f4d72p-26f + 0x1.13eb78p-12f;
+    n_even = n_even * q + 0x1.666070p-5f;
+    n_even = n_even * q + 0x1.40d932p+0f;
+    float n = n_even + w * n_odd;
+    float d_odd = q * 0x1.42f500p-21f + 0x1.942f82p-11f;
+    d_odd = d_odd * q + 0x1.0e85d8p-4f;
+    float d_even = q * 0x1.e24a88p-15f + 0x1.10f31ep-6f;
+    d_even = d_even * q + 0x1.000000p+0f;
+    float d = d_even + w * d_odd;
+    return x * (n / d);
+}
+
+INLINE float normal_single(uint32_t word, float std, bool truncated)
+{
+    int32_t m = (int32_t)(word & 0x7FFFFFFF);
+    float t = ((float)m + 0.5f) * 0x1p-31f;
+    float x = ((float)(m ^ 0x7FFFFFFF) + 0.5f) * 0x1p-31f;
+    if (truncated) {
+        x = x * (float)0.95449973610364159;                                 /* erf(sqrt(2)) */
+        t = t * (float)0.95449973610364159 + (float)0.045500263896358414;   /* erfc(sqrt(2)) */
+    }
+    float z = quantile_single(t, x);
+    if (truncated)
+        z = z < 2.0f ? z : 2.0f;
+    return as_float(float_bits(z * std) | (word & 0x80000000));
+}
+
+INLINE float uniform_single(uint32_t word, float bound)
+{
+    int32_t s = (int32_t)word >> 8;
+    return ((float)s + 0.5f) * 0x1p-23f * bound;
+}
+
+INLINE void sample_single(enum xv_distribution distribution, float scale,
+                          const uint32_t *restrict words, size_t count, float *restrict out)
+{
+    switch (distribution) {
+    case XV_UNIFORM:
+        for (size_t i = 0; i < count; i++)
+            out[i] = uniform_single(words[i], scale);
+        break;
+    case XV_NORMAL:
+        for (size_t i = 0; i < count; i++)
+            out[i] = normal_single(words[i], scale, false);
+        break;
+    case XV_TRUNCATED_NORMAL:
+        for (size_t i = 0; i < count; i++)
+            out[i] = normal_single(words[i], scale, true);
+        break;
+    }
+}
+
+/* --- float64 -------------------------------------------------------------------------------- */
+
+INLINE double as_double(uint64_t bits)
+{
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+INLINE uint64_t double_bits(double value)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+/* A 63-bit integer as a double, rounded once; without an instruction that only the newest vector
+ * units have. Both differences are exact: a power of two with the integer in its last bits. */
+INLINE double from_integer(uint64_t integer)
+{
+    double high = as_double(UINT64_C(0x4530000000000000) | integer >> 32) - 0x1p84;
+    double low = as_double(UINT64_C(0x4330000000000000) | (integer & 0xFFFFFFFF)) - 0x1p52;
+    return high + low;
+}
+
+/* y lies in (0, 1], so that k is not negative. */
+INLINE double quantile_double(double t, double x)
+{
+    double y = t * (2.0 - t);
+    uint64_t bits = double_bits(y);
+    uint64_t k = (UINT64_C(0x3FF6A09E667F3BCD) - bits) >> 52; /* the bits of sqrt(2) */
+    double f = as_double(bits + (k << 52));
+    double s = (1.0 - f) / (1.0 + f);
+    double v = s * s;
+    double l = v * 0x1.b58c5e6f676a1p-3 + 0x1.c46ec6ae826fbp-3;
+    l = l * v + 0x1.0ca15c96d64f7p-2;
+    l = l * v + 0x1.484afb8f1581ep-2;
+    l = l * v + 0x1.a61762d658436p-2;
+    l = l * v + 0x1.2776c50ee3c92p-1;
+    l = l * v + 0x1.ec709dc3a047bp-1;
+    l = l * v + 0x1.71547652b82fep+1;
+    double w = from_integer(k) + s * l;
+    double q = w * w;
+    double n_odd = q * 0x1.ae6a50b9b2878p-62 + 0x1.98a8dc111b7ecp-43;
+    n_odd = n_odd * q + 0x1.965d5b6aaa048p-32;
+    n_odd = n_odd * q + 0x1.125679b2cc9c2p-22;
+    n_odd = n_odd * q + 0x1.36b9b2a439aefp-14;
+    n_odd = n_odd * q + 0x1.1977c13a701a4p-7;
+    n_odd = n_odd * q + 0x1.514829780ddfap-2;
+    double n_even = q * 0x1.dee38368c7988p-51 + 0x1.3cd80a1705bb4p-37;
+    n_even = n_even * q + 0x1.72a86e8470652p-27;
+    n_even = n_even * q + 0x1.46e5d0fa6c650p-18;
+    n_even = n_even * q + 0x1.d60ff050085e4p-11;
+    n_even = n_even * q + 0x1.024eb0d2d2dc6p-4;
+    n_even = n_even * q + 0x1.40d931ff626f7p+0;
+    double n = n_even + w * n_odd;
+    double d_odd = q * 0x1.d719115b85f8ap-47 + 0x1.a167f07fe0e0bp-35;
+    d_odd = d_odd * q + 0x1.6867934422d05p-25;
+    d_odd = d_odd * q + 0x1.e3409fe46d571p-17;
+    d_odd = d_odd * q + 0x1.f38cc6ca6bc63p-10;
+    d_odd = d_odd * q + 0x1.4d2a51ace066ep-4;
+    double d_even = q * 0x1.999a826aaaa16p-56 + 0x1.64ab50616d603p-40;
+    d_even = d_even * q + 0x1.11bdd0a221d26p-29;
+    d_even = d_even * q + 0x1.3873eb10a3224p-20;
+    d_even = d_even * q + 0x1.30fac6606f382p-12;
+    d_even = d_even * q + 0x1.dffb23f4a22a5p-6;
+    d_even = d_even * q + 0x1.0000000000000p+0;
+    double d = d_even + w * d_odd;
+    return x * (n / d);
+}
+
+INLINE double normal_double(uint64_t word, double std, bool truncated)
+{
+    uint64_t m = word & UINT64_C(0x7FFFFFFFFFFFFFFF);
+    double t = (from_integer(m) + 0.5) * 0x1p-63;
+    double x = (from_integer(m ^ UINT64_C(0x7FFFFFFFFFFFFFFF)) + 0.5) * 0x1p-63;
+    if (truncated) {
+        x = x * 0.95449973610364159;                        /* erf(sqrt(2)) */
+        t = t * 0.95449973610364159 + 0.045500263896358414; /* erfc(sqrt(2)) */
+    }
+    double z = quantile_double(t, x);
+    if (truncated)
+        z = z < 2.0 ? z : 2.0;
+    return as_double(double_bits(z * std) | (word & UINT64_C(0x8000000000000000)));
+}
+
+INLINE double uniform_double(uint64_t word, double bound)
+{
+    /* the upper 53 bits as a signed integer: as an unsigned one less 2^52, both exact */
+    double s = from_integer((word ^ UINT64_C(0x8000000000000000)) >> 11) - 0x1p52;
+    return (s + 0.5) * 0x1p-52 * bound;
+}
+
+INLINE void sample_double(enum xv_distribution distribution, double scale,
+                          const uint64_t *restrict words, size_t count, double *restrict out)
+{
+    switch (distribution) {
+    case XV_UNIFORM:
+        for (size_t i = 0; i < count; i++)
+            out[i] = uniform_double(words[i], scale);
+        break;
+    case XV_NORMAL:
+        for (size_t i = 0; i < count; i++)
+            out[i] = normal_double(words[i], scale, false);
+        break;
+    case XV_TRUNCATED_NORMAL:
+        for (size_t i = 0; i < count; i++)
+            out[i] = normal_double(words[i], scale, true);
+        break;
+    }
+}
+
+/* --- Smaller floats: a float32 rounded once, to nearest even (rounding.py) -------------------- */
+
+/* `mantissa` counts the stored bits, `lowest` is the exponent of the smallest normal number. */
+INLINE uint32_t round_bits(float value, int mantissa, int lowest, int width)
+{
+    uint32_t bits = float_bits(value), magnitude = bits & 0x7FFFFFFF;
+    int dropped = 23 - mantissa;
+    uint32_t last = (magnitude >> dropped) & 1;
+    uint32_t code = (magnitude + last + ((UINT32_C(1) << (dropped - 1)) - 1)) >> dropped;
+    if (lowest != -126) {
+        code -= (uint32_t)(lowest + 126) << mantissa;
+        /* a power of two whose last bit is the smallest subnormal: the addition rounds to it */
+        float magic = as_float((uint32_t)(lowest - mantissa + 23 + 127) << 23);
+        uint32_t small = float_bits(as_float(magnitude) + magic) - float_bits(magic);
+        code = magnitude < (uint32_t)(lowest + 127) << 23 ? small : code;
+    }
+    return code | (bits >> 31) << (width - 1);
+}
+
+#define DEFINE_ROUNDING(name, type, mantissa, lowest)                                            \
+    INLINE void name(const float *restrict values, size_t count, type *restrict out)             \
+    {                                                                                            \
+        for (size_t i = 0; i < count; i++)                                                       \
+            out[i] = (type)round_bits(values[i], mantissa, lowest, 8 * (int)sizeof(type));       \
+    }
+
+DEFINE_ROUNDING(round_float16, uint16_t, 10, -14)
+DEFINE_ROUNDING(round_bfloat16, uint16_t, 7, -126)
+DEFINE_ROUNDING(round_float8_e4m3fn, uint8_t, 3, -6)
+DEFINE_ROUNDING(round_float8_e5m2, uint8_t, 2, -14)
+
+/* --- Words to values, once for each kind of vector unit --------------------------------------- */
+
+/* At most TILE elements; words and out aligned to their types. */
+INLINE void sample(struct xv_law law, const void *words, size_t count, void *out)
+{
+    if (law.dtype == XV_FLOAT64) {
+        sample_double(law.distribution, law.scale, words, count, out);
+        return;
+    }
+    if (law.dtype == XV_FLOAT32) {
+        sample_single(law.distribution, (float)law.scale, words, count, out);
+        return;
+    }
+    float values[TILE];
+    sample_single(law.distribution, (float)law.scale, words, count, values);
+    switch (law.dtype) {
+    case XV_FLOAT16:
+        round_float16(values, count, out);
+        break;
+    case XV_BFLOAT16:
+        round_bfloat16(values, count, out);
+        break;
+    case XV_FLOAT8_E4M3FN:
+        round_float8_e4m3fn(values, count, out);
+        break;
+    default:
+        round_float8_e5m2(values, count, out);
+        break;
+    }
+}
+
+typedef void sampler(struct xv_law law, const void *words, size_t count, void *out);
+
+static void sample_plain(struct xv_law law, const void *words, size_t count, void *out)
+{
+    sample(law, words, count, out);
+}
+
+#if (defined(__x86_64__) || defined(__i386__)) && defined(__GNUC__)
+__attribute__((target("avx2"))) static void sample_avx2(struct xv_law law, const void *words,
+                                                        size_t count, void *out)
+{
+    sample(law, words, count, out);
+}
+
+__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl"))) static void
+sample_avx512(struct xv_law law, const void *words, size_t count, void *out)
+{
+    sample(law, words, count, out);
+}
+
+static int count_variants(void)
+{
+    __builtin_cpu_init();
+    if (!__builtin_cpu_supports("avx2"))
+        return 1;
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                   __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")
+               ? 3
+               : 2;
+}
+
+static sampler *const SAMPLERS[] = {sample_plain, sample_avx2, sample_avx512};
+static const char *const NAMES[] = {"plain", "avx2", "avx512", NULL};
+#else
+static int count_variants(void)
+{
+    return 1;
+}
+
+static sampler *const SAMPLERS[] = {sample_plain};
+static const char *const NAMES[] = {"plain", NULL};
+#endif
+
+static sampler *chosen;
+
+const char *const *xv_variants(void)
+{
+    static const char *found[sizeof NAMES / sizeof *NAMES];
+    memcpy(found, NAMES, (size_t)count_variants() * sizeof *found);
+    return found;
+}
+
+void xv_use_variant(int index)
+{
+    chosen = SAMPLERS[index < 0 ? count_variants() - 1 : index];
+}
+
+/* --- Filling --------------------------------------------------------------------------------- */
+
+size_t xv_itemsize(enum xv_dtype dtype)
+{
+    switch (dtype) {
+    case XV_FLOAT64:
+        return 8;
+    case XV_FLOAT32:
+        return 4;
+    case XV_FLOAT16:
+    case XV_BFLOAT16:
+        return 2;
+    default:
+        return 1;
+    }
+}
+
+size_t xv_wordsize(enum xv_dtype dtype)
+{
+    return dtype == XV_FLOAT64 ? 8 : 4;
+}
+
+/* The words of a tile, and its values where they cannot go straight to where they belong. Of
+ * 8 bytes, so that they are aligned to every type. */
+struct tile {
+    uint64_t words[TILE + BLOCK_BYTES / 4];
+    uint64_t values[TILE];
+};
+
+/* Neighbours of the tensor that are neighbours in `out`. */
+static void fill_run(struct xv_law law, const uint64_t key[2], uint64_t first, uint64_t count,
+                     char *out)
+{
+    struct tile tile;
+    const size_t size = xv_itemsize(law.dtype), wide = xv_wordsize(law.dtype);
+    const size_t each = BLOCK_BYTES / wide; /* elements of a block */
+    while (count) {
+        size_t skipped = (size_t)(first % each), some = TILE - skipped;
+        if (some > count)
+            some = (size_t)count;
+        draw_blocks(key, first / each, (skipped + some + each - 1) / each, tile.words);
+        /* what is skipped may leave float32's words aligned to 4 bytes, as they need */
+        const char *words = (const char *)tile.words + skipped * wide;
+        if ((uintptr_t)out % size == 0) {
+            chosen(law, words, some, out);
+        } else {
+            chosen(law, words, some, tile.values);
+            memcpy(out, tile.values, some * size);
+        }
+        first += some;
+        count -= some;
+        out += some * size;
+    }
+}
+
+/* Random words of a key, with the last blocks kept: what follows may lie in them. */
+#define AHEAD 16
+struct reader {
+    const uint64_t *key;
+    size_t wide;
+    uint64_t block; /* the first that is kept */
+    size_t kept;
+    uint64_t words[AHEAD * BLOCK_BYTES / 8];
+};
+
+static void read_words(struct reader *reader, uint64_t first, uint64_t step, size_t count,
+                       char *out)
+{
+    const size_t wide = reader->wide, each = BLOCK_BYTES / wide;
+    while (count) {
+        const uint64_t block = first / each;
+        size_t place = (size_t)(first % each);
+        if (block - reader->block >= reader->kept) {
+            size_t needed = step == 1 ? (place + count + each - 1) / each : 1;
+            reader->kept = needed < AHEAD ? needed : AHEAD;
+            reader->block = block;
+            draw_blocks(reader->key, block, reader->kept, reader->words);
+        }
+        place += (size_t)(block - reader->block) * each;
+        const char *words = (const char *)reader->words + place * wide;
+        size_t some = 1;
+        if (step == 1) {
+            some = reader->kept * each - place;
+            if (some > count)
+                some = count;
+            memcpy(out, words, some * wide);
+        } else if (wide == 4) {
+            memcpy(out, words, 4);
+        } else {
+            memcpy(out, words, 8);
+        }
+        out += some * wide;
+        first += some * step;
+        count -= some;
+    }
+}
+
+/* Runs of `length` values: each begins at its place in `out` and goes on by `stride`. Where the
+ * runs are neighbours, as in a transposed matrix, they are put down across, in longer pieces. */
+#define DEFINE_SCATTER(name, size)                                                               \
+    static void name(const char *values, size_t length, const int64_t *places, size_t runs,      \
+                     int64_t stride, char *out)                                                  \
+    {                                                                                            \
+        bool across = runs > 1;                                                                  \
+        for (size_t r = 1; r < runs && across; r++)                                              \
+            across = places[r] == places[r - 1] + 1;                                             \
+        if (across) {                                                                            \
+            for (size_t i = 0; i < length; i++) {                                                \
+                char *target = out + (places[0] + (int64_t)i * stride) * (int64_t)size;          \
+                for (size_t r = 0; r < runs; r++)                                                \
+                    memcpy(target + r * size, values + (r * length + i) * size, size);           \
+            }                                                                                    \
+            return;                                                                              \
+        }                                                                                        \
+        for (size_t r = 0; r < runs; r++) {                                                      \
+            char *target = out + places[r] * (int64_t)size;                                      \
+            for (size_t i = 0; i < length; i++)                                                  \
+                memcpy(target + (int64_t)i * stride * (int64_t)size,                             \
+                       values + (r * length + i) * size, size);                                  \
+        }                                                                                        \
+    }
+
+DEFINE_SCATTER(scatter_1, 1)
+DEFINE_SCATTER(scatter_2, 2)
+DEFINE_SCATTER(scatter_4, 4)
+DEFINE_SCATTER(scatter_8, 8)
+
+static void scatter(struct xv_law law, struct tile *tile, size_t length, const int64_t *places,
+                    size_t runs, int64_t stride, char *out)
+{
+    const char *values = (const char *)tile->values;
+    chosen(law, tile->words, length * runs, tile->values);
+    switch (xv_itemsize(law.dtype)) {
+    case 8:
+        scatter_8(values, length, places, runs, stride, out);
+        break;
+    case 4:
+        scatter_4(values, length, places, runs, stride, out);
+        break;
+    case 2:
+        scatter_2(values, length, places, runs, stride, out);
+        break;
+    default:
+        scatter_1(values, length, places, runs, stride, out);
+        break;
+    }
+}
+
+void xv_fill(struct xv_law law, const uint64_t key[2], uint64_t first, const struct xv_axis *axes,
+             int rank, char *out)
+{
+    const struct xv_axis single = {1, 1, 1};
+    const struct xv_axis inner = rank ? axes[rank - 1] : single;
+    for (int axis = 0; axis < rank; axis++)
+        if (axes[axis].count == 0)
+            return;
+    if (rank <= 1 && inner.step == 1 && inner.stride == 1) {
+        fill_run(law, key, first, inner.count, out);
+        return;
+    }
+    struct tile tile;
+    struct reader reader = {.key = key, .wide = xv_wordsize(law.dtype)};
+    int64_t places[TILE], place = 0;
+    uint64_t index[XV_MOST_AXES] = {0};
+    size_t runs = 0, length = 0; /* what the tile holds: so many runs, all of this length */
+    for (;;) {
+        for (uint64_t start = 0; start < inner.count; start += TILE) {
+            uint64_t left = inner.count - start;
+            size_t some = left < TILE ? (size_t)left : TILE;
+            if (runs && (some != length || (runs + 1) * some > TILE)) {
+                scatter(law, &tile, length, places, runs, inner.stride, out);
+                runs = 0;
+            }
+            length = some;
+            read_words(&reader, first + start * inner.step, inner.step, some,
+                       (char *)tile.words + runs * length * reader.wide);
+            places[runs++] = place + (int64_t)start * inner.stride;
+        }
+        int axis = rank - 2;
+        for (; axis >= 0; axis--) { /* the next position of the outer axes */
+            first += axes[axis].step;
+            place += axes[axis].stride;
+            if (++index[axis] < axes[axis].count)
+                break;
+            first -= axes[axis].step * axes[axis].count;
+            place -= axes[axis].stride * (int64_t)axes[axis].count;
+            index[axis] = 0;
+        }
+        if (axis < 0)
+            break;
+    }
+    scatter(law, &tile, length, places, runs, inner.stride, out);
+}
+
+void xv_convert(struct xv_law law, const char *words, size_t count, char *out)
+{
+    struct tile tile;
+    const size_t size = xv_itemsize(law.dtype), wide = xv_wordsize(law.dtype);
+    while (count) {
+        size_t some = count < TILE ? count : TILE;
+        memcpy(tile.words, words, some * wide);
+        chosen(law, tile.words, some, tile.values);
+        memcpy(out, tile.values, some * size);
+        words += some * wide;
+        out += some * size;
+        count -= some;
+    }
+}

@@ -1,0 +1,189 @@
+/* The kernel as a Python module: arguments in, one call without the interpreter lock. */
+
+#define Py_LIMITED_API 0x030B0000 /* CPython 3.11: one build for it and all that follow */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include "_kernel.h"
+
+#include <string.h>
+
+static int parse_law(int distribution, int dtype, double scale, struct xv_law *law)
+{
+    if (distribution < XV_UNIFORM || distribution > XV_TRUNCATED_NORMAL || dtype < XV_FLOAT64 ||
+        dtype > XV_FLOAT8_E5M2) {
+        PyErr_Format(PyExc_ValueError, "no such law: distribution %d, dtype %d", distribution,
+                     dtype);
+        return -1;
+    }
+    law->distribution = (enum xv_distribution)distribution;
+    law->dtype = (enum xv_dtype)dtype;
+    law->scale = scale;
+    return 0;
+}
+
+static int refuse_axes(void)
+{
+    PyErr_SetString(PyExc_ValueError, "an axis leaves the buffer");
+    return -1;
+}
+
+/* The axes of a tuple of tuples; from `place` on, none may leave a buffer of so many elements. */
+static int parse_axes(PyObject *tuple, struct xv_axis *axes, Py_ssize_t elements,
+                      Py_ssize_t place)
+{
+    Py_ssize_t rank = PyTuple_Size(tuple), low = place, high = place;
+    int is_empty = 0;
+    if (rank < 0 || rank > XV_MOST_AXES) {
+        PyErr_Format(PyExc_ValueError, "at most %d axes; got %zd", XV_MOST_AXES, rank);
+        return -1;
+    }
+    if (place < 0 || place > elements)
+        return refuse_axes();
+    for (Py_ssize_t i = 0; i < rank; i++) {
+        PyObject *axis = PyTuple_GetItem(tuple, i);
+        Py_ssize_t count, step, stride;
+        if (axis == NULL || !PyArg_ParseTuple(axis, "nnn", &count, &step, &stride))
+            return -1;
+        if (count < 0 || step < 0)
+            return refuse_axes();
+        if (count <= 1) {
+            step = stride = 1; /* which no element takes */
+        } else {
+            /* no overflow: first that one step stays within, then that all of them do */
+            if (stride > elements || stride < -elements ||
+                (stride != 0 && count - 1 > elements / (stride < 0 ? -stride : stride)))
+                return refuse_axes();
+            if (stride < 0)
+                low += (count - 1) * stride;
+            else
+                high += (count - 1) * stride;
+            if (low < 0 || high >= elements)
+                return refuse_axes();
+        }
+        axes[i] = (struct xv_axis){(uint64_t)count, (uint64_t)step, stride};
+        is_empty |= count == 0;
+    }
+    return !is_empty && place >= elements ? refuse_axes() : (int)rank;
+}
+
+static PyObject *fill(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    Py_buffer out, key;
+    PyObject *tuple, *result = NULL;
+    int distribution, dtype;
+    double scale;
+    unsigned long long first;
+    Py_ssize_t place;
+    struct xv_law law;
+    struct xv_axis axes[XV_MOST_AXES];
+    uint64_t words[2];
+    if (!PyArg_ParseTuple(arguments, "w*y*iidKnO!:fill", &out, &key, &distribution, &dtype, &scale,
+                          &first, &place, &PyTuple_Type, &tuple))
+        return NULL;
+    if (parse_law(distribution, dtype, scale, &law) < 0)
+        goto end;
+    if (key.len != (Py_ssize_t)sizeof words) {
+        PyErr_Format(PyExc_ValueError, "a key has 16 bytes; got %zd", key.len);
+        goto end;
+    }
+    memcpy(words, key.buf, sizeof words);
+    Py_ssize_t size = (Py_ssize_t)xv_itemsize(law.dtype);
+    int rank = parse_axes(tuple, axes, out.len / size, place);
+    if (rank < 0)
+        goto end;
+    Py_BEGIN_ALLOW_THREADS
+    xv_fill(law, words, first, axes, rank, (char *)out.buf + place * size);
+    Py_END_ALLOW_THREADS
+    result = Py_NewRef(Py_None);
+end:
+    PyBuffer_Release(&out);
+    PyBuffer_Release(&key);
+    return result;
+}
+
+static PyObject *convert(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    Py_buffer out, words;
+    PyObject *result = NULL;
+    int distribution, dtype;
+    double scale;
+    struct xv_law law;
+    if (!PyArg_ParseTuple(arguments, "w*y*iid:convert", &out, &words, &distribution, &dtype,
+                          &scale))
+        return NULL;
+    if (parse_law(distribution, dtype, scale, &law) < 0)
+        goto end;
+    Py_ssize_t count = words.len / (Py_ssize_t)xv_wordsize(law.dtype);
+    if (out.len != count * (Py_ssize_t)xv_itemsize(law.dtype)) {
+        PyErr_Format(PyExc_ValueError, "the buffer of %zd values has %zd bytes", count, out.len);
+        goto end;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    xv_convert(law, words.buf, (size_t)count, out.buf);
+    Py_END_ALLOW_THREADS
+    result = Py_NewRef(Py_None);
+end:
+    PyBuffer_Release(&out);
+    PyBuffer_Release(&words);
+    return result;
+}
+
+static PyObject *list_variants(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(arguments))
+{
+    PyObject *names = PyList_New(0);
+    for (const char *const *name = xv_variants(); names != NULL && *name != NULL; name++) {
+        PyObject *text = PyUnicode_FromString(*name);
+        if (text == NULL || PyList_Append(names, text) < 0)
+            Py_CLEAR(names);
+        Py_XDECREF(text);
+    }
+    return names;
+}
+
+static PyObject *use_variant(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    int index, count = 0;
+    if (!PyArg_ParseTuple(arguments, "i:use_variant", &index))
+        return NULL;
+    for (const char *const *name = xv_variants(); *name != NULL; name++)
+        count++;
+    if (index >= count) {
+        PyErr_Format(PyExc_ValueError, "no such variant: %d", index);
+        return NULL;
+    }
+    xv_use_variant(index);
+    return Py_NewRef(Py_None);
+}
+
+static PyMethodDef METHODS[] = {
+    {"fill", fill, METH_VARARGS, NULL},
+    {"convert", convert, METH_VARARGS, NULL},
+    {"list_variants", list_variants, METH_NOARGS, NULL},
+    {"use_variant", use_variant, METH_VARARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static int execute(PyObject *Py_UNUSED(module))
+{
+    xv_use_variant(-1);
+    return 0;
+}
+
+static PyModuleDef_Slot SLOTS[] = {
+    {Py_mod_exec, execute},
+    {0, NULL},
+};
+
+static struct PyModuleDef MODULE = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "_kernel",
+    .m_doc = "The native kernel; _kernel.pyi tells what it does.",
+    .m_methods = METHODS,
+    .m_slots = SLOTS,
+};
+
+PyMODINIT_FUNC PyInit__kernel(void)
+{
+    return PyModuleDef_Init(&MODULE);
+}
