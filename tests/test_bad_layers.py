@@ -224,7 +224,7 @@ spec.yaml:2:58: layers[0].num_layers: must be a positive integer; got 0
 layers:
   - {name: rnn, type: gru, in: 3, hidden: 4, num_layers: 1000000000}
 -->
-spec.yaml:2:58: layers[0].num_layers: must be at most 1,000,000 tensors; got 1000000000 layers
+spec.yaml:2:58: layers[0].num_layers: must be at most 1,000,000 tensors; got 4000000000
 === a stack of half a layer
 layers:
   - {name: rnn, type: gru, in: 3, hidden: 4, num_layers: 1.5}
@@ -326,13 +326,33 @@ layers:
   - {name: attn, type: multi_head_attention, size: 8, heads: 4, kv_heads: 2}
 -->
 spec.yaml:3:75: layers[0].kv_heads: Flax's MultiHeadDotProductAttention has no heads of key and value alone; got 2
-=== two stacks that one name would make one
+=== a layer of a stack's name in Keras
 framework: keras
 layers:
   - {name: rnn, type: lstm, in: 3, hidden: 4, num_layers: 2}
-  - {name: rnn_1, type: lstm, in: 3, hidden: 4}
+  - {name: rnn_1, type: dense, in: 3, out: 4}
 -->
-spec.yaml:4:5: layers[1]: two tensors must not have one name; got "rnn_1/lstm_cell/kernel" twice
+spec.yaml:4:5: layers[1]: two layers must not have one name; got "rnn_1" twice
+=== a layer of a stack's name in Flax
+framework: flax
+layers:
+  - {name: rnn, type: lstm, in: 3, hidden: 4, num_layers: 2}
+  - {name: rnn.1, type: batch_norm, size: 4}
+-->
+spec.yaml:4:5: layers[1]: two layers must not have one name; got "rnn_1" twice
+=== a layer of a cell's name in Flax
+framework: flax
+layers:
+  - {name: rnn.cell, type: dense, in: 3, out: 4}
+  - {name: rnn, type: gru, in: 3, hidden: 4}
+-->
+spec.yaml:4:5: layers[1]: two layers must not have one name; got "rnn.cell" twice
+=== two layers of one name that share no tensor's
+layers:
+  - {name: a, type: embedding, in: 3, out: 4}
+  - {name: a, type: multi_head_attention, size: 4, heads: 2}
+-->
+spec.yaml:3:5: layers[1]: two layers must not have one name; got "a" twice
 === an empty group
 layers:
   - {name: g, layers: []}
@@ -404,7 +424,7 @@ layers:
   - {name: fc.0, type: dense, in: 4, out: 4}
   - {name: fc_0, type: dense, in: 4, out: 4}
 -->
-spec.yaml:4:5: layers[1]: two tensors must not have one name; got "params.fc_0.kernel" twice
+spec.yaml:4:5: layers[1]: two layers must not have one name; got "fc_0" twice
 === a layer within another's variable
 framework: flax
 layers:

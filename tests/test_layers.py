@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import xavinit
 from xavinit.cli import cli
 from xavinit.plan.frameworks import flax, keras, pytorch
 from xavinit.plan.frameworks.kernels import Variable
+from xavinit.report import format_plan, plan_to_json
 from xavinit.spec import layers as spec_layers
 from xavinit.spec.layer_types import LAYER_TYPES
 
@@ -142,6 +144,22 @@ def test_the_forget_bias_wins_over_rules_and_may_be_tied_to() -> None:
     assert w["dense.bias"].tolist() == [0, 0, 1, 1, 0, 0, 0, 0]
     flipped = xavinit.generate(spec, framework="flax")["params.dense.bias"]
     assert flipped.tolist() == w["dense.bias"].reshape(2, 2, 2).transpose(1, 2, 0).ravel().tolist()
+
+
+@pytest.mark.parametrize("framework", ["pytorch", "keras", "flax"])
+@pytest.mark.parametrize("kind", ["lstm", "gru", "multi_head_attention"])
+def test_a_layers_dtype_is_that_of_all_its_tensors(kind: str, framework: str) -> None:
+    entry = {"name": "x", "type": kind, **FORMS[kind][0], "dtype": "float16"}
+    plan = xavinit.make_plan({"layers": [entry]}, framework=framework)
+    assert {tensor.dtype.name for tensor in plan.tensors} == {"float16"}
+
+
+def test_the_plan_tells_what_of_a_bias_is_zero() -> None:
+    entry = {"name": "x", "type": "gru", "in": 1, "hidden": 2, "bias_init": "ones"}
+    plan = xavinit.make_plan({"layers": [entry]}, framework="keras")
+    assert any("constant 1 at 0…5" in line for line in format_plan(plan))
+    bias = json.loads(plan_to_json(plan))["tensors"][-1]
+    assert bias["law"] == {"type": "constant", "value": 1, "start": 0, "stop": 6}
 
 
 def test_the_second_bias_is_zero_whatever_a_rule_says() -> None:
@@ -298,7 +316,8 @@ def test_streams_and_ties_of_layers() -> None:
     ],
 )
 def test_flax_names(layer: str, name: str) -> None:
-    assert flax.name_variable(layer, Variable("kernel", (1,), "weight")) == name
+    variable = Variable("kernel", (1,), "weight")
+    assert flax.name_variable(flax.name_module(layer, ""), variable) == name
 
 
 def test_statistics_are_a_collection_of_their_own_in_flax() -> None:

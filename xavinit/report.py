@@ -64,9 +64,17 @@ def _make_row(tensor: TensorPlan) -> tuple[str, ...]:
         tensor.dtype.name,
         fan_in,
         fan_out,
-        "-" if tensor.law is None else str(tensor.law),
+        _format_law(tensor),
         f"{tensor.nbytes:,}",
     )
+
+
+def _format_law(tensor: TensorPlan) -> str:
+    if tensor.law is None:
+        return "-"
+    if tensor.view is not None and tensor.view.zeros:
+        return f"{tensor.law} at 0…{tensor.view.count - 1}"
+    return str(tensor.law)
 
 
 def plan_to_json(plan: Plan) -> str:
@@ -82,7 +90,7 @@ def plan_to_json(plan: Plan) -> str:
                 "dtype": tensor.dtype.name,
                 "fan_in": tensor.fans.fan_in if tensor.fans else None,
                 "fan_out": tensor.fans.fan_out if tensor.fans else None,
-                "law": _law_to_json(tensor.law),
+                "law": _law_to_json(tensor),
                 "stream": tensor.stream,
                 "bytes": tensor.nbytes,
             }
@@ -94,7 +102,15 @@ def plan_to_json(plan: Plan) -> str:
     return json.dumps(content)
 
 
-def _law_to_json(law: Law | None) -> dict[str, Any] | None:
+def _law_to_json(tensor: TensorPlan) -> dict[str, Any] | None:
+    """The law; with `start` and `stop` where it is that of these elements, and others are zero."""
+    content = _describe_law(tensor.law)
+    if content is not None and tensor.view is not None and tensor.view.zeros:
+        content |= {"start": 0, "stop": tensor.view.count}
+    return content
+
+
+def _describe_law(law: Law | None) -> dict[str, Any] | None:
     match law:
         case None:
             return None

@@ -25,6 +25,9 @@ from xavinit.wording import format_value
 
 SUFFIX = ".weights.h5"
 
+# The classes whose public name is not their own, which the file has.
+_OWN_NAMES = {"GroupQueryAttention": "GroupedQueryAttention"}
+
 
 def lay_out(plan: Plan) -> Layout:
     """One file that h5py begins. Refuses what no Keras model can load."""
@@ -68,7 +71,7 @@ def name_datasets(plan: Plan) -> tuple[list[TensorPlan], dict[str, str]]:
     tensors: list[TensorPlan] = []
     names: dict[str, str] = {}
     for (name, kind), group in groupby(plan.tensors, _find_layer):
-        snake = to_snake_case(kind)
+        snake = to_snake_case(_OWN_NAMES.get(kind, kind))
         number = counts[snake]
         counts[snake] += 1
         layer = f"layers/{snake}_{number}" if number else f"layers/{snake}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import groupby
 from operator import attrgetter
@@ -86,6 +86,7 @@ def plan_spec(spec: Spec) -> Plan:
     # Tensors that differ by name only share one decision: a brace may stand for thousands.
     decisions: dict[tuple[object, ...], TensorPlan] = {}
     tensors: list[TensorPlan] = []
+    owners: dict[str, Layer] = {}  # of each module
     for layer, group in groupby(spec.tensors, attrgetter("layer")):
         plans: dict[str, TensorPlan] = {}
         for tensor in group:
@@ -96,7 +97,17 @@ def plan_spec(spec: Spec) -> Plan:
             plans[tensor.name if layer is None else tensor.role] = structs.replace(
                 decisions[key], name=tensor.name, stream=tensor.stream, place=place
             )
-        tensors += plans.values() if layer is None else _plan_layer(layer, plans, spec.framework)
+        if layer is None:
+            tensors += plans.values()
+            continue
+        made, modules = _plan_layer(layer, plans, spec.framework)
+        for module in modules:
+            if owners.setdefault(module, layer) is not layer:
+                raise SpecError(
+                    f"two layers must not have one name; got {format_value(module)} twice",
+                    made[0].place,
+                )
+        tensors += made
     if spec.framework != "pytorch":
         _check_names(tensors, spec.framework)
     plan = Plan(spec.seed, spec.framework, tuple(tensors), spec.canonical, spec.warnings)
@@ -110,8 +121,8 @@ def plan_spec(spec: Spec) -> Plan:
 
 def _plan_layer(
     layer: Layer, parts: Mapping[str, TensorPlan], framework: str
-) -> Iterator[TensorPlan]:
-    """The tensors of a layer's parts as the framework's module has them."""
+) -> tuple[list[TensorPlan], set[str]]:
+    """The tensors of a layer's parts as the framework's module has them, and all its modules."""
     kind = find_module(layer, framework)
     try:
         placed = place_layer(layer, framework)
@@ -119,10 +130,11 @@ def _plan_layer(
         error.path = (*next(iter(parts.values())).place, *error.path)
         raise
     if placed is None:
-        for part in parts.values():
-            yield structs.replace(part, module=Module(layer.name, kind))
-        return
-    for name, variable in placed:
+        module = Module(layer.name, kind)
+        modules = {f"{layer.name}.{role}".rpartition(".")[0] for role in parts}
+        return [structs.replace(part, module=module) for part in parts.values()], modules
+    tensors, modules = [], set()
+    for name, path, variable in placed:
         if variable.role in parts:
             part = parts[variable.role]
             part = structs.replace(part, view=variable.view, law=_cut_law(part.law, variable))
@@ -130,8 +142,11 @@ def _plan_layer(
             part = structs.replace(parts[variable.like], fans=None, law=Constant(0))
         else:
             continue
-        module = Module(layer.name + variable.module, kind, variable.sublayer)
-        yield structs.replace(part, name=name, shape=variable.shape, module=module)
+        module = Module(path, kind, variable.sublayer)
+        tensors.append(structs.replace(part, name=name, shape=variable.shape, module=module))
+        *within, _ = variable.name.split("/")
+        modules |= {".".join((path, *within[:depth])) for depth in range(len(within) + 1)}
+    return tensors, modules
 
 
 def _cut_law(law: Law | None, variable: Variable) -> Law | None:

@@ -69,17 +69,15 @@ def list_tensors(tensors: Any, layers: Any, dims: Mapping[str, int]) -> Iterator
 
 def _make_entry(node: Node, part: Part) -> Entry:
     base: Settings = {}
-    own: Settings = {}
     if part.init is not None:
         base["init"] = (part.init, node.path)
     if part.dtype is not None:
         base["dtype"] = (part.dtype, node.path)
+    own: Settings = {key: value for key, value in node.own.items() if key == "dtype"}
     if part.is_fixed:
-        base, own = {}, base
-    else:
-        own = {key: value for key, value in node.own.items() if key == "dtype"}
-        if part.key is not None and part.key in node.own:
-            own["init"] = node.own[part.key]
+        base, own = {}, {**own, **base}
+    elif part.key is not None and part.key in node.own:
+        own["init"] = node.own[part.key]
     return Entry(
         path=node.path,
         braces=node.braces,

@@ -100,6 +100,7 @@ class Cell(NamedTuple):
 
 # The gates of a cell in the order in which PyTorch packs them.
 GATES = {"lstm": "ifgo", "gru": "rzn"}
+TENSORS_OF_A_CELL = 4  # two weights and their biases
 PROJECTIONS = 3  # query, key and value, which PyTorch packs in this order
 
 ZEROS, ONES = Init("zeros"), Init("ones")

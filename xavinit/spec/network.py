@@ -12,7 +12,7 @@ from xavinit.errors import Path, SpecError
 from xavinit.spec.convert import INITS, check_keys, check_mapping, convert_table, explain_value
 from xavinit.spec.expressions import check_expression, evaluate
 from xavinit.spec.layer_types import LAYER_TYPES, LayerGroup, LayerKeys
-from xavinit.spec.layers import GATES, GateInit, Layer, Part, Sizes, list_parts
+from xavinit.spec.layers import GATES, TENSORS_OF_A_CELL, GateInit, Layer, Part, Sizes, list_parts
 from xavinit.spec.names import MOST, Brace, Pattern, parse_pattern
 from xavinit.spec.settings import Settings, is_finite, parse_init
 from xavinit.wording import format_value
@@ -165,9 +165,10 @@ def _read_sizes(data: dict[str, Any], kind: str, dims: Mapping[str, int], path: 
         heads=read("heads")[0],
         kv_heads=read("kv_heads")[0] if "kv_heads" in data else 0,
     )
-    if sizes.num_layers > MOST:  # before each is listed
+    cells = sizes.num_layers * sizes.directions
+    if TENSORS_OF_A_CELL * cells > MOST:  # before each is listed
         raise SpecError(
-            f"must be at most {MOST:,} tensors; got {format_value(sizes.num_layers)} layers",
+            f"must be at most {MOST:,} tensors; got {format_value(TENSORS_OF_A_CELL * cells)}",
             (*path, "num_layers"),
         )
     _check_division(sizes, path)

@@ -50,14 +50,14 @@ def find_module(kind: str, sizes: Sizes) -> str:
 _STATISTICS = {"running_mean", "running_var"}
 
 
-def name_variable(layer: str, variable: Variable) -> str:
-    """The variable's collection, modules and name, with dots between.
+def name_module(layer: str, suffix: str) -> str:
+    """The path of a layer's module: dots between modules.
 
     A number in the layer's name is a place in a list, which Linen joins to the list's name; those
     of a network that is a list by itself are `layers_0` … as in `nn.Sequential`.
 
-    >>> name_variable("block.0.norm", Variable("scale", (8,), "weight"))
-    'params.block_0.norm.scale'
+    >>> name_module("block.0.norm", "")
+    'block_0.norm'
     """
     modules: list[str] = []
     for part in layer.split("."):
@@ -67,9 +67,17 @@ def name_variable(layer: str, variable: Variable) -> str:
             modules[-1] += f"_{part}"
         else:
             modules.append(f"layers_{part}")
-    modules[-1] += variable.module
+    return ".".join(modules) + suffix
+
+
+def name_variable(module: str, variable: Variable) -> str:
+    """The variable's collection, modules and name, with dots between.
+
+    >>> name_variable("norm", Variable("scale", (8,), "weight"))
+    'params.norm.scale'
+    """
     collection = "batch_stats" if variable.role in _STATISTICS else "params"
-    return ".".join((collection, *modules, *variable.name.split("/")))
+    return ".".join((collection, module, *variable.name.split("/")))
 
 
 def list_variables(kind: str, sizes: Sizes) -> tuple[Variable, ...]:

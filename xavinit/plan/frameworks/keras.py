@@ -47,23 +47,28 @@ MODULES = {
 
 
 def find_module(kind: str, sizes: Sizes) -> str:
-    """The class of a layer, as Keras itself names it in a file."""
+    """The class of a layer, by its public name."""
     if sizes.kv_heads:
-        return "GroupedQueryAttention"
+        return "GroupQueryAttention"
     return "Bidirectional" if sizes.directions > 1 else MODULES[kind]
 
 
-def name_variable(layer: str, variable: Variable) -> str:
+def name_module(layer: str, suffix: str) -> str:
+    """The name of the layer in Keras: its own, or with what one of a stack ends with."""
+    if "/" in layer:
+        raise SpecError(
+            f"the name of a layer must not have a / in Keras; got {format_value(layer)}", ("name",)
+        )
+    return layer + suffix
+
+
+def name_variable(module: str, variable: Variable) -> str:
     """The variable's path in a model whose layer has that name.
 
     >>> name_variable("block.0.norm", Variable("gamma", (8,), "weight"))
     'block.0.norm/gamma'
     """
-    if "/" in layer:
-        raise SpecError(
-            f"the name of a layer must not have a / in Keras; got {format_value(layer)}", ("name",)
-        )
-    return f"{layer}{variable.module}/{variable.name}"
+    return f"{module}/{variable.name}"
 
 
 def list_variables(kind: str, sizes: Sizes) -> tuple[Variable, ...]:
