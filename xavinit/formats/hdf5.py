@@ -95,7 +95,7 @@ def begin_file(
         file.attrs[KEY] = metadata
         if finish is not None:
             finish(file)
-    return tuple(regions)
+    return tuple(sorted(regions, key=lambda region: region.offset))  # neighbours side by side
 
 
 def _make_properties(h5py: Any) -> tuple[Any, Any]:

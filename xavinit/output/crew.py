@@ -6,53 +6,20 @@ import itertools
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
 
 from xavinit.errors import OutputError, UsageError
-from xavinit.plan import TensorPlan, fit_rows
+from xavinit.output.tasks import BLOCK, Piece, Task, fill_task, split_tensor
+from xavinit.plan import TensorPlan
 from xavinit.streams import Fill, Stream
 
-BLOCK = 1 << 20  # bytes drawn and written at once
-# The same of a viewed tensor, in all buffers together: its blocks are made of short runs of
-# PyTorch's tensor, the longer the larger the block.
-_VIEWED = 64 << 20
 _SMALL = 4 << 20  # less than this is not worth starting threads for
-# Without being asked for more. The interpreter lock lets no more of them work at once, and each
-# has 6 MB of work arrays.
+# Without being asked for more. NumPy's kernel scales no further, and each has 6 MB of work arrays.
 MOST_JOBS = 8
 SLOTS = 2  # blocks for each worker ahead of a pipe
 _TICK = 0.1  # seconds between two reports of progress
 
 # Told from the calling thread, about ten times a second: bytes done since the last call.
 Advance = Callable[[int], None]
-
-
-class Task(NamedTuple):
-    """The elements [start, stop) of a tensor, and the place their bytes belong to."""
-
-    tensor: TensorPlan
-    start: int
-    stop: int
-    offset: int
-
-    @property
-    def nbytes(self) -> int:
-        return (self.stop - self.start) * self.tensor.dtype.itemsize
-
-
-def split_tensor(tensor: TensorPlan, offset: int, buffers: int) -> Iterator[Task]:
-    """A tensor at an offset in tasks of at most `BLOCK` bytes, or of many whole rows of a view.
-
-    `buffers` is how many tasks may be in memory at a time.
-    """
-    itemsize = tensor.dtype.itemsize
-    size, step = tensor.size, BLOCK // itemsize
-    if tensor.view is not None:
-        most = max(_VIEWED // max(buffers, 2) // itemsize, step)
-        step = fit_rows([len(axis) for axis in tensor.view.axes], most)
-    for start in range(0, size, step):
-        stop = min(start + step, size)
-        yield Task(tensor, start, stop, offset + start * itemsize)
 
 
 class _Buffer:
@@ -77,7 +44,7 @@ class Worker:
     def draw(self, task: Task) -> memoryview:
         """The bytes of a task, good until the next call."""
         block = self._buffer.take(task.nbytes)
-        self.fill(block, task.tensor, task.start, task.stop)
+        fill_task(self.fill, block, task)
         return block
 
 
@@ -93,6 +60,10 @@ class Crew:
         self.jobs = jobs or min(count_cores(), MOST_JOBS)
         self._stream = stream
         self._workers: list[Worker] = []
+
+    def split(self, tensor: TensorPlan, buffers: int) -> Iterator[Piece]:
+        """A tensor in pieces, of which so many buffers of each worker are in memory at a time."""
+        return split_tensor(tensor, self._stream.viewed // max(buffers * self.jobs, 2))
 
     def _find_worker(self, index: int) -> Worker:
         while len(self._workers) <= index:
@@ -280,7 +251,7 @@ class _Queue:
             while (entry := self._next()) is not None:
                 number, task = entry
                 block = self._buffers[number % len(self._buffers)].take(task.nbytes)
-                fill(block, task.tensor, task.start, task.stop)
+                fill_task(fill, block, task)
                 with self._changed:
                     self._drawn[number] = block
                     self._changed.notify_all()

@@ -12,9 +12,10 @@ from typing import BinaryIO
 from xavinit.errors import OutputError
 from xavinit.formats import FileLayout, Layout, Region
 from xavinit.output import disk
-from xavinit.output.crew import SLOTS, Advance, Crew, Task, Worker, join_all, split_tensor
+from xavinit.output.crew import SLOTS, Advance, Crew, Worker, join_all
 from xavinit.output.publish import find_target, publish_file, publish_folder
 from xavinit.output.sets import publish_set
+from xavinit.output.tasks import Task, join_pieces
 from xavinit.plan import TensorPlan
 from xavinit.wording import explain_os_error, format_bytes
 
@@ -44,7 +45,7 @@ def write_stream(layout: Layout, stream: disk.BinaryWriter, crew: Crew, advance:
     """Write a layout's only file in order, for a pipe. A closed pipe raises `BrokenPipeError`."""
     (file,) = layout.files
     _write_all(stream, memoryview(file.head))
-    tasks, total = _split_regions(file.regions, SLOTS * crew.jobs)
+    tasks, total = _split_regions(file.regions, crew, SLOTS)
     crew.run_in_order(tasks, total, lambda block: _write_all(stream, block), advance)
 
 
@@ -65,10 +66,15 @@ def fill_arrays(
     """Fill buffers in memory: one for each tensor by name, of its size."""
 
     def act(worker: Worker, task: Task) -> None:
-        block = arrays[task.tensor.name][task.offset : task.offset + task.nbytes]
-        worker.fill(block, task.tensor, task.start, task.stop)
+        (piece,) = task.pieces
+        block = arrays[piece.tensor.name][task.offset : task.offset + task.nbytes]
+        worker.fill(block, *piece)
 
-    tasks = (task for tensor in tensors for task in split_tensor(tensor, 0, crew.jobs))
+    tasks = (
+        Task([piece], piece.start * tensor.dtype.itemsize, piece.nbytes)
+        for tensor in tensors
+        for piece in crew.split(tensor, 1)
+    )
     crew.run(tasks, sum(tensor.nbytes for tensor in tensors), act, advance)
 
 
@@ -88,12 +94,16 @@ def check_space(path: str, nbytes: int) -> None:
         )
 
 
-def _split_regions(regions: Sequence[Region], buffers: int) -> tuple[Iterator[Task], int]:
+def _split_regions(
+    regions: Sequence[Region], crew: Crew, buffers: int
+) -> tuple[Iterator[Task], int]:
     """The tasks of a file's regions, in their order, and the bytes of all."""
-    tasks = (
-        task for region in regions for task in split_tensor(region.tensor, region.offset, buffers)
+    pieces = (
+        (piece, region.offset + piece.start * region.tensor.dtype.itemsize)
+        for region in regions
+        for piece in crew.split(region.tensor, buffers)
     )
-    return tasks, sum(region.tensor.nbytes for region in regions)
+    return join_pieces(pieces), sum(region.tensor.nbytes for region in regions)
 
 
 def _fill_file(file: FileLayout, path: str, crew: Crew, advance: Advance) -> None:
@@ -105,7 +115,7 @@ def _fill_file(file: FileLayout, path: str, crew: Crew, advance: Advance) -> Non
         def act(worker: Worker, task: Task) -> None:
             _write_at(handle, worker.draw(task), task.offset)
 
-        tasks, total = _split_regions(regions, crew.jobs)
+        tasks, total = _split_regions(regions, crew, 1)
         with _write_back(handle, total):
             crew.run(tasks, total, act, advance)
         disk.sync(handle)

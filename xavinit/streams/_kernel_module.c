@@ -67,6 +67,17 @@ static int parse_axes(PyObject *tuple, struct xv_axis *axes, Py_ssize_t elements
     return !is_empty && place >= elements ? refuse_axes() : (int)rank;
 }
 
+/* Elements; to hand the interpreter lock to another thread and back takes as long as to draw them. */
+#define WORTH_UNLOCKING 4096
+
+static uint64_t count_elements(const struct xv_axis *axes, int rank)
+{
+    uint64_t count = 1;
+    for (int i = 0; i < rank && count < WORTH_UNLOCKING; i++)
+        count *= axes[i].count;
+    return count;
+}
+
 static PyObject *fill(PyObject *Py_UNUSED(module), PyObject *arguments)
 {
     Py_buffer out, key;
@@ -92,9 +103,14 @@ static PyObject *fill(PyObject *Py_UNUSED(module), PyObject *arguments)
     int rank = parse_axes(tuple, axes, out.len / size, place);
     if (rank < 0)
         goto end;
-    Py_BEGIN_ALLOW_THREADS
-    xv_fill(law, words, first, axes, rank, (char *)out.buf + place * size);
-    Py_END_ALLOW_THREADS
+    char *start = (char *)out.buf + place * size;
+    if (count_elements(axes, rank) < WORTH_UNLOCKING) {
+        xv_fill(law, words, first, axes, rank, start);
+    } else {
+        Py_BEGIN_ALLOW_THREADS
+        xv_fill(law, words, first, axes, rank, start);
+        Py_END_ALLOW_THREADS
+    }
     result = Py_NewRef(Py_None);
 end:
     PyBuffer_Release(&out);
