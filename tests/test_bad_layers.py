@@ -191,18 +191,53 @@ spec.yaml:2:70: layers[0].bias_init.sdt: unknown key "sdt"
 layers:
   - {name: fc, type: dense, in: 3, out: 4, bias_init: glorot_normal}
 -->
-spec.yaml:2:5: layers[0]: glorot_normal needs fans: two axes or more beside batch axes; got shape [4] (tensor "fc.bias")
+spec.yaml:2:55: layers[0].bias_init: glorot_normal needs fans: two axes or more beside batch axes; got shape [4] (tensor "fc.bias")
   hint: give it an init without fans, such as zeros, ones or {type: normal, std: 0.02}
 === a law that overflows
 layers:
   - {name: fc, type: dense, in: 3, out: 4, dtype: float16, init: {type: normal, std: 1e5}}
 -->
 spec.yaml:2:66: layers[0].init: must fit float16, whose largest number is 65504; got values up to 640000 (normal std 100000) (tensor "fc.weight")
+=== a rule that gives a bias fans
+rules:
+  - {match: "*", init: glorot_uniform}
+layers:
+  - {name: fc, type: dense, in: 3, out: 4}
+-->
+spec.yaml:2:24: rules[0].init: glorot_uniform needs fans: two axes or more beside batch axes; got shape [4] (tensor "fc.bias")
+  hint: give it an init without fans, such as zeros, ones or {type: normal, std: 0.02}
+=== a rule that makes a layer of integers
+rules:
+  - {match: "*", dtype: int64}
+layers:
+  - {name: fc, type: dense, in: 3, out: 4}
+-->
+spec.yaml:2:25: rules[0].dtype: int64 takes constants only (zeros, ones, constant); got uniform ±0.92582 (tensor "fc.weight")
+=== a default that gives a norm fans
+defaults: {dtype: bool}
+layers:
+  - {name: fc, type: dense, in: 3, out: 4}
+-->
+spec.yaml:1:19: defaults.dtype: bool takes constants only (zeros, ones, constant); got uniform ±0.92582 (tensor "fc.weight")
+=== a variance below zero
+rules:
+  - {match: "*.running_var", init: {type: normal, std: 1}}
+layers:
+  - {name: bn, type: batch_norm, size: 4}
+-->
+spec.yaml:2:36: rules[0].init: a running variance must be a constant of at least 0; got normal (tensor running_var of layers[0])
+=== a constant variance below zero
+rules:
+  - {match: "*.running_var", init: {type: constant, value: -1}}
+layers:
+  - {name: bn, type: batch_norm, size: 4}
+-->
+spec.yaml:2:36: rules[0].init: a running variance must be a constant of at least 0; got constant -1 (tensor running_var of layers[0])
 === an integer layer
 layers:
   - {name: fc, type: dense, in: 3, out: 4, dtype: int32}
 -->
-spec.yaml:2:5: layers[0]: int32 takes constants only (zeros, ones, constant); got uniform ±0.92582 (tensor "fc.weight")
+spec.yaml:2:51: layers[0].dtype: int32 takes constants only (zeros, ones, constant); got uniform ±0.92582 (tensor "fc.weight")
 === a group with a type
 layers:
   - {name: g, type: dense, layers: []}

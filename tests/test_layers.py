@@ -63,7 +63,7 @@ def test_shape_and_fans_of_the_weight(kind: str) -> None:
 
 @pytest.mark.parametrize(
     ("kernel", "stride", "fan_in"),
-    [(4, 2, 4 * 4), (3, 1, 4 * 9), (3, 2, 4 * 9 / 4), ([2, 3], [2, 1], 4 * 3), (1, 3, 1)],
+    [(4, 2, 4 * 4), (3, 1, 4 * 9), (3, 2, 4 * 9 / 4), ([2, 3], [2, 1], 4 * 3), (1, 3, 4 / 9)],
 )
 def test_an_output_of_a_transposed_convolution_sees_one_phase(
     kernel: Any, stride: Any, fan_in: float
@@ -71,7 +71,26 @@ def test_an_output_of_a_transposed_convolution_sees_one_phase(
     weight = plan_layer(
         "conv_transpose2d", **{"in": 4, "out": 2}, kernel=kernel, stride=stride, groups=1
     )["x.weight"]
-    assert weight.fans.fan_in == max(round(fan_in), 1)
+    assert weight.fans.fan_in == fan_in
+    assert isinstance(weight.fans.fan_in, int) == (fan_in == int(fan_in))
+
+
+def test_a_norm_of_what_is_flattened_has_its_channels_last() -> None:
+    rules = [{"match": "*.*", "init": {"type": "uniform", "bound": 1}}]
+    entry = {"name": "x", "type": "batch_norm", "size": [2, 3, 4]}
+    spec = {"rules": [*rules, {"match": "*.running_var", "init": "ones"}], "layers": [entry]}
+    ours = xavinit.generate(spec)
+    theirs = xavinit.generate(spec, framework="keras")
+    for role, name in (("weight", "gamma"), ("bias", "beta"), ("running_mean", "moving_mean")):
+        turned = ours[f"x.{role}"].reshape(2, 3, 4).transpose(1, 2, 0).ravel()
+        np.testing.assert_array_equal(theirs[f"x/{name}"], turned)
+
+
+def test_the_default_framework_said_or_not_is_one_spec() -> None:
+    spec = {"layers": [{"name": "x", "type": "rms_norm", "size": 2}]}
+    made = {xavinit.make_plan(spec, framework=name).canonical for name in (None, "pytorch")}
+    assert made == {xavinit.make_plan({**spec, "framework": "pytorch"}).canonical}
+    assert made != {xavinit.make_plan(spec, framework="keras").canonical}
 
 
 def test_a_recurrent_layer_is_pytorchs() -> None:

@@ -94,6 +94,27 @@ def test_any_range_of_a_view_is_that_of_the_tensor(
     assert drawn == b"".join(elements[start:stop])
 
 
+@pytest.mark.parametrize("turn", [lambda a, b: (b[::-1], a), lambda a, b: (b, a)])
+@pytest.mark.parametrize("shape", [(400_000, 3), (2, 600_000), (70_000, 15)])
+def test_a_long_axis_takes_few_reads(
+    shape: tuple[int, int], turn: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One for each of its positions took minutes for a transposed convolution."""
+    view = make_view(turn(*split_index(shape)))
+    reads = []
+    real = reference.Words.read_halves
+
+    def read(*arguments: Any) -> Any:
+        reads.append(arguments)
+        return real(*arguments)
+
+    monkeypatch.setattr(reference.Words, "read_halves", read)
+    size = math.prod(shape)
+    out = memoryview(bytearray(4 * size))
+    reference.Filler().fill(out, 1, Uniform(1.0), DTYPES["float32"], 0, size, view)
+    assert len(reads) < 200
+
+
 LAYERS = {
     "seed": 4,
     "layers": [

@@ -101,6 +101,18 @@ NETWORKS: dict[str, tuple[tuple[int, ...], list[Step]]] = {
             layer("conv_transpose2d", "up2", **{"in": 4, "out": 3}, kernel=3, stride=2, bias=False),
         ],
     ),
+    "a generator with a norm before the image": (
+        (10,),
+        [
+            layer("dense", "project", **{"in": 10, "out": [4, 3, 2]}, bias=False),
+            layer("batch_norm", "norm1", size=[4, 3, 2]),
+            ("unflatten", 4, 3, 2),
+            layer("conv_transpose2d", "up1", **{"in": 4, "out": 3}, kernel=3, stride=2),
+            "flatten",
+            layer("layer_norm", "norm2", size=[3, 7, 5]),
+            layer("dense", "head", **{"in": [3, 7, 5], "out": 6}),
+        ],
+    ),
     "a mobile network": (
         (3, 16, 16),
         [
@@ -276,6 +288,10 @@ VARIANCE: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
     "conv_transpose2d with a stride": (
         (32, 16, 16),
         layer("conv_transpose2d", **{"in": 32, "out": 32}, kernel=4, stride=2),
+    ),
+    "conv_transpose2d with phases of a mean size": (
+        (3, 24, 24),
+        layer("conv_transpose2d", **{"in": 3, "out": 800}, kernel=3, stride=2),
     ),
     "conv_transpose2d in groups": (
         (32, 24, 24),

@@ -1,4 +1,4 @@
-"""Fans from named axes: integers in, integers out."""
+"""Fans from named axes."""
 
 from __future__ import annotations
 
@@ -10,9 +10,13 @@ from xavinit.spec import Axes
 
 
 class Fans(NamedTuple):
-    """How many numbers feed an output, and how many outputs a number feeds."""
+    """How many numbers feed an output, and how many outputs a number feeds.
 
-    fan_in: int
+    Integers, but for the fan_in of a transposed convolution whose outputs see unequal parts of
+    the kernel: their mean.
+    """
+
+    fan_in: int | float
     fan_out: int
 
 
@@ -76,6 +80,7 @@ def compute_fans(shape: tuple[int, ...], axes: Axes) -> Fans | None:
         )
     field = math.prod(size for index, size in enumerate(shape) if index not in named)
     fan_in = math.prod(shape[index] for index in in_axes) * field
-    if axes.in_fused > 1:  # blocks may differ by one number: their mean, rounded
-        fan_in = max((2 * fan_in + axes.in_fused) // (2 * axes.in_fused), 1)
+    if axes.in_fused > 1:
+        whole, left = divmod(fan_in, axes.in_fused)
+        return Fans(fan_in / axes.in_fused if left else whole, out // axes.fused * field)
     return Fans(fan_in, out // axes.fused * field)

@@ -194,15 +194,27 @@ def plan_tensor(tensor: TensorSpec) -> TensorPlan:
         law = compute_law(tensor.init, fans)
         _check_range(law, dtype)
     except SpecError as error:
-        key = "init" if "init" in tensor.places else ""
         lacks_fans = fans is None and tensor.init.type not in WITHOUT_FANS
         if lacks_fans:
             error.fact += f"; got shape {list(tensor.shape)}"
-        _place(error, tensor, "shape" if lacks_fans else key)
+        _place(error, tensor, _find_fault(tensor, dtype, lacks_fans=lacks_fans))
         if tensor.init.value is not UNSET and not isinstance(tensor.init, GateInit):
             error.path = (*error.path, "value")
         raise
     return TensorPlan(tensor.name, tensor.shape, dtype, fans, law, tensor.stream)
+
+
+def _find_fault(tensor: TensorSpec, dtype: DType, *, lacks_fans: bool) -> str:
+    """The key to look at where initializer, shape and dtype do not go together.
+
+    A layer has its shapes from its type, so what is at fault is what was said beside.
+    """
+    init = tensor.places.get("init", ())
+    if tensor.layer is None:
+        return "shape" if lacks_fans else "init" if init else ""
+    if not dtype.is_float and not lacks_fans and "dtype" in tensor.places:
+        return "dtype"
+    return "shape" if lacks_fans and init[:1] == ("defaults",) else "init" if init else ""
 
 
 def _check_bytes(tensor: TensorSpec, dtype: DType) -> None:

@@ -26,7 +26,10 @@ _Flattened = Annotated[
     Meta(description="Numbers; or channels, then spatial axes, of what is flattened to them."),
 ]
 
-_Size = Annotated[Expression, Meta(description="Channels, or numbers in the last axis.")]
+_Size = Annotated[
+    _Sizes,
+    Meta(description="Channels, or numbers in the last axis; a list as for a dense layer."),
+]
 
 
 class LayerKeys(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="type"):

@@ -103,6 +103,8 @@ GATES = {"lstm": "ifgo", "gru": "rzn"}
 TENSORS_OF_A_CELL = 4  # two weights and their biases
 PROJECTIONS = 3  # query, key and value, which PyTorch packs in this order
 
+VARIANCE = "running_var"  # which is never negative
+
 ZEROS, ONES = Init("zeros"), Init("ones")
 
 
@@ -148,7 +150,7 @@ def _list_embedding(sizes: Sizes) -> tuple[Part, ...]:
 
 
 def _list_norm(sizes: Sizes) -> tuple[Part, ...]:
-    (size,) = sizes.outs
+    size = math.prod(sizes.outs)
     return _make_weight((size,), Axes(), ONES), _make_bias(size)
 
 
@@ -157,10 +159,11 @@ def _list_rms_norm(sizes: Sizes) -> tuple[Part, ...]:
 
 
 def _list_batch_norm(sizes: Sizes) -> tuple[Part, ...]:
+    size = math.prod(sizes.outs)
     return (
         *_list_norm(sizes),
-        Part("running_mean", sizes.outs, init=ZEROS),
-        Part("running_var", sizes.outs, init=ONES),
+        Part("running_mean", (size,), init=ZEROS),
+        Part(VARIANCE, (size,), init=ONES),
         # a counter, and no number that anything initializes
         Part("num_batches_tracked", (), init=ZEROS, dtype="int64", is_fixed=True),
     )

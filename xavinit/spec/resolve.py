@@ -33,6 +33,7 @@ class Overrides(Struct, frozen=True):
 
 
 NO_OVERRIDES = Overrides()
+DEFAULT_FRAMEWORK = "pytorch"
 
 
 class Spec(Struct, frozen=True):
@@ -57,7 +58,7 @@ def resolve_spec(data: Any, overrides: Overrides = NO_OVERRIDES) -> Spec:
         raise SpecError('must have the key "tensors" or "layers"')
     data = _apply_overrides(data, overrides)
     seed = _parse_seed(data["seed"])
-    framework = _parse_framework(data.get("framework", "pytorch"))
+    framework = _parse_framework(data.get("framework", DEFAULT_FRAMEWORK))
     dims = _parse_dims(data.get("dims", {}), overrides)
     defaults = _parse_defaults(data.get("defaults", {}))
     rules = parse_rules(data.get("rules", []))
@@ -79,6 +80,8 @@ def _warn(rule: ParsedRule, fixed: bool | str) -> SpecError:
 def make_canonical(data: Mapping[str, Any]) -> str:
     """Compact JSON with sorted keys: the same for every order and syntax of the same spec."""
     told = {key: value for key, value in data.items() if key != "$schema"}
+    if told.get("framework") == DEFAULT_FRAMEWORK:  # said or not
+        del told["framework"]
     return json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 

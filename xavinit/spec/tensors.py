@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from msgspec import Struct, structs
+from msgspec import UNSET, Struct, structs
 
 from xavinit.errors import Path, SpecError, format_path
 from xavinit.spec import types
 from xavinit.spec.entries import Entry, Listed, evaluate_at, list_tensors
-from xavinit.spec.layers import Axes, Layer
+from xavinit.spec.layers import VARIANCE, Axes, Layer
 from xavinit.spec.names import Reference, parse_reference
 from xavinit.spec.settings import ParsedRule, Settings, merge_settings
 from xavinit.wording import format_value, suggest
@@ -109,6 +109,9 @@ def _make_draft(entry: Entry, shared: Settings, dims: Mapping[str, int]) -> _Dra
     if "tied" in settings:
         _check_alone(entry, settings["tied"][1])
         return _Draft(None, places, _parse_reference_at("tied", settings, entry))
+    if entry.role == VARIANCE:
+        init, path = settings["init"]
+        _check_variance(init, path, entry)
     if entry.shape is None:
         raise SpecError('must have the key "shape" (or "tied")', entry.path)
     tensor = TensorSpec(
@@ -125,6 +128,19 @@ def _make_draft(entry: Entry, shared: Settings, dims: Mapping[str, int]) -> _Dra
     if "stream" in settings:
         reference = _parse_reference_at("stream", settings, entry)
     return _Draft(tensor, places, reference)
+
+
+def _check_variance(init: types.Init, path: Path, entry: Entry) -> None:
+    """Refuse what gives a variance below zero, of which a norm takes the root."""
+    value = 0 if init.value is UNSET else init.value
+    if init.type in ("zeros", "ones", "constant") and value >= 0:
+        return
+    got = init.type if value == 0 else f"{init.type} {format_value(value)}"
+    raise SpecError(
+        f"a running variance must be a constant of at least 0; got {got} "
+        f"(tensor {entry.role} of {format_path(entry.path)})",
+        path,
+    )
 
 
 def _read_axes(settings: Settings, dims: Mapping[str, int]) -> Axes:

@@ -18,8 +18,8 @@ from xavinit.plan.frameworks.gates import (
 from xavinit.plan.frameworks.kernels import (
     Variable,
     make_conv_kernel,
-    make_dense_bias,
     make_dense_kernel,
+    make_features,
     make_transposed_kernel,
     make_vector,
 )
@@ -86,7 +86,7 @@ def list_variables(kind: str, sizes: Sizes) -> tuple[Variable, ...]:
 
 
 def _list_dense(sizes: Sizes) -> tuple[Variable, ...]:
-    return make_dense_kernel(sizes), make_dense_bias(sizes)
+    return make_dense_kernel(sizes), make_features("bias", sizes, "bias")
 
 
 def _list_conv(sizes: Sizes) -> tuple[Variable, ...]:
@@ -113,8 +113,7 @@ def _list_embedding(sizes: Sizes) -> tuple[Variable, ...]:
 
 
 def _list_layer_norm(sizes: Sizes) -> tuple[Variable, ...]:
-    (size,) = sizes.outs
-    return make_vector("scale", size, "weight"), make_vector("bias", size, "bias")
+    return make_features("scale", sizes, "weight"), make_features("bias", sizes, "bias")
 
 
 def _list_rms_norm(sizes: Sizes) -> tuple[Variable, ...]:
@@ -122,11 +121,10 @@ def _list_rms_norm(sizes: Sizes) -> tuple[Variable, ...]:
 
 
 def _list_batch_norm(sizes: Sizes) -> tuple[Variable, ...]:
-    (size,) = sizes.outs
     return (
         *_list_layer_norm(sizes),
-        make_vector("mean", size, "running_mean"),
-        make_vector("var", size, "running_var"),
+        make_features("mean", sizes, "running_mean"),
+        make_features("var", sizes, "running_var"),
     )
 
 

@@ -20,8 +20,8 @@ from xavinit.plan.frameworks.gates import (
 from xavinit.plan.frameworks.kernels import (
     Variable,
     make_conv_kernel,
-    make_dense_bias,
     make_dense_kernel,
+    make_features,
     make_transposed_kernel,
     make_vector,
 )
@@ -77,7 +77,7 @@ def list_variables(kind: str, sizes: Sizes) -> tuple[Variable, ...]:
 
 
 def _list_dense(sizes: Sizes) -> tuple[Variable, ...]:
-    return make_dense_kernel(sizes), make_dense_bias(sizes)
+    return make_dense_kernel(sizes), make_features("bias", sizes, "bias")
 
 
 def _list_conv(sizes: Sizes) -> tuple[Variable, ...]:
@@ -105,20 +105,18 @@ def _list_embedding(sizes: Sizes) -> tuple[Variable, ...]:
 
 
 def _list_layer_norm(sizes: Sizes) -> tuple[Variable, ...]:
-    (size,) = sizes.outs
-    return make_vector("gamma", size, "weight"), make_vector("beta", size, "bias")
+    return make_features("gamma", sizes, "weight"), make_features("beta", sizes, "bias")
 
 
 def _list_rms_norm(sizes: Sizes) -> tuple[Variable, ...]:
-    return (make_vector("scale", sizes.outs[0], "weight"),)
+    return (make_features("scale", sizes, "weight"),)
 
 
 def _list_batch_norm(sizes: Sizes) -> tuple[Variable, ...]:
-    (size,) = sizes.outs
     return (
         *_list_layer_norm(sizes),
-        make_vector("moving_mean", size, "running_mean"),
-        make_vector("moving_variance", size, "running_var"),
+        make_features("moving_mean", sizes, "running_mean"),
+        make_features("moving_variance", sizes, "running_var"),
     )
 
 

@@ -45,9 +45,10 @@ def make_dense_kernel(sizes: Sizes) -> Variable:
     return Variable("kernel", (math.prod(sizes.ins), math.prod(sizes.outs)), "weight", view)
 
 
-def make_dense_bias(sizes: Sizes) -> Variable:
+def make_features(name: str, sizes: Sizes, role: str) -> Variable:
+    """A number for each output; where they are what is flattened, channels last."""
     view = make_view(put_channels_last(split_index(sizes.outs)))
-    return Variable("bias", (math.prod(sizes.outs),), "bias", view)
+    return Variable(name, (math.prod(sizes.outs),), role, view)
 
 
 def make_conv_kernel(sizes: Sizes) -> Variable:
