@@ -1,6 +1,6 @@
 """Measure xavinit beside what one would otherwise use. `make bench`, or
 
-    python benchmarks/run.py [--runs N] [--large] [--only NAME]
+    python benchmarks/run.py [--runs N] [--large] [--only NAME]...
 
 Whole processes, in turns, in a temporary folder (TMPDIR says where) that is removed. xavinit
 waits until its file is on the disk (fsync), the peers do not; `disk` writes zeros and waits too:
@@ -124,6 +124,60 @@ def bench_normal(folder: Path, options: argparse.Namespace, peers: list[str]) ->
     bench_law("normal", folder, options, peers)
 
 
+def bench_bfloat16(folder: Path, options: argparse.Namespace, peers: list[str]) -> None:
+    """Half the bytes of the same elements: are the bytes as fast?"""
+    single, *_, disk = make_programs("normal", USUAL, [], folder)
+    half = Program("bfloat16", (*single.command, "--dtype", "bfloat16"))
+    results = measure([half, single._replace(name="float32"), disk], folder, options.runs, 0)
+    show(f"normal, bfloat16 beside float32: {USUAL} in float32", results, USUAL.nbytes // 2)
+
+
+def bench_kernels(folder: Path, options: argparse.Namespace, peers: list[str]) -> None:
+    ours = make_programs("normal", USUAL, [], folder)[0]
+    programs = [
+        ours,
+        Program("numpy kernel", ("env", "XAVINIT_KERNEL=numpy", *ours.command)),
+    ]
+    results = measure(programs, folder, options.runs, USUAL.nbytes)
+    show(f"kernels, normal: {USUAL}", results, USUAL.nbytes)
+
+
+def bench_threads(folder: Path, options: argparse.Namespace, peers: list[str]) -> None:
+    for law in ("uniform", "normal"):
+        ours = make_programs(law, USUAL, [], folder)[0]
+        programs = [Program(f"-j {j}", (*ours.command, "-j", str(j))) for j in (1, 2, 4)]
+        results = measure(programs, folder, options.runs, USUAL.nbytes)
+        show(f"threads, {law}: {USUAL}", results, USUAL.nbytes)
+
+
+def bench_sizes(folder: Path, options: argparse.Namespace, peers: list[str]) -> None:
+    for size in (SMALL, USUAL, LARGE):
+        programs = make_programs("normal", size, [], folder)
+        results = measure(programs, folder, options.runs if size is not LARGE else 1, size.nbytes)
+        show(f"size, normal: {size}", results, size.nbytes)
+
+
+def bench_views(folder: Path, options: argparse.Namespace, peers: list[str]) -> None:
+    """The same layers as PyTorch's file, and transposed as Keras's and Flax's."""
+    spec = folder / "layers.yaml"
+    layers = "layers: [{name: 'fc.{12}', type: dense, in: 4096, out: 4096, bias: false}]"
+    spec.write_text(layers, "utf-8")
+    command = (sys.executable, "-m", "xavinit", "generate", str(spec), "-q", "-o", "{out}")
+    programs = [Program(name, (*command, "--framework", name)) for name in ("pytorch", "flax")]
+    results = measure(programs, folder, options.runs, USUAL.nbytes)
+    show(f"views, uniform: {USUAL}", results, USUAL.nbytes)
+
+
+def bench_tiny(folder: Path, options: argparse.Namespace, peers: list[str]) -> None:
+    """A hundred thousand tensors of 64 elements: what each costs."""
+    spec = folder / "tiny.yaml"
+    spec.write_text("tensors: {'t.{100000}': {shape: [8, 8]}}", "utf-8")
+    command = (sys.executable, "-m", "xavinit", "generate", str(spec), "-q", "-o", "{out}")
+    programs = [Program("xavinit", command), Program("--dry-run", (*command, "--dry-run"))]
+    results = measure(programs, folder, options.runs, 0)
+    show("100,000 tensors of 8×8", results, 0)
+
+
 def bench_memory(folder: Path, options: argparse.Namespace, peers: list[str]) -> None:
     """Does the peak follow the size? One run a size: memory hardly varies."""
     sizes = [SMALL, USUAL, *([LARGE] if options.large else [])]
@@ -152,6 +206,12 @@ def bench_start(folder: Path, options: argparse.Namespace, peers: list[str]) -> 
 JOBS = {
     "uniform": bench_uniform,
     "normal": bench_normal,
+    "bfloat16": bench_bfloat16,
+    "kernels": bench_kernels,
+    "threads": bench_threads,
+    "sizes": bench_sizes,
+    "views": bench_views,
+    "tiny": bench_tiny,
     "memory": bench_memory,
     "start": bench_start,
 }

@@ -90,9 +90,14 @@ def sync(handle: int) -> None:
     os.fsync(handle)
 
 
-def sync_data(handle: int) -> None:
-    """The same, but for what only tells of times."""
-    os.fdatasync(handle)
+def start_writing(handle: int, offset: int, nbytes: int) -> None:
+    """Have a range of a file written to the disk, without waiting for it.
+
+    That is what Linux does where it is told that a range will not be needed: it keeps the pages
+    that are not on the disk yet.
+    """
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(handle, offset, nbytes, os.POSIX_FADV_DONTNEED)
 
 
 def close(handle: int) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import BinaryIO
@@ -12,15 +10,14 @@ from typing import BinaryIO
 from xavinit.errors import OutputError
 from xavinit.formats import FileLayout, Layout, Region
 from xavinit.output import disk
-from xavinit.output.crew import SLOTS, Advance, Crew, Worker, join_all
+from xavinit.output.crew import SLOTS, Advance, Crew, Worker
 from xavinit.output.publish import find_target, publish_file, publish_folder
 from xavinit.output.sets import publish_set
 from xavinit.output.tasks import Task, join_pieces
 from xavinit.plan import TensorPlan
 from xavinit.wording import explain_os_error, format_bytes
 
-_WRITE_BACK = 64 << 20  # bytes; a smaller output is not worth a thread for it
-_WRITE_BACK_PAUSE = 0.02  # seconds
+_LARGE = 64 << 20  # bytes; a smaller output is on the disk before it would matter when
 
 
 def write_path(layout: Layout, path: str, crew: Crew, *, force: bool, advance: Advance) -> None:
@@ -112,46 +109,30 @@ def _fill_file(file: FileLayout, path: str, crew: Crew, advance: Advance) -> Non
     try:
         _write_at(handle, memoryview(file.head), 0)
 
+        tasks, total = _split_regions(regions, crew, 1)
+
         def act(worker: Worker, task: Task) -> None:
             _write_at(handle, worker.draw(task), task.offset)
+            if total >= _LARGE:
+                _start_writing(handle, task)
 
-        tasks, total = _split_regions(regions, crew, 1)
-        with _write_back(handle, total):
-            crew.run(tasks, total, act, advance)
+        crew.run(tasks, total, act, advance)
         disk.sync(handle)
     finally:
         disk.close(handle)
 
 
-@contextlib.contextmanager
-def _write_back(handle: int, total: int) -> Iterator[None]:
-    """Have the system write to the disk while the block still draws, not only at the end.
+def _start_writing(handle: int, task: Task) -> None:
+    """Have the system bring a block to the disk now, while others are drawn.
 
     Left alone, Linux keeps gigabytes in memory until fsync asks for them; then the disk idles
     while the processor works, and the other way round.
     """
-    if total < _WRITE_BACK or not hasattr(os, "fdatasync"):
-        yield
-        return
-    ended = threading.Event()
-    failures: list[OSError] = []
-
-    def work() -> None:
-        try:
-            while not ended.wait(_WRITE_BACK_PAUSE):
-                disk.sync_data(handle)
-        except OSError as error:  # told once for each handle: a later fsync would not see it
-            failures.append(error)
-
-    thread = threading.Thread(target=work, daemon=True)
     try:
-        thread.start()
-        yield
-    finally:
-        ended.set()
-        join_all([thread])
-    if failures:
-        raise failures[0]
+        disk.start_writing(handle, task.offset, task.nbytes)
+    except OSError as error:
+        if error.errno not in disk.UNSUPPORTED:  # advice that some file systems do not take
+            raise
 
 
 def _write_at(handle: int, block: memoryview, offset: int) -> None:
