@@ -4,6 +4,8 @@ VENV ?= .venv
 OLDEST ?= .venv-oldest
 FRAMEWORKS ?= .venv-frameworks
 
+SANITIZE ?= .venv-sanitize
+
 FUZZ_SECONDS ?= 60
 
 # What makes an environment old: what it installs, and the kernel that it builds.
@@ -12,7 +14,7 @@ BUILT = pyproject.toml setup.py $(wildcard xavinit/streams/_kernel*.[ch])
 QUICK = -m "not frameworks and not slow"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-oldest test-frameworks matrix fuzz lint format bench clean
+.PHONY: help demo test test-slow test-kernel test-sanitize test-oldest test-frameworks matrix fuzz lint format bench clean
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -26,6 +28,16 @@ test: $(VENV)/test ## Set up, and run the quick tests (a minute or two).
 
 test-slow: $(VENV)/test ## Run the tests that take minutes (every float32 of the quantile, the fit).
 	$(VENV)/bin/python -m pytest -q -s -m slow
+
+test-kernel: $(VENV)/test ## Compare the kernels over all 2³² words of each law (minutes).
+	$(VENV)/bin/python -m pytest -q -n auto -m slow tests/test_kernel.py
+
+# Installed, not linked, and not from here: else Python would find the kernel beside the sources.
+test-sanitize: $(SANITIZE)/test ## Run the kernel's tests under the address and undefined behaviour sanitizers.
+	cd $(SANITIZE) && PYTHONSAFEPATH=1 ASAN_OPTIONS=detect_leaks=0 \
+		LD_PRELOAD="$$(cc -print-file-name=libasan.so) $$(cc -print-file-name=libubsan.so)" \
+		bin/python -m pytest -q -p no:cacheprovider -c ../pyproject.toml --rootdir .. \
+		-m "not slow" ../tests/test_kernel.py ../tests/test_views.py
 
 test-oldest: $(OLDEST)/test ## Run the quick tests on the oldest supported libraries (NumPy 1.26).
 	$(OLDEST)/bin/python -m pytest -q -n auto $(QUICK)
@@ -53,10 +65,11 @@ format: $(VENV)/lint ## Put the code into its style.
 
 bench: $(FRAMEWORKS)/test ## Time whole jobs beside NumPy, PyTorch and JAX.
 	$(FRAMEWORKS)/bin/pip install -q --no-deps .
+	$(FRAMEWORKS)/bin/python benchmarks/samplers.py
 	$(FRAMEWORKS)/bin/python benchmarks/run.py
 
 clean: ## Remove environments and caches.
-	rm -rf $(VENV) $(OLDEST) $(FRAMEWORKS) .venv-matrix build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(OLDEST) $(FRAMEWORKS) $(SANITIZE) .venv-matrix build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/demo: $(BUILT)
 	$(PYTHON) -m venv $(VENV)
@@ -81,6 +94,15 @@ $(VENV)/lint: $(BUILT)
 $(OLDEST)/test: $(BUILT) tests/oldest.txt
 	$(PYTHON) -m venv $(OLDEST)
 	$(OLDEST)/bin/pip install -q -c tests/oldest.txt -e ".[test]"
+	@touch $@
+
+# setuptools takes what it finds in build/ for built: of another compiler's flags.
+$(SANITIZE)/test: $(BUILT)
+	$(PYTHON) -m venv $(SANITIZE)
+	rm -rf build
+	CFLAGS="-g -fsanitize=address,undefined -fno-sanitize-recover=all" \
+		$(SANITIZE)/bin/pip install -q ".[test]"
+	rm -rf build
 	@touch $@
 
 $(FRAMEWORKS)/test: $(BUILT)

@@ -2,13 +2,14 @@
 
     python tools/matrix.py [--install]
 
-Each row is an interpreter with its libraries: the oldest supported and the newest ones, without
-the processor's own instructions, with one thread and with several, and arm64 under qemu-user. A
-row that this machine cannot have says why. The exit code is 1 where two rows differ, or where one
-differs from the digest pinned in tests/matrix/probe.py; and where a row that could run failed.
+Each row is an interpreter with its libraries: the oldest supported and the newest ones, either
+kernel, without a compiler, without the processor's own instructions, with one thread and with
+several, and arm64 under qemu-user. A row that this machine cannot have says why. The exit code is
+1 where two rows differ, or where one differs from the digest pinned in tests/matrix/probe.py; and
+where a row that could run failed.
 
 Environments are made under .venv-matrix/ and kept. `--install` lets it install Debian's
-qemu-user-static and debootstrap, as root, for the row of arm64.
+qemu-user-static, debootstrap and compiler for arm64, as root, for the rows of arm64.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -36,7 +38,8 @@ ARM64_PLATFORMS = (
     *(f"manylinux_2_{minor}_aarch64" for minor in range(36, 16, -1)),
     "manylinux2014_aarch64",
 )
-PACKAGES = ("qemu-user-static", "debootstrap")
+PACKAGES = ("qemu-user-static", "debootstrap", "gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross")
+ARM64_COMPILER = "aarch64-linux-gnu-gcc"
 
 Facts = dict[str, str]
 Variables = Mapping[str, str] | None  # None: those of this process
@@ -59,7 +62,9 @@ def main() -> int:
     rows = make_rows(parser.parse_args().install)
     pinned = read_pinned()
     print(f"pinned: {pinned}\n")
-    print(f"{'row':<34}{'python':<9}{'machine':<9}{'numpy':<8}{'h5py':<8}{'tensors':<18}files")
+    print(
+        f"{'row':<34}{'kernel':<8}{'python':<9}{'machine':<9}{'numpy':<8}{'h5py':<8}{'tensors':<18}files"
+    )
     results: list[Facts] = []
     failed = False
     for row in rows:
@@ -73,7 +78,7 @@ def main() -> int:
             print(f"{row.name:<34}FAILED: {command}\n{error.stderr or error.stdout}", flush=True)
         else:
             results.append(facts)
-            versions = "{python:<9}{machine:<9}{numpy:<8}{h5py:<8}".format(**facts)
+            versions = "{kernel:<8}{python:<9}{machine:<9}{numpy:<8}{h5py:<8}".format(**facts)
             print(
                 f"{row.name:<34}{versions}{facts['tensors'][:16]}  {facts['files'][:16]}",
                 flush=True,
@@ -88,11 +93,14 @@ def make_rows(install: bool) -> list[Row]:
     """The rows, in the order of the table; nothing is made yet."""
     oldest = ROOT / "tests" / "oldest.txt"
 
-    def run_newest(*options: str) -> Facts:
-        return run_probe(make_environment("newest", sys.executable), options=options)
+    def run_newest(*options: str, kernel: str = "native") -> Facts:
+        interpreter = make_environment("newest", sys.executable)
+        return run_probe(interpreter, options=options, environment=choose(kernel))
 
     return [
         Row("newest libraries", run_newest),
+        Row("newest libraries, NumPy's kernel", lambda: run_newest(kernel="numpy")),
+        Row("without a compiler", run_without_compiler),
         Row(
             "oldest libraries",
             lambda: run_probe(make_environment("oldest", find_python(OLDEST_PYTHON), oldest)),
@@ -104,7 +112,8 @@ def make_rows(install: bool) -> list[Row]:
         Row("processor's own features off", run_without_features),
         Row("one thread", lambda: run_newest("--jobs=1")),
         Row("seven threads", lambda: run_newest("--jobs=7")),
-        Row("arm64 under qemu", lambda: run_arm64(install)),
+        Row("arm64 under qemu", lambda: run_arm64(install, "numpy")),
+        Row("arm64 under qemu, native kernel", lambda: run_arm64(install, "native")),
     ]
 
 
@@ -130,6 +139,11 @@ def run_probe(
     """Run the probe by an interpreter (and what the interpreter itself runs under)."""
     facts: Facts = json.loads(run_command(*interpreter, PROBE, *options, environment=environment))
     return facts
+
+
+def choose(kernel: str, **variables: str) -> dict[str, str]:
+    """The variables of this process, with a kernel that is not left to choice, and others."""
+    return {**os.environ, "XAVINIT_KERNEL": kernel, **variables}
 
 
 def make_environment(name: str, python: str | Path, constraints: Path | None = None) -> Path:
@@ -176,6 +190,35 @@ def find_newest_python() -> Path:
     return path
 
 
+def run_without_compiler() -> Facts:
+    """An install where no compiler works: the package as it is then, on NumPy alone."""
+    source, folder = HOME / "source", HOME / "without-compiler"
+    interpreter = folder / "bin" / "python"
+    if not (folder / "made").exists():
+        for stale in (source, folder):
+            shutil.rmtree(stale, ignore_errors=True)
+        # a copy, beside which no earlier build lies
+        copy_sources(source)
+        run_command(sys.executable, "-m", "venv", folder)
+        broken = {**os.environ, "CC": "/bin/false"}
+        run_command(interpreter, "-m", "pip", "install", "-q", source, environment=broken)
+        (folder / "made").touch()
+    unset = {name: value for name, value in os.environ.items() if name != "XAVINIT_KERNEL"}
+    facts = run_probe(interpreter, environment=unset)
+    if facts["kernel"] != "numpy":
+        raise RuntimeError(f"a kernel was built without a compiler: {facts}")
+    return facts
+
+
+def copy_sources(folder: Path) -> None:
+    """What a build needs, and nothing that an earlier one made."""
+    folder.mkdir(parents=True)
+    for name in ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, folder)
+    made = shutil.ignore_patterns("*.so", "__pycache__")
+    shutil.copytree(ROOT / "xavinit", folder / "xavinit", ignore=made)
+
+
 def run_without_features() -> Facts:
     """NumPy's baseline alone: every optional instruction set that it would choose, refused."""
     interpreter = make_environment("newest", sys.executable)
@@ -186,10 +229,11 @@ def run_without_features() -> Facts:
     features = run_command(interpreter, "-c", listing).strip()
     if not features:
         raise NotRunError("this processor has no feature beyond NumPy's baseline")
-    return run_probe(interpreter, environment={**os.environ, "NPY_DISABLE_CPU_FEATURES": features})
+    environment = choose("numpy", NPY_DISABLE_CPU_FEATURES=features)
+    return run_probe(interpreter, environment=environment)
 
 
-def run_arm64(install: bool) -> Facts:
+def run_arm64(install: bool, kernel: str) -> Facts:
     """Debian's Python for arm64 with PyPI's libraries for it, each instruction translated."""
     qemu, debootstrap = find_emulator(install)
     root, site = HOME / "arm64" / "root", HOME / "arm64" / "site"
@@ -199,8 +243,28 @@ def run_arm64(install: bool) -> Facts:
         make_arm64_root(debootstrap, root)
         install_arm64_libraries(site, find_arm64_python(root))
         (HOME / "arm64" / "made").touch()
-    variables = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{site}"}
+    source = ROOT
+    if kernel == "native":
+        source = HOME / "arm64" / "source"
+        shutil.rmtree(source, ignore_errors=True)
+        copy_sources(source)
+        build_arm64_kernel(source)
+    variables = choose(kernel, PYTHONPATH=f"{source}{os.pathsep}{site}")
     return run_probe(qemu, "-L", root, find_arm64_python(root), environment=variables)
+
+
+def build_arm64_kernel(source: Path) -> None:
+    """The extension as setup.py builds it, by a compiler for arm64."""
+    if shutil.which(ARM64_COMPILER) is None:
+        raise NotRunError(f"needs {ARM64_COMPILER} (as root, --install installs it)")
+    streams = source / "xavinit" / "streams"
+    (flags,) = re.findall(r"^UNIX = (\[.*\])$", (ROOT / "setup.py").read_text("utf-8"), re.M)
+    run_command(
+        *(ARM64_COMPILER, *ast.literal_eval(flags), "-shared", "-fPIC"),
+        f"-I{sysconfig.get_path('include')}",
+        *sorted(streams.glob("_kernel*.c")),
+        *("-o", streams / "_kernel.abi3.so"),
+    )
 
 
 def find_emulator(install: bool) -> tuple[str, str]:
@@ -209,14 +273,15 @@ def find_emulator(install: bool) -> tuple[str, str]:
     def find() -> tuple[str | None, str | None]:
         return shutil.which("qemu-aarch64-static"), shutil.which("debootstrap")
 
-    if None in find() and install and os.geteuid() == 0 and shutil.which("apt-get"):
+    missing = None in find() or shutil.which(ARM64_COMPILER) is None
+    if missing and install and os.geteuid() == 0 and shutil.which("apt-get"):
         quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         run_command("apt-get", "-qq", "update", environment=quiet)
         options = ("-qq", "-y", "--no-install-recommends")
         run_command("apt-get", "install", *options, *PACKAGES, environment=quiet)
     qemu, debootstrap = find()
     if qemu is None or debootstrap is None:
-        raise NotRunError(f"needs {' and '.join(PACKAGES)} (as root, --install installs them)")
+        raise NotRunError(f"needs {', '.join(PACKAGES)} (as root, --install installs them)")
     if os.geteuid() != 0:
         raise NotRunError("debootstrap needs root")
     return qemu, debootstrap

@@ -2,8 +2,9 @@
 
     python tests/matrix/probe.py [--jobs N]
 
-prints one line of JSON: the versions that ran, `tensors`, a hash of the containers' digests, and
-`files`, a hash of the files' bytes where those are promised (safetensors and npy; not HDF5's).
+prints one line of JSON: the kernel and versions that ran, `tensors`, a hash of the containers'
+digests, and `files`, a hash of the files' bytes where those are promised (safetensors and npy; not
+HDF5's).
 It needs xavinit and its libraries alone, so that it runs where no test tool is.
 """
 
@@ -19,6 +20,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import xavinit
+from xavinit.streams import choose_kernel
 
 # `tensors` of every row, for ever: of xavinit 0.1.0, stream xavinit-1, on x86-64.
 PINNED = "266010ee22e7e9124916d01e4f1d2c56559f16386e39ba665a2633c4eb67b2cd"
@@ -83,6 +85,7 @@ def run(jobs: int | None = None) -> dict[str, str]:
                     files.update(f"{part.name} {part.stat().st_size}\n".encode())
                     files.update(part.read_bytes())
     return {
+        "kernel": choose_kernel(),
         "python": platform.python_version(),
         "machine": platform.machine(),
         **{package: version(package) for package in ("numpy", "h5py", "PyYAML")},
