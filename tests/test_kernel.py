@@ -165,7 +165,7 @@ def test_edge_words() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("law", [Uniform(1.0), Normal(1.0), TruncatedNormal(1.0)], ids=str)
 def test_every_word_of_float32(law: Law) -> None:
-    """All 2³² of them (make test-kernel): a minute for a law."""
+    """All 2³² of them in every variant (make test-kernel): a minute for a law."""
     sampler = reference.Filler()._find_sampler(reference.SINGLE)
     number, scale = native.DISTRIBUTIONS[type(law)], native.find_scale(law)
     step = reference.BLOCK
@@ -173,9 +173,11 @@ def test_every_word_of_float32(law: Law) -> None:
     first = np.arange(step, dtype=np.uint32)
     for start in range(0, 2**32, step):
         words = first + np.uint32(start)
-        kernel.convert(out, words, number, native.DTYPES["float32"], scale)
-        sampler.sample(law, words, expected)
-        assert np.array_equal(out.view(np.uint32), expected.view(np.uint32)), hex(start)
+        sampler.sample(law, words.copy(), expected)
+        for variant in VARIANTS:
+            kernel.use_variant(variant)
+            kernel.convert(out, words, number, native.DTYPES["float32"], scale)
+            assert np.array_equal(out.view(np.uint32), expected.view(np.uint32)), hex(start)
 
 
 # --- Bad arguments ----------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""No peer but the floor: as many zero bytes, written and synced as xavinit does."""
+"""No peer but the floor: as many zero bytes from a ready buffer, written and synced."""
 
 from __future__ import annotations
 
