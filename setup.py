@@ -3,6 +3,8 @@
 All else is in pyproject.toml.
 """
 
+import sysconfig
+
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
@@ -22,16 +24,20 @@ class BuildKernel(build_ext):
         super().build_extensions()
 
 
+# One build serves CPython 3.11 and all that follow, but for those without the interpreter lock.
+LIMITED = not sysconfig.get_config_var("Py_GIL_DISABLED")
+
 setup(
     ext_modules=[
         Extension(
             "xavinit.streams._kernel",
             ["xavinit/streams/_kernel.c", "xavinit/streams/_kernel_module.c"],
             depends=["xavinit/streams/_kernel.h"],
-            py_limited_api=True,
+            py_limited_api=LIMITED,
+            define_macros=[("Py_LIMITED_API", "0x030B0000")] if LIMITED else [],
             optional=True,  # a warning where there is no compiler
         )
     ],
     cmdclass={"build_ext": BuildKernel},
-    options={"bdist_wheel": {"py_limited_api": "cp311"}},
+    options={"bdist_wheel": {"py_limited_api": "cp311"}} if LIMITED else {},
 )

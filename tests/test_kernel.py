@@ -198,6 +198,7 @@ KEY = make_key(1, "w").to_bytes(16, "little")
         ((2, 1, 2**62),),
         ((2, 1, -(2**63)),),
         ((-1, 1, 1),),
+        ((2**62, 0, 0),),
         ((1, -1, 1),),
         ((10, 1, 1),) * 65,
     ],
@@ -224,8 +225,9 @@ def test_other_arguments_are_checked() -> None:
             kernel.convert(out, bytes(40), distribution, dtype, 1.0)
     with pytest.raises(ValueError, match="the buffer of 2 values has 40 bytes"):
         kernel.convert(out, bytes(8), 0, 1, 1.0)
-    with pytest.raises(TypeError):
-        kernel.fill(out, KEY, 0, 1, 1.0, 0, 0, [(10, 1, 1)])
+    for wrong in ([(10, 1, 1)], ((1, 1, 1), 5), ([1, 1, 1],), (None,)):
+        with pytest.raises(TypeError):
+            kernel.fill(out, KEY, 0, 1, 1.0, 0, 0, wrong)
     with pytest.raises((TypeError, BufferError)):
         kernel.fill(bytes(40), KEY, 0, 1, 1.0, 0, 0, ((10, 1, 1),))
     with pytest.raises(ValueError, match="no such variant"):

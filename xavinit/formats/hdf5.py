@@ -84,7 +84,7 @@ def begin_file(
     # The oldest structures: any reader takes the file, and groups of this kind keep no time stamps.
     with h5py.File(path, "w", libver=("earliest", "v110")) as file:
         creation, link = _make_properties(h5py)
-        types = {tensor.dtype.name: make_type(h5py, tensor.dtype) for tensor in tensors}
+        types = {dtype.name: make_type(h5py, dtype) for dtype in {t.dtype for t in tensors}}
         for tensor in sorted(tensors, key=lambda t: t.name.encode()):
             kind, space = types[tensor.dtype.name], _make_space(h5py, tensor.shape)
             name = tensor.name.encode()

@@ -495,11 +495,21 @@ size_t xv_wordsize(enum xv_dtype dtype)
     return dtype == XV_FLOAT64 ? 8 : 4;
 }
 
-/* The words of a tile, and its values where they cannot go straight to where they belong. Of
- * 8 bytes, so that they are aligned to every type. */
+/* Room for so many elements of any type, aligned to each. */
+#define ROOM(count)                                                                              \
+    union {                                                                                      \
+        uint64_t words64[count];                                                                 \
+        uint32_t words32[2 * (count)];                                                           \
+        double doubles[count];                                                                   \
+        float floats[2 * (count)];                                                               \
+        uint16_t halves[4 * (count)];                                                            \
+        uint8_t bytes[8 * (count)];                                                              \
+    }
+
+/* The words of a tile, and its values where they cannot go straight to where they belong. */
 struct tile {
-    uint64_t words[TILE + BLOCK_BYTES / 4];
-    uint64_t values[TILE];
+    ROOM(TILE + BLOCK_BYTES / 4) words;
+    ROOM(TILE) values;
 };
 
 /* Neighbours of the tensor that are neighbours in `out`. */
@@ -513,14 +523,14 @@ static void fill_run(struct xv_law law, const uint64_t key[2], uint64_t first, u
         size_t skipped = (size_t)(first % each), some = TILE - skipped;
         if (some > count)
             some = (size_t)count;
-        chosen.draw(key, first / each, (skipped + some + each - 1) / each, tile.words);
+        chosen.draw(key, first / each, (skipped + some + each - 1) / each, tile.words.words64);
         /* what is skipped may leave float32's words aligned to 4 bytes, as they need */
-        const char *words = (const char *)tile.words + skipped * wide;
+        const char *words = (const char *)tile.words.bytes + skipped * wide;
         if ((uintptr_t)out % size == 0) {
             chosen.sample(law, words, some, out);
         } else {
-            chosen.sample(law, words, some, tile.values);
-            memcpy(out, tile.values, some * size);
+            chosen.sample(law, words, some, &tile.values);
+            memcpy(out, &tile.values, some * size);
         }
         first += some;
         count -= some;
@@ -604,8 +614,8 @@ DEFINE_SCATTER(scatter_8, 8)
 static void scatter(struct xv_law law, struct tile *tile, size_t length, const int64_t *places,
                     size_t runs, int64_t stride, char *out)
 {
-    const char *values = (const char *)tile->values;
-    chosen.sample(law, tile->words, length * runs, tile->values);
+    const char *values = (const char *)tile->values.bytes;
+    chosen.sample(law, &tile->words, length * runs, &tile->values);
     switch (xv_itemsize(law.dtype)) {
     case 8:
         scatter_8(values, length, places, runs, stride, out);
@@ -649,7 +659,7 @@ void xv_fill(struct xv_law law, const uint64_t key[2], uint64_t first, const str
             }
             length = some;
             read_words(&reader, first + start * inner.step, inner.step, some,
-                       (char *)tile.words + runs * length * reader.wide);
+                       (char *)tile.words.bytes + runs * length * reader.wide);
             places[runs++] = place + (int64_t)start * inner.stride;
         }
         int axis = rank - 2;
@@ -674,9 +684,9 @@ void xv_convert(struct xv_law law, const char *words, size_t count, char *out)
     const size_t size = xv_itemsize(law.dtype), wide = xv_wordsize(law.dtype);
     while (count) {
         size_t some = count < TILE ? count : TILE;
-        memcpy(tile.words, words, some * wide);
-        chosen.sample(law, tile.words, some, tile.values);
-        memcpy(out, tile.values, some * size);
+        memcpy(&tile.words, words, some * wide);
+        chosen.sample(law, &tile.words, some, &tile.values);
+        memcpy(out, &tile.values, some * size);
         words += some * wide;
         out += some * size;
         count -= some;

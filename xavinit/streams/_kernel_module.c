@@ -1,6 +1,6 @@
 /* The kernel as a Python module: arguments in, one call without the interpreter lock. */
 
-#define Py_LIMITED_API 0x030B0000 /* CPython 3.11: one build for it and all that follow */
+/* setup.py defines Py_LIMITED_API where it can: one build for CPython 3.11 and all that follow. */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
@@ -43,9 +43,15 @@ static int parse_axes(PyObject *tuple, struct xv_axis *axes, Py_ssize_t elements
     for (Py_ssize_t i = 0; i < rank; i++) {
         PyObject *axis = PyTuple_GetItem(tuple, i);
         Py_ssize_t count, step, stride;
-        if (axis == NULL || !PyArg_ParseTuple(axis, "nnn", &count, &step, &stride))
+        if (axis == NULL)
             return -1;
-        if (count < 0 || step < 0)
+        if (!PyTuple_Check(axis)) {
+            PyErr_SetString(PyExc_TypeError, "an axis must be a tuple");
+            return -1;
+        }
+        if (!PyArg_ParseTuple(axis, "nnn", &count, &step, &stride))
+            return -1;
+        if (count < 0 || count > elements || step < 0)
             return refuse_axes();
         if (count <= 1) {
             step = stride = 1; /* which no element takes */
@@ -74,7 +80,7 @@ static uint64_t count_elements(const struct xv_axis *axes, int rank)
 {
     uint64_t count = 1;
     for (int i = 0; i < rank && count < WORTH_UNLOCKING; i++)
-        count *= axes[i].count;
+        count *= axes[i].count < WORTH_UNLOCKING ? axes[i].count : WORTH_UNLOCKING;
     return count;
 }
 
