@@ -114,10 +114,10 @@ def _describe_law(law: Law | None) -> dict[str, Any] | None:
     match law:
         case None:
             return None
-        case Constant(value):
-            return {"type": "constant", "value": value}
         case GateConstant(value, start, stop):
             return {"type": "constant", "value": value, "start": start, "stop": stop}
+        case Constant(value):
+            return {"type": "constant", "value": value}
         case Uniform(bound):
             return {"type": "uniform", "bound": bound}
         case Normal(std):

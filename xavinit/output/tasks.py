@@ -19,6 +19,11 @@ class Piece(NamedTuple):
     stop: int
 
     @property
+    def offset(self) -> int:
+        """Where its bytes begin among the tensor's."""
+        return self.start * self.tensor.dtype.itemsize
+
+    @property
     def nbytes(self) -> int:
         return (self.stop - self.start) * self.tensor.dtype.itemsize
 

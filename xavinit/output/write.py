@@ -68,7 +68,7 @@ def fill_arrays(
         worker.fill(block, *piece)
 
     tasks = (
-        Task([piece], piece.start * tensor.dtype.itemsize, piece.nbytes)
+        Task([piece], piece.offset, piece.nbytes)
         for tensor in tensors
         for piece in crew.split(tensor, 1)
     )
@@ -96,7 +96,7 @@ def _split_regions(
 ) -> tuple[Iterator[Task], int]:
     """The tasks of a file's regions, in their order, and the bytes of all."""
     pieces = (
-        (piece, region.offset + piece.start * region.tensor.dtype.itemsize)
+        (piece, region.offset + piece.offset)
         for region in regions
         for piece in crew.split(region.tensor, buffers)
     )

@@ -28,15 +28,11 @@ class Constant(Struct, frozen=True):
         return f"constant {str(self.value).lower()}"  # true, not True
 
 
-class GateConstant(Struct, frozen=True):
+class GateConstant(Constant, frozen=True):
     """The same number in the elements [start, stop), zero in the others."""
 
-    value: int | float
     start: int
     stop: int
-
-    def largest(self, dtype: DType) -> float:
-        return abs(self.value)
 
     def cut(self, indices: range) -> Constant | GateConstant:
         """The law of these elements alone, where it is one number's."""
@@ -91,4 +87,4 @@ class TruncatedNormal(Struct, frozen=True):
         return f"truncated std {self.std:.6g}"
 
 
-Law = Constant | GateConstant | Uniform | Normal | TruncatedNormal
+Law = Constant | Uniform | Normal | TruncatedNormal

@@ -154,8 +154,9 @@ def _cut_law(law: Law | None, variable: Variable) -> Law | None:
     if not isinstance(law, GateConstant):
         return law
     axes = (range(math.prod(variable.shape)),) if variable.view is None else variable.view.axes
-    is_slice = len(axes) == 1 and isinstance(axes[0], range) and axes[0].step == 1
-    return law.cut(axes[0]) if is_slice and isinstance(axes[0], range) else law
+    if len(axes) == 1 and isinstance(axes[0], range) and axes[0].step == 1:
+        return law.cut(axes[0])
+    return law
 
 
 def _check_names(tensors: Sequence[TensorPlan], framework: str) -> None:
@@ -238,7 +239,7 @@ def _check_range(law: Law, dtype: DType) -> None:
     if not dtype.is_float:
         _check_exact(law, dtype)
     elif law.largest(dtype) > dtype.largest:
-        if isinstance(law, (Constant, GateConstant)):
+        if isinstance(law, Constant):
             got = format_value(law.value)
         else:
             got = f"values up to {law.largest(dtype):g} ({law})"
@@ -248,7 +249,7 @@ def _check_range(law: Law, dtype: DType) -> None:
 
 
 def _check_exact(law: Law, dtype: DType) -> None:
-    if not isinstance(law, (Constant, GateConstant)):
+    if not isinstance(law, Constant):
         raise SpecError(f"{dtype.name} takes constants only (zeros, ones, constant); got {law}")
     exact = law.value == int(law.value) and dtype.lowest <= law.value <= dtype.largest
     if not exact:

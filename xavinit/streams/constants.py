@@ -10,7 +10,7 @@ from xavinit.plan import Constant, DType, GateConstant, View
 
 def fill_constant(
     out: memoryview,
-    law: Constant | GateConstant,
+    law: Constant,
     dtype: DType,
     start: int,
     stop: int,
@@ -18,7 +18,7 @@ def fill_constant(
 ) -> None:
     """Fill `out` with the bytes of the elements [start, stop), of a view or not."""
     code = encode_constant(law.value, dtype)
-    if isinstance(law, Constant):
+    if not isinstance(law, GateConstant):
         out[:] = code * (stop - start)
         return
     zero = bytes(len(code))  # +0 in every dtype

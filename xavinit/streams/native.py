@@ -5,7 +5,7 @@ Nothing here imports NumPy, whose import takes longer than a small run.
 
 from __future__ import annotations
 
-from xavinit.plan import Constant, DType, GateConstant, Law, Normal, TruncatedNormal, Uniform, View
+from xavinit.plan import Constant, DType, Law, Normal, TruncatedNormal, Uniform, View
 from xavinit.streams import _kernel
 from xavinit.streams.boxes import Strided, list_strided
 from xavinit.streams.constants import fill_constant
@@ -37,17 +37,15 @@ class Filler:
 
         `out` holds exactly (stop − start)·itemsize bytes.
         """
-        if isinstance(law, (Constant, GateConstant)):
+        if isinstance(law, Constant):
             fill_constant(out, law, dtype, start, stop, view)
             return
-        if view is None:
-            pieces = [Strided(start, 0, ((stop - start, 1, 1),))]
-        else:
-            pieces = list(list_strided(view, start, stop))
-        content = key.to_bytes(16, "little")
+        whole = Strided(start, 0, ((stop - start, 1, 1),))
+        pieces = (whole,) if view is None else list_strided(view, start, stop)
+        content, kind = key.to_bytes(16, "little"), DTYPES[dtype.name]
         number, scale = DISTRIBUTIONS[type(law)], find_scale(law)
         for first, place, axes in pieces:
-            _kernel.fill(out, content, number, DTYPES[dtype.name], scale, first, place, axes)
+            _kernel.fill(out, content, number, kind, scale, first, place, axes)
 
 
 def find_scale(law: Uniform | Normal | TruncatedNormal) -> float:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from xavinit.plan import Constant, DType, GateConstant, Law, Normal, TruncatedNormal, Uniform, View
+from xavinit.plan import Constant, DType, Law, Normal, TruncatedNormal, Uniform, View
 from xavinit.streams.constants import fill_constant
 from xavinit.streams.gather import gather_words, split_range
 from xavinit.streams.quantile import DOUBLE, SINGLE, Precision, Quantile
@@ -55,7 +55,7 @@ class Filler:
 
         `out` holds exactly (stop − start)·itemsize bytes.
         """
-        if isinstance(law, (Constant, GateConstant)):
+        if isinstance(law, Constant):
             fill_constant(out, law, dtype, start, stop, view)
             return
         double = dtype.name == "float64"

@@ -11,7 +11,6 @@ from functools import partial
 from xavinit.errors import SpecError
 from xavinit.plan.frameworks.gates import (
     list_projections,
-    make_gate_bias_view,
     make_gate_view,
     place_cells,
 )
@@ -150,7 +149,7 @@ def _list_recurrent(kind: str, sizes: Sizes) -> tuple[Variable, ...]:
                 found.append(Variable(f"{scope}/kernel", shape, weight, view, module=module))
                 bias = _BIASES[kind].get(source + gate)
                 if bias is not None:
-                    role, view = f"{bias}_{cell.suffix}", make_gate_bias_view(kind, gate, hidden)
+                    role, view = f"{bias}_{cell.suffix}", make_gate_view(kind, gate, hidden)
                     # the cell has it even where the layer has none
                     found.append(Variable(f"{scope}/bias", (hidden,), role, view, weight, module))
     return tuple(found)

@@ -24,40 +24,40 @@ def place_cells(sizes: Sizes, forward: str, backward: str) -> Iterator[tuple[Cel
         yield cell, suffix, ways[cell.is_backward] if sizes.directions > 1 else ""
 
 
-def make_packed_view(kind: str, order: str, hidden: int, count: int) -> View | None:
-    """(count, gates·hidden) of PyTorch's (gates·hidden, count), its gates in this order."""
+def make_packed_view(
+    kind: str, order: str, hidden: int, count: int = 1, zeros: int = 0
+) -> View | None:
+    """(count, gates·hidden) of PyTorch's (gates·hidden, count), its gates in this order.
+
+    A bias is the same with one column; zeros may follow.
+    """
     gates, rows, columns = split_index((len(order), hidden, count))
-    return make_view((columns, _put_in_order(kind, order, gates), rows))
-
-
-def make_packed_bias_view(kind: str, order: str, hidden: int, zeros: int = 0) -> View | None:
-    """(gates·hidden) with its gates in this order, and zeros after it."""
-    gates, rows = split_index((len(order), hidden))
-    return make_view((_put_in_order(kind, order, gates), rows), zeros)
-
-
-def _put_in_order(kind: str, order: str, gates: range) -> Axis:
     places = tuple(gates[GATES[kind].index(gate)] for gate in order)
-    return gates if places == tuple(gates) else places
+    ordered: Axis = gates if places == tuple(gates) else places
+    return make_view((columns, ordered, rows), zeros)
 
 
-def make_gate_view(kind: str, gate: str, hidden: int, count: int) -> View | None:
-    """(count, hidden) of one gate of PyTorch's (gates·hidden, count)."""
+def make_gate_view(kind: str, gate: str, hidden: int, count: int = 1) -> View | None:
+    """(count, hidden) of one gate of PyTorch's (gates·hidden, count); so too of a bias."""
     gates, rows, columns = split_index((len(GATES[kind]), hidden, count))
     place = GATES[kind].index(gate)
     return make_view((columns, gates[place : place + 1], rows))
 
 
-def make_gate_bias_view(kind: str, gate: str, hidden: int) -> View | None:
-    """(hidden) of one gate of PyTorch's (gates·hidden)."""
-    gates, rows = split_index((len(GATES[kind]), hidden))
-    place = GATES[kind].index(gate)
-    return make_view((gates[place : place + 1], rows))
-
-
 # The projections in PyTorch's order; the modules of PyTorch's where they stand apart.
 _NAMES = ("query", "key", "value")
 _APART = ("q_proj", "k_proj", "v_proj")
+
+
+def _make_heads_view(
+    place: int, blocks: int, heads: int, width: int, count: int = 1
+) -> View | None:
+    """(count, heads, width) of the block of this number of PyTorch's (blocks·heads·width, count).
+
+    A bias is the same with one column.
+    """
+    which, head, row, column = split_index((blocks, heads, width, count))
+    return make_view((column, which[place : place + 1], head, row))
 
 
 def list_projections(sizes: Sizes, output: str) -> Iterator[tuple[Variable, Variable]]:
@@ -75,12 +75,10 @@ def list_projections(sizes: Sizes, output: str) -> Iterator[tuple[Variable, Vari
         else:
             heads = sizes.heads
             roles, place, blocks = ("in_proj_weight", "in_proj_bias"), number, PROJECTIONS
-        which, head, row, column = split_index((blocks, heads, width, size))
-        weight = make_view((column, which[place : place + 1], head, row))
-        which, head, row = split_index((blocks, heads, width))
-        bias = make_view((which[place : place + 1], head, row))
+        view = _make_heads_view(place, blocks, heads, width, size)
+        bias = _make_heads_view(place, blocks, heads, width)
         yield (
-            Variable(f"{name}/kernel", (size, heads, width), roles[0], weight),
+            Variable(f"{name}/kernel", (size, heads, width), roles[0], view),
             Variable(f"{name}/bias", (heads, width), roles[1], bias),
         )
     out, head, row = split_index((size, sizes.heads, width))

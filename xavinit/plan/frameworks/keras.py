@@ -13,7 +13,6 @@ from msgspec import structs
 from xavinit.errors import SpecError
 from xavinit.plan.frameworks.gates import (
     list_projections,
-    make_packed_bias_view,
     make_packed_view,
     place_cells,
 )
@@ -129,8 +128,8 @@ def _list_recurrent(kind: str, sizes: Sizes) -> tuple[Variable, ...]:
     order, (hidden,) = _ORDERS[kind], sizes.outs
     width = len(order) * hidden
     # The GRU has a row for each of PyTorch's two biases, of which the second is zero.
-    rows, shape = (1, (width,)) if kind == "lstm" else (2, (2, width))
-    bias = make_packed_bias_view(kind, order, hidden, zeros=(rows - 1) * width)
+    shape, zeros = ((width,), 0) if kind == "lstm" else ((2, width), width)
+    bias = make_packed_view(kind, order, hidden, zeros=zeros)
     found: list[Variable] = []
     for cell, module, way in place_cells(sizes, "forward", "backward"):
         scope = f"{way}_{kind}/{kind}_cell" if way else f"{kind}_cell"
