@@ -216,25 +216,6 @@ INLINE float uniform_single(uint32_t word, float bound)
     return ((float)s + 0.5f) * 0x1p-23f * bound;
 }
 
-INLINE void sample_single(enum xv_distribution distribution, float scale,
-                          const uint32_t *restrict words, size_t count, float *restrict out)
-{
-    switch (distribution) {
-    case XV_UNIFORM:
-        for (size_t i = 0; i < count; i++)
-            out[i] = uniform_single(words[i], scale);
-        break;
-    case XV_NORMAL:
-        for (size_t i = 0; i < count; i++)
-            out[i] = normal_single(words[i], scale, false);
-        break;
-    case XV_TRUNCATED_NORMAL:
-        for (size_t i = 0; i < count; i++)
-            out[i] = normal_single(words[i], scale, true);
-        break;
-    }
-}
-
 /* --- float64 -------------------------------------------------------------------------------- */
 
 INLINE double as_double(uint64_t bits)
@@ -328,24 +309,30 @@ INLINE double uniform_double(uint64_t word, double bound)
     return (s + 0.5) * 0x1p-52 * bound;
 }
 
-INLINE void sample_double(enum xv_distribution distribution, double scale,
-                          const uint64_t *restrict words, size_t count, double *restrict out)
-{
-    switch (distribution) {
-    case XV_UNIFORM:
-        for (size_t i = 0; i < count; i++)
-            out[i] = uniform_double(words[i], scale);
-        break;
-    case XV_NORMAL:
-        for (size_t i = 0; i < count; i++)
-            out[i] = normal_double(words[i], scale, false);
-        break;
-    case XV_TRUNCATED_NORMAL:
-        for (size_t i = 0; i < count; i++)
-            out[i] = normal_double(words[i], scale, true);
-        break;
+/* --- Laws: the loops that the compiler vectorizes, in either precision ------------------------ */
+
+#define DEFINE_SAMPLE(precision, word, real)                                                     \
+    INLINE void sample_##precision(enum xv_distribution distribution, real scale,                \
+                                   const word *restrict words, size_t count, real *restrict out) \
+    {                                                                                            \
+        switch (distribution) {                                                                  \
+        case XV_UNIFORM:                                                                         \
+            for (size_t i = 0; i < count; i++)                                                   \
+                out[i] = uniform_##precision(words[i], scale);                                   \
+            break;                                                                               \
+        case XV_NORMAL:                                                                          \
+            for (size_t i = 0; i < count; i++)                                                   \
+                out[i] = normal_##precision(words[i], scale, false);                             \
+            break;                                                                               \
+        case XV_TRUNCATED_NORMAL:                                                                \
+            for (size_t i = 0; i < count; i++)                                                   \
+                out[i] = normal_##precision(words[i], scale, true);                              \
+            break;                                                                               \
+        }                                                                                        \
     }
-}
+
+DEFINE_SAMPLE(single, uint32_t, float)
+DEFINE_SAMPLE(double, uint64_t, double)
 
 /* --- Smaller floats: a float32 rounded once, to nearest even (rounding.py) -------------------- */
 
@@ -583,34 +570,31 @@ static void read_words(struct reader *reader, uint64_t first, uint64_t step, siz
 
 /* Runs of `length` values: each begins at its place in `out` and goes on by `stride`. Where the
  * runs are neighbours, as in a transposed matrix, they are put down across, in longer pieces. */
-#define DEFINE_SCATTER(name, size)                                                               \
-    static void name(const char *values, size_t length, const int64_t *places, size_t runs,      \
-                     int64_t stride, char *out)                                                  \
-    {                                                                                            \
-        bool across = runs > 1;                                                                  \
-        for (size_t r = 1; r < runs && across; r++)                                              \
-            across = places[r] == places[r - 1] + 1;                                             \
-        if (across) {                                                                            \
-            for (size_t i = 0; i < length; i++) {                                                \
-                char *target = out + (places[0] + (int64_t)i * stride) * (int64_t)size;          \
-                for (size_t r = 0; r < runs; r++)                                                \
-                    memcpy(target + r * size, values + (r * length + i) * size, size);           \
-            }                                                                                    \
-            return;                                                                              \
-        }                                                                                        \
-        for (size_t r = 0; r < runs; r++) {                                                      \
-            char *target = out + places[r] * (int64_t)size;                                      \
-            for (size_t i = 0; i < length; i++)                                                  \
-                memcpy(target + (int64_t)i * stride * (int64_t)size,                             \
-                       values + (r * length + i) * size, size);                                  \
-        }                                                                                        \
+INLINE void put_runs(const char *values, int64_t size, size_t length, const int64_t *places,
+                     size_t runs, int64_t stride, char *out)
+{
+    bool across = runs > 1;
+    for (size_t r = 1; r < runs && across; r++)
+        across = places[r] == places[r - 1] + 1;
+    if (across) {
+        for (size_t i = 0; i < length; i++) {
+            char *target = out + (places[0] + (int64_t)i * stride) * size;
+            for (size_t r = 0; r < runs; r++)
+                memcpy(target + (int64_t)r * size, values + (int64_t)(r * length + i) * size,
+                       (size_t)size);
+        }
+        return;
     }
+    for (size_t r = 0; r < runs; r++) {
+        char *target = out + places[r] * size;
+        for (size_t i = 0; i < length; i++)
+            memcpy(target + (int64_t)i * stride * size, values + (int64_t)(r * length + i) * size,
+                   (size_t)size);
+    }
+}
 
-DEFINE_SCATTER(scatter_1, 1)
-DEFINE_SCATTER(scatter_2, 2)
-DEFINE_SCATTER(scatter_4, 4)
-DEFINE_SCATTER(scatter_8, 8)
-
+/* The values of a tile's words to where they belong. The size is a constant in each call, so that
+ * no copy is one of a size to be found out. */
 static void scatter(struct xv_law law, struct tile *tile, size_t length, const int64_t *places,
                     size_t runs, int64_t stride, char *out)
 {
@@ -618,16 +602,16 @@ static void scatter(struct xv_law law, struct tile *tile, size_t length, const i
     chosen.sample(law, &tile->words, length * runs, &tile->values);
     switch (xv_itemsize(law.dtype)) {
     case 8:
-        scatter_8(values, length, places, runs, stride, out);
+        put_runs(values, 8, length, places, runs, stride, out);
         break;
     case 4:
-        scatter_4(values, length, places, runs, stride, out);
+        put_runs(values, 4, length, places, runs, stride, out);
         break;
     case 2:
-        scatter_2(values, length, places, runs, stride, out);
+        put_runs(values, 2, length, places, runs, stride, out);
         break;
     default:
-        scatter_1(values, length, places, runs, stride, out);
+        put_runs(values, 1, length, places, runs, stride, out);
         break;
     }
 }
