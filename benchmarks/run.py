@@ -90,6 +90,16 @@ def is_editable() -> bool:
     return bool(json.loads(text).get("dir_info", {}).get("editable"))
 
 
+def make_command(spec: Path, *options: str) -> tuple[str, ...]:
+    """What generates a spec's file."""
+    command = (sys.executable, "-m", "xavinit", "generate", str(spec), "-q", "-o", "{out}")
+    return (*command, *options)
+
+
+def list_sizes(options: argparse.Namespace) -> list[Size]:
+    return [SMALL, USUAL, *([LARGE] if options.large else [])]
+
+
 def make_programs(law: str, size: Size, peers: list[str], folder: Path) -> list[Program]:
     """xavinit, the peers and the disk, for one law and size."""
     spec = folder / f"{law}.yaml"
@@ -98,10 +108,7 @@ def make_programs(law: str, size: Size, peers: list[str], folder: Path) -> list[
     python, dims = sys.executable, [str(number) for number in size]
     sets = [f"--set={name}={value}" for name, value in zip(size._fields, dims, strict=True)]
     return [
-        Program(
-            "xavinit",
-            (python, "-m", "xavinit", "generate", str(spec), "-q", "-o", "{out}", *sets),
-        ),
+        Program("xavinit", make_command(spec, *sets)),
         *(
             Program(peer, (python, str(HERE / "peers" / script), law, *dims, "{out}"))
             for peer, script in [*PEERS.items(), ("disk", "disk.py")]
@@ -151,7 +158,7 @@ def bench_threads(folder: Path, options: argparse.Namespace, peers: list[str]) -
 
 
 def bench_sizes(folder: Path, options: argparse.Namespace, peers: list[str]) -> None:
-    for size in (SMALL, USUAL, *([LARGE] if options.large else [])):
+    for size in list_sizes(options):
         programs = make_programs("normal", size, [], folder)
         results = measure(programs, folder, options.runs, size.nbytes)
         show(f"size, normal: {size}", results, size.nbytes)
@@ -162,8 +169,8 @@ def bench_views(folder: Path, options: argparse.Namespace, peers: list[str]) -> 
     spec = folder / "layers.yaml"
     layers = "layers: [{name: 'fc.{12}', type: dense, in: 4096, out: 4096, bias: false}]"
     spec.write_text(layers, "utf-8")
-    command = (sys.executable, "-m", "xavinit", "generate", str(spec), "-q", "-o", "{out}")
-    programs = [Program(name, (*command, "--framework", name)) for name in ("pytorch", "flax")]
+    frameworks = ("pytorch", "flax")
+    programs = [Program(name, make_command(spec, "--framework", name)) for name in frameworks]
     results = measure(programs, folder, options.runs, USUAL.nbytes)
     show(f"views, uniform: {USUAL}", results, USUAL.nbytes)
 
@@ -172,16 +179,17 @@ def bench_tiny(folder: Path, options: argparse.Namespace, peers: list[str]) -> N
     """A hundred thousand tensors of 64 elements: what each costs."""
     spec = folder / "tiny.yaml"
     spec.write_text("tensors: {'t.{100000}': {shape: [8, 8]}}", "utf-8")
-    command = (sys.executable, "-m", "xavinit", "generate", str(spec), "-q", "-o", "{out}")
-    programs = [Program("xavinit", command), Program("--dry-run", (*command, "--dry-run"))]
+    programs = [
+        Program("xavinit", make_command(spec)),
+        Program("--dry-run", make_command(spec, "--dry-run")),
+    ]
     results = measure(programs, folder, options.runs, 0)
     show("100,000 tensors of 8×8", results, 0)
 
 
 def bench_memory(folder: Path, options: argparse.Namespace, peers: list[str]) -> None:
     """Does the peak follow the size? One run a size: memory hardly varies."""
-    sizes = [SMALL, USUAL, *([LARGE] if options.large else [])]
-    for size in sizes:
+    for size in list_sizes(options):
         programs = make_programs("normal", size, peers, folder)
         results = measure(programs, folder, 1, size.nbytes)
         show(f"memory, normal: {size}", results, size.nbytes)
