@@ -261,6 +261,7 @@ def build_arm64_kernel(source: Path) -> None:
     (flags,) = re.findall(r"^UNIX = (\[.*\])$", (ROOT / "setup.py").read_text("utf-8"), re.M)
     run_command(
         *(ARM64_COMPILER, *ast.literal_eval(flags), "-shared", "-fPIC"),
+        "-DPy_LIMITED_API=0x030B0000",
         f"-I{sysconfig.get_path('include')}",
         *sorted(streams.glob("_kernel*.c")),
         *("-o", streams / "_kernel.abi3.so"),
