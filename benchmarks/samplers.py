@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from xavinit.plan import DTYPES, Law, Normal, TruncatedNormal, Uniform
+from xavinit.dtypes import DTYPES
+from xavinit.plan import Law, Normal, TruncatedNormal, Uniform
 from xavinit.streams import KERNELS
 
 LAWS: dict[str, Law] = {

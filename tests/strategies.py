@@ -7,8 +7,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from xavinit.inits import NAMES, list_keys
 from xavinit.spec.layer_types import LAYER_TYPES
-from xavinit.spec.types import INIT_KEYS
 
 FLOATS = ["float64", "float32", "float16", "bfloat16", "float8_e4m3fn", "float8_e5m2"]
 INTEGERS = ["int64", "int32", "uint8", "bool"]
@@ -30,8 +30,8 @@ def choose_scale() -> st.SearchStrategy[float | int]:
 def make_init(draw: st.DrawFn, has_fans: bool) -> Any:
     """An initializer for a float tensor, by its bare name where that is enough."""
     without = ["zeros", "ones", "constant", "uniform", "normal", "truncated_normal"]
-    name = draw(st.sampled_from(sorted(INIT_KEYS) if has_fans else without))
-    needed, optional = INIT_KEYS[name]
+    name = draw(st.sampled_from(sorted(NAMES) if has_fans else without))
+    needed, optional = list_keys(name)
     table: dict[str, Any] = {"type": name}
     values = {
         "mode": st.sampled_from(["fan_in", "fan_out", "fan_avg"]),

@@ -16,11 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import xavinit
+from xavinit.dtypes import DTYPES
 from xavinit.errors import InputError, SpecError, UsageError
 from xavinit.formats import FORMATS, parse_format
 from xavinit.formats.npy import encode_name, make_head
-from xavinit.formats.safetensors import make_header
-from xavinit.plan import DTYPES, TensorPlan
+from xavinit.formats.safetensors import CODES, make_header
+from xavinit.plan import TensorPlan
 
 # One tensor of every dtype, odd and zero sizes, rank 0, a name with everything.
 SPEC: dict[str, Any] = {
@@ -54,7 +55,7 @@ def as_bytes(arrays: dict[str, Any]) -> dict[str, tuple[str, tuple[int, ...], by
 
 def read_with_library(path: Path) -> dict[str, tuple[str, tuple[int, ...], bytes]]:
     """Raw, since the library's NumPy side has no float8."""
-    names = {dtype.safetensors: dtype.name for dtype in DTYPES.values()}
+    names = {code: name for name, code in CODES.items()}
     return {
         name: (names[entry["dtype"]], tuple(entry["shape"]), bytes(entry["data"]))
         for name, entry in safetensors.deserialize(path.read_bytes())

@@ -17,7 +17,9 @@ from hypothesis import strategies as st
 from test_views import axes_of_tensors
 
 import xavinit
-from xavinit.plan import DTYPES, Constant, DType, Law, Normal, TruncatedNormal, Uniform, make_view
+from xavinit.dtypes import DTYPES, DType
+from xavinit.layers import make_view, split_index
+from xavinit.plan import Constant, Law, Normal, TruncatedNormal, Uniform
 from xavinit.streams import CHOICE, choose_kernel, make_key, reference
 from xavinit.streams.words import Words
 
@@ -117,7 +119,7 @@ LARGE = {
 @pytest.mark.parametrize("name", LARGE)
 def test_large_views(name: str, dtype: str) -> None:
     shape, turn = LARGE[name]
-    view = make_view(turn(*xavinit.plan.split_index(shape)))
+    view = make_view(turn(*split_index(shape)))
     law, size = Normal(0.5), view.count
     kind = DTYPES[dtype]
     for start, stop in ((0, size), (size // 3 + 1, size - 5)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import h5py
 import numpy as np
@@ -13,11 +13,10 @@ import pytest
 from click.testing import CliRunner
 
 import xavinit
+from xavinit.choices import FrameworkName
 from xavinit.cli import cli
-from xavinit.plan.frameworks import flax, keras, pytorch
-from xavinit.plan.frameworks.kernels import Variable
+from xavinit.layers import Variable, find_framework
 from xavinit.report import format_plan, plan_to_json
-from xavinit.spec import layers as spec_layers
 from xavinit.spec.layer_types import LAYER_TYPES
 
 # Of each type: its keys, and (shape, fans) of its weight, by hand.
@@ -43,15 +42,19 @@ FORMS: dict[str, tuple[dict[str, Any], tuple[int, ...], tuple[int, int] | None]]
 FIRST = {"lstm": "weight_ih_l0", "gru": "weight_ih_l0", "multi_head_attention": "in_proj_weight"}
 
 
-def plan_layer(kind: str, **keys: Any) -> dict[str, Any]:
+def plan_layer(kind: str, framework: str = "pytorch", **keys: Any) -> dict[str, Any]:
     entry = {"name": "x", "type": kind, **FORMS[kind][0], **keys}
-    return {tensor.name: tensor for tensor in xavinit.make_plan({"layers": [entry]}).tensors}
+    plan = xavinit.make_plan({"layers": [entry]}, framework=framework)
+    return {tensor.name: tensor for tensor in plan.tensors}
 
 
 def test_every_type_has_its_place_everywhere() -> None:
-    assert set(FORMS) == set(LAYER_TYPES) == set(spec_layers._FORMS) == set(pytorch.MODULES)
-    for framework in (keras, flax):
-        assert set(framework.MODULES) == set(framework._FORMS) == set(LAYER_TYPES)
+    assert set(FORMS) == set(LAYER_TYPES)
+    for name in get_args(FrameworkName):
+        for kind in LAYER_TYPES:
+            one_group = {"groups": 1} if "groups" in FORMS[kind][0] else {}  # as all have it
+            tensors = plan_layer(kind, framework=name, **one_group).values()
+            assert {tensor.module.name for tensor in tensors} == {"x"}
 
 
 @pytest.mark.parametrize("kind", FORMS)
@@ -336,6 +339,7 @@ def test_streams_and_ties_of_layers() -> None:
 )
 def test_flax_names(layer: str, name: str) -> None:
     variable = Variable("kernel", (1,), "weight")
+    flax = find_framework("flax")
     assert flax.name_variable(flax.name_module(layer, ""), variable) == name
 
 

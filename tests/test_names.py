@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import xavinit
 from xavinit.errors import SpecError
-from xavinit.spec.names import MOST, parse_pattern, parse_reference
+from xavinit.spec.names import MOST_TENSORS, parse_pattern, parse_reference
 
 DIMS = {"n": 2, "none": 0, "top": 3}
 
@@ -210,7 +210,7 @@ def test_streams_and_ties_take_indices() -> None:
 
 
 def test_a_million_tensors_and_no_more() -> None:
-    assert MOST == 10**6
+    assert MOST_TENSORS == 10**6
     with pytest.raises(SpecError, match="must be at most 1,000,000 tensors; got 1000001"):
         plan_names("{1000000}", "w")
 

@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xavinit.plan import DTYPES, TruncatedNormal, Uniform, compute_fans, laws
-from xavinit.plan.initializers import GAINS, NAMED, VarianceScaling, scale_variance
-from xavinit.spec import Axes
+from xavinit.dtypes import DTYPES
+from xavinit.inits import GAINS, NAMED, VarianceScaling
+from xavinit.layers import Axes
+from xavinit.plan import TruncatedNormal, Uniform, compute_fans, laws
+from xavinit.plan.initializers import scale_variance
 from xavinit.streams import reference
 
 DIGITS = 50
@@ -150,7 +152,7 @@ def test_all_distributions_of_a_rule_have_one_variance() -> None:
     fans = compute_fans((17, 5, 3), Axes())
     for mode in ("fan_in", "fan_out", "fan_avg"):
         uniform, normal, cut = (
-            scale_variance(VarianceScaling(mode, kind, 1.7), fans)
+            scale_variance(VarianceScaling(mode=mode, distribution=kind, gain=1.7), fans)
             for kind in ("uniform", "normal", "truncated_normal")
         )
         assert isinstance(cut, TruncatedNormal)

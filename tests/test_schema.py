@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 import xavinit
-from xavinit.plan import DTYPES
-from xavinit.plan.initializers import GAINS, NAMED, WITHOUT_FANS
-from xavinit.spec import load_document, make_schema, types
+from xavinit import choices
+from xavinit.inits import GAINS, KINDS, NAMED, NAMES
+from xavinit.spec import load_document, make_schema
 
 ROOT = Path(__file__).parent.parent
 SCHEMA = make_schema()
@@ -199,13 +199,11 @@ def merge(parts: Any) -> Data:
     return {key: value for part in parts for key, value in part.items()}
 
 
-INITS = (
-    st.sampled_from(get_args(types.InitName)) | st.sampled_from(["glorot", 1, None])
-) | st.tuples(
-    maybe("type", *get_args(types.InitName), "glorot"),
+INITS = (st.sampled_from(NAMES) | st.sampled_from(["glorot", 1, None])) | st.tuples(
+    maybe("type", *NAMES, "glorot"),
     maybe("gain", 1, 0.5, "relu", 0, "gelu"),
-    maybe("mode", *get_args(types.Mode), 1),
-    maybe("distribution", *get_args(types.Distribution), "cauchy"),
+    maybe("mode", *get_args(choices.Mode), 1),
+    maybe("distribution", *get_args(choices.Distribution), "cauchy"),
     maybe("value", 0, 1.5, True, "1"),
     maybe("bound", 1, 0),
     maybe("std", 0.1, -1),
@@ -261,9 +259,7 @@ def test_schema_and_reader_agree_on_every_init(init: Any, shape: list[int]) -> N
 
 
 def test_the_lists_of_the_spec_are_those_of_the_plan() -> None:
-    assert set(get_args(types.DTypeName)) == set(DTYPES)
-    assert set(get_args(types.GainName)) == set(GAINS)
-    assert set(get_args(types.InitName)) == {*NAMED, *WITHOUT_FANS, "variance_scaling"}
-    assert set(types.INIT_KEYS) == set(get_args(types.InitName))
-    assert {rule.mode for rule in NAMED.values()} <= set(get_args(types.Mode))
-    assert {rule.distribution for rule in NAMED.values()} == set(get_args(types.Distribution))
+    assert set(get_args(choices.GainName)) == set(GAINS)
+    assert set(NAMES) == {*NAMED, *KINDS}
+    assert {rule.mode for rule in NAMED.values()} <= set(get_args(choices.Mode))
+    assert {rule.distribution for rule in NAMED.values()} == set(get_args(choices.Distribution))

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from xavinit.plan import DTYPES, Constant, Law, Normal, TruncatedNormal, Uniform
+from xavinit.dtypes import DTYPES
+from xavinit.plan import Constant, Law, Normal, TruncatedNormal, Uniform
 from xavinit.streams import reference
 from xavinit.streams.constants import encode_constant
 from xavinit.streams.reference import Filler

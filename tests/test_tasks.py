@@ -11,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import xavinit
+from xavinit.dtypes import DTYPES
+from xavinit.layers import make_view, split_index
 from xavinit.output import disk
 from xavinit.output.tasks import BLOCK, Piece, join_pieces, split_tensor
-from xavinit.plan import DTYPES, TensorPlan, Uniform, make_view, split_index
+from xavinit.plan import TensorPlan, Uniform
 
 
 def make_tensor(size: int, dtype: str = "float32") -> TensorPlan:

@@ -13,7 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import xavinit
-from xavinit.plan import DTYPES, Law, Normal, TensorPlan, Uniform, View, make_view, split_index
+from xavinit.dtypes import DTYPES
+from xavinit.layers import View, make_view, split_index
+from xavinit.plan import Law, Normal, TensorPlan, Uniform
 from xavinit.streams import Stream, gather, reference
 
 Array = np.ndarray[Any, np.dtype[Any]]

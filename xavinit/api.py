@@ -81,8 +81,7 @@ def generate(
     from xavinit.output import fill_arrays
 
     plan, _ = take_plan(spec, make_overrides(seed, dtype, framework, dims))
-    kinds = {tensor.dtype.name: tensor.dtype.npy for tensor in plan.tensors}
-    types = {name: _find_array_type(name, code) for name, code in kinds.items()}
+    types = {name: _find_array_type(name) for name in {t.dtype.name for t in plan.tensors}}
     flat = {tensor.name: np.empty(tensor.nbytes, np.uint8) for tensor in plan.tensors}
     views = {name: memoryview(array) for name, array in flat.items()}  # type: ignore[arg-type]
     crew = make_crew(plan, jobs)
@@ -121,11 +120,11 @@ def make_crew(plan: Plan, jobs: int | None) -> Crew:
     return Crew(Stream(plan.seed), jobs)
 
 
-def _find_array_type(name: str, code: str | None) -> Any:
+def _find_array_type(name: str) -> Any:
     import numpy as np
 
-    if code is not None:
-        return np.dtype(code)
+    if not name.startswith(("bfloat", "float8")):
+        return np.dtype(name).newbyteorder("<")
     try:
         import ml_dtypes
     except Exception as error:  # not installed, or whatever a broken or mismatched build raises

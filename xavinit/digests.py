@@ -7,9 +7,9 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from xavinit.dtypes import DTYPES
 from xavinit.errors import InputError, UsageError
 from xavinit.formats import StoredTensor, detect_format, parse_format
-from xavinit.plan import DTYPES
 from xavinit.wording import explain_os_error
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import xavinit
-from xavinit.plan import DTYPES
+from xavinit.dtypes import DTYPES
 
 pytestmark = pytest.mark.frameworks
 

@@ -12,11 +12,23 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from xavinit.dtypes import DTYPES, DType
 from xavinit.errors import InputError, MissingLibraryError, SpecError
 from xavinit.formats.layout import FileLayout, Format, Layout, Region, StoredTensor
 from xavinit.formats.metadata import KEY, make_metadata
-from xavinit.plan import DTYPES, DType, Plan, TensorPlan
+from xavinit.plan import Plan, TensorPlan
 from xavinit.wording import format_value
+
+# NumPy's code of each dtype that h5py makes a type of.
+_NUMPY = {
+    "float64": "<f8",
+    "float32": "<f4",
+    "float16": "<f2",
+    "int64": "<i8",
+    "int32": "<i4",
+    "uint8": "|u1",
+    "bool": "|b1",
+}
 
 
 def import_h5py() -> Any:
@@ -34,7 +46,7 @@ def lay_out(plan: Plan) -> Layout:
     """One file that h5py begins. Refuses what HDF5 or h5py cannot name or hold."""
     names = {tensor.name for tensor in plan.tensors}
     for tensor in plan.tensors:
-        if tensor.dtype.name.startswith("float8"):
+        if not _has_type(tensor.dtype):
             raise SpecError(
                 f"HDF5 has no form for {tensor.dtype.name}",
                 tensor.place,
@@ -127,7 +139,7 @@ def make_usual_type(h5py: Any, dtype: DType) -> Any:
     import numpy
 
     # h5py's own choice, so that h5py gives back what NumPy would: bool is an enumeration.
-    return h5py.h5t.py_create(numpy.dtype(dtype.npy), logical=True)
+    return h5py.h5t.py_create(numpy.dtype(_NUMPY[dtype.name]), logical=True)
 
 
 def read_index(path: str) -> list[StoredTensor]:
@@ -167,7 +179,7 @@ def read_index(path: str) -> list[StoredTensor]:
 
 
 def _has_type(dtype: DType) -> bool:
-    return dtype.npy is not None or dtype.name == "bfloat16"
+    return dtype.name in _NUMPY or dtype.name == "bfloat16"
 
 
 FORMAT = Format("hdf5", lay_out, read_index, streams=False)

@@ -16,11 +16,12 @@ from typing import Any
 
 from msgspec import structs
 
+from xavinit.dtypes import DType
 from xavinit.errors import SpecError, UsageError
 from xavinit.formats.hdf5 import begin_file, make_usual_type, read_index
 from xavinit.formats.layout import FileLayout, Format, Layout
 from xavinit.formats.metadata import make_metadata
-from xavinit.plan import DType, Plan, TensorPlan
+from xavinit.plan import Plan, TensorPlan
 from xavinit.wording import format_value
 
 SUFFIX = ".weights.h5"
@@ -88,8 +89,26 @@ def _find_layer(tensor: TensorPlan) -> tuple[str, str]:
 
 
 def _find_sublayer(tensor: TensorPlan) -> str:
+    """The attributes that lead from a tensor's layer to the one that holds it, / between.
+
+    The variable's own path has a layer's name in each place, of which the class makes an attribute.
+    """
     assert tensor.module is not None
-    return tensor.module.sublayer
+    kind, name = tensor.module.type, tensor.module.name
+    *scopes, _ = tensor.name.removeprefix(f"{name}/").split("/")
+    # GroupedQueryAttention keeps its layers under names with a _ before.
+    before = "_" if kind == "GroupQueryAttention" else ""
+    return "/".join(before + _name_attribute(scope) for scope in scopes)
+
+
+def _name_attribute(scope: str) -> str:
+    """The attribute of a layer's class that holds the layer of this name within it."""
+    if scope in ("lstm_cell", "gru_cell"):
+        return "cell"
+    for way in ("forward", "backward"):
+        if scope.startswith(f"{way}_"):
+            return f"{way}_layer"
+    return f"{scope.removeprefix('attention_')}_dense"  # a projection
 
 
 def to_snake_case(name: str) -> str:

@@ -11,16 +11,28 @@ import struct
 from typing import Any
 from urllib.parse import quote, unquote
 
+from xavinit.dtypes import DTYPES
 from xavinit.errors import InputError, SpecError, UsageError
 from xavinit.formats.layout import FileLayout, Format, Layout, Region, StoredTensor
 from xavinit.formats.metadata import make_metadata
-from xavinit.plan import DTYPES, Plan, TensorPlan
+from xavinit.plan import Plan, TensorPlan
 from xavinit.wording import format_value
 
 MANIFEST = "manifest.json"
 LONGEST_NAME = 255  # bytes; what file systems take
 _MAGIC = b"\x93NUMPY\x01\x00"
 _ALIGNMENT = 64
+
+# The code of each dtype in a header. NumPy has no others of ours.
+CODES = {
+    "float64": "<f8",
+    "float32": "<f4",
+    "float16": "<f2",
+    "int64": "<i8",
+    "int32": "<i4",
+    "uint8": "|u1",
+    "bool": "|b1",
+}
 
 
 def lay_out(plan: Plan) -> Layout:
@@ -85,13 +97,14 @@ def encode_name(name: str) -> str:
 
 def make_head(tensor: TensorPlan) -> bytes:
     """The header of the file, format version 1.0, as `numpy.lib.format` lays it down."""
-    if tensor.dtype.npy is None:
+    code = CODES.get(tensor.dtype.name)
+    if code is None:
         raise SpecError(
             f"npy has no form for {tensor.dtype.name}",
             tensor.place,
             hint="use safetensors, or another dtype",
         )
-    fields = f"{{'descr': '{tensor.dtype.npy}', 'fortran_order': False, 'shape': {tensor.shape}, }}"
+    fields = f"{{'descr': '{code}', 'fortran_order': False, 'shape': {tensor.shape}, }}"
     length = len(_MAGIC) + 2 + len(fields) + 1
     text = fields + " " * (-length % _ALIGNMENT) + "\n"
     return _MAGIC + struct.pack("<H", len(text)) + text.encode("ascii")
@@ -137,8 +150,9 @@ def _read_file(path: str, name: str) -> StoredTensor:
             raise InputError(f"{path} is not a sound npy file: {error}") from error
         offset = file.tell()
         size = os.fstat(file.fileno()).st_size
-    for dtype in DTYPES.values():
-        if dtype.npy == descr:
+    for known, code in CODES.items():
+        if code == descr:
+            dtype = DTYPES[known]
             stored = StoredTensor(name, dtype.name, shape, path, offset, size - offset)
             if math.prod(shape) * dtype.itemsize != stored.nbytes:
                 raise InputError(f"{path} is cut short or too long for its shape")

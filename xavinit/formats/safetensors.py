@@ -16,15 +16,26 @@ from xavinit.errors import InputError, OutputError
 from xavinit.formats.layout import FileLayout, Format, Layout, StoredTensor, place_regions
 from xavinit.formats.metadata import KEY, make_metadata
 from xavinit.formats.shards import INDEX, SINGLE, find_set, make_index, name_shards, read_places
-from xavinit.plan import DTYPES, Plan, TensorPlan
+from xavinit.layers import find_framework
+from xavinit.plan import Plan, TensorPlan
 
 LARGEST_HEADER = 100_000_000  # bytes; readers refuse more
 _ALIGNMENT = 8
 
-# What loaders look for under the key `format`: transformers takes only files that have one of its.
-_FORMATS = {"pytorch": "pt", "keras": "tf", "flax": "flax"}
-
-_RANK = {name: rank for rank, name in enumerate(DTYPES)}
+# The code of each dtype in a header, in the library's order of tensors: widest first.
+CODES = {
+    "int64": "I64",
+    "float64": "F64",
+    "float32": "F32",
+    "int32": "I32",
+    "bfloat16": "BF16",
+    "float16": "F16",
+    "float8_e4m3fn": "F8_E4M3",
+    "float8_e5m2": "F8_E5M2",
+    "uint8": "U8",
+    "bool": "BOOL",
+}
+_RANK = {name: rank for rank, name in enumerate(CODES)}
 
 
 def lay_out(plan: Plan) -> Layout:
@@ -49,7 +60,8 @@ def lay_out_tensors(tensors: Sequence[TensorPlan], plan: Plan, name: str = "") -
     The header, then the tensors in the library's order: widest dtype first, then by name.
     """
     tensors = sorted(tensors, key=lambda t: (_RANK[t.dtype.name], t.name.encode()))
-    metadata = {"format": _FORMATS[plan.framework], KEY: make_metadata(plan)}
+    # transformers takes only files that name a framework it knows.
+    metadata = {"format": find_framework(plan.framework).tag, KEY: make_metadata(plan)}
     head = make_header(tensors, metadata)
     return FileLayout(name, head, place_regions(tensors, len(head)))
 
@@ -60,7 +72,7 @@ def make_header(tensors: Sequence[TensorPlan], metadata: Mapping[str, str]) -> b
     start = 0
     for tensor in tensors:
         entries[tensor.name] = {
-            "dtype": tensor.dtype.safetensors,
+            "dtype": CODES[tensor.dtype.name],
             "shape": list(tensor.shape),
             "data_offsets": [start, start + tensor.nbytes],
         }
@@ -105,7 +117,7 @@ def read_file(path: str) -> list[StoredTensor]:
             entries = json.loads(file.read(length))
     except safetensors.SafetensorError as error:
         raise InputError(f"{path} is not a sound safetensors file: {error}") from error
-    names = {dtype.safetensors: dtype.name for dtype in DTYPES.values()}
+    names = {code: name for name, code in CODES.items()}
     stored = []
     for name, entry in entries.items():
         if name == "__metadata__":

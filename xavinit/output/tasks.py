@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from xavinit.plan import TensorPlan, fit_rows
+from xavinit.layers import fit_rows
+from xavinit.plan import TensorPlan
 from xavinit.streams import Fill
 
 BLOCK = 1 << 20  # bytes drawn and written at once

@@ -6,7 +6,7 @@ import math
 from typing import NamedTuple
 
 from xavinit.errors import SpecError
-from xavinit.spec import Axes
+from xavinit.layers import Axes
 
 
 class Fans(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from xavinit.plan.dtypes import DType
+from xavinit.dtypes import DType
 
 # The largest |z| that a stream can give, rounded up (docs/reproducibility.md): t is at least 2⁻³²,
 # in float64 2⁻⁶⁴, and a truncated normal ends at its cut.

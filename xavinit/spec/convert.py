@@ -1,38 +1,32 @@
-"""Plain data → the structs of `types`, with our own messages.
+"""Plain data → checked values, table by table and key by key, with our own messages.
 
-msgspec does the checking; its messages tell neither the value nor the file. So each table is
-converted on its own, the place is read off the error, and the rule and the offending value are
-put into words here.
+msgspec checks each value against the type that `types.py` or `layer_types.py` gives its key. What
+its own messages say is not used: the place is known here, and so is the rule.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
-from typing import Any, TypeVar, get_args
+from typing import Any, get_args
 
 import msgspec
 
+from xavinit import choices, inits
+from xavinit.dtypes import DTYPES
 from xavinit.errors import Path, SpecError
-from xavinit.spec import types
 from xavinit.spec.layer_types import LAYER_TYPES
 from xavinit.wording import format_choices, format_value, suggest
 
-Table = TypeVar("Table", bound=msgspec.Struct)
-
 CHOICES: dict[str, tuple[str, ...]] = {
-    "dtype": get_args(types.DTypeName),
-    "layout": get_args(types.Layout),
-    "mode": get_args(types.Mode),
-    "distribution": get_args(types.Distribution),
-    "framework": get_args(types.Framework),
-    "init": get_args(types.InitName),
-    "bias_init": get_args(types.InitName),
-    "recurrent_init": get_args(types.InitName),
+    "dtype": tuple(DTYPES),
+    "layout": get_args(choices.Layout),
+    "mode": get_args(choices.Mode),
+    "distribution": get_args(choices.Distribution),
+    "framework": get_args(choices.FrameworkName),
     "layer": tuple(LAYER_TYPES),
-    "type": get_args(types.InitName),
-    "gain": get_args(types.GainName),
+    "init": inits.NAMES,
+    "gain": get_args(choices.GainName),
 }
 
 # The keys whose value is an initializer.
@@ -75,49 +69,63 @@ _RULES: dict[str, tuple[str, ...]] = {
     "value": ("must be a finite number, true or false",),
 }
 
-_PLACE = re.compile(r" - at `\$(.*)`\Z")
-_STEP = re.compile(r"\.([A-Za-z_]+)|\[(\d+)\]")
 
+def read_table(data: Any, kind: type[msgspec.Struct], path: Path) -> dict[str, Any]:
+    """The values that a table gives by their keys; `SpecError` with path, rule and value.
 
-def convert_table(data: Any, kind: type[Table], path: Path) -> Table:
-    """One table as a struct; `SpecError` with the path, the rule and the value where it is not."""
+    The keys are those of the struct `kind`. Initializers stay as they are written (`parse_init`).
+    """
     check_mapping(data, path)
-    tag = (kind.__struct_config__.tag_field,) if kind.__struct_config__.tag_field else ()
-    check_keys(data, (*tag, *kind.__struct_encode_fields__), path)
-    for key in INITS:
-        if isinstance(data.get(key), dict):
-            check_keys(data[key], types.Init.__struct_fields__, (*path, key))
-    for key in _find_required(kind):
-        if key not in data:
+    known = _find_keys(kind)
+    tag = kind.__struct_config__.tag_field
+    check_keys(data, (tag, *known) if tag else known, path)
+    for key, (_, is_required) in known.items():
+        if is_required and key not in data:
             raise SpecError(f"must have the key {format_value(key)}", path)
-    try:
-        return msgspec.convert(data, kind)
-    except msgspec.ValidationError as error:
-        raise _explain(str(error), data, path) from None
+    return {
+        key: value if key in INITS else _convert(key, value, known[key][0], path)
+        for key, value in data.items()
+        if key in known
+    }
+
+
+def read_keys(
+    data: dict[str, Any], kind: type[msgspec.Struct], keys: Sequence[str], path: Path
+) -> dict[str, Any]:
+    """The values of some keys of a table that are fields of a struct."""
+    known = _find_keys(kind)
+    return {key: _convert(key, data[key], known[key][0], path) for key in keys if key in data}
 
 
 @cache  # reading a struct's annotations takes half a millisecond
-def _find_required(kind: type[msgspec.Struct]) -> tuple[str, ...]:
-    return tuple(field.encode_name for field in msgspec.structs.fields(kind) if field.required)
+def _find_keys(kind: type[msgspec.Struct]) -> dict[str, tuple[Any, bool]]:
+    """The type of each key, and whether the table must have it."""
+    fields = msgspec.structs.fields(kind)
+    return {field.encode_name: (field.type, field.required) for field in fields}
 
 
-def _explain(message: str, data: Any, path: Path) -> SpecError:
-    place = _PLACE.search(message)
-    steps: Path = tuple(
-        name or int(index) for name, index in _STEP.findall(place[1] if place else "")
-    )
-    value = data
-    for step in steps:
-        if step not in value and not isinstance(step, int):
-            # A table lacks a key that it needs: only `type` of an init.
-            return SpecError(f"must have the key {format_value(step)}", (*path, *steps[:-1]))
-        value = value[step]
-    if steps and "missing required field" in message:
-        return SpecError('must have the key "type"', (*path, *steps))
-    key = next((step for step in reversed(steps) if isinstance(step, str)), "")
-    if key in _RULES and _RULES[key][0] is _SIZES and "array" not in message.partition("got")[0]:
-        key = "size"  # of a layer that takes no list here
-    return explain_value(key, value, (*path, *steps))
+def _convert(key: str, value: Any, kind: Any, path: Path) -> Any:
+    if key in CHOICES and isinstance(value, str) and value not in CHOICES[key]:
+        raise explain_value(key, value, (*path, key))
+    if _fits(value, kind):
+        return msgspec.convert(value, kind)
+    if not _fits([1], kind):  # a key that takes no list
+        rules = _RULES.get(key, ())
+        if rules and rules[0] is _SIZES:  # as another type of layer would
+            raise SpecError(f"{_INTEGER}; got {format_value(value)}", (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            if not _fits([item], kind):
+                raise explain_value(key, item, (*path, key, index))
+    raise explain_value(key, value, (*path, key))
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def explain_value(key: str, value: Any, path: Path) -> SpecError:
@@ -126,8 +134,6 @@ def explain_value(key: str, value: Any, path: Path) -> SpecError:
         rule = f"must be {format_choices(CHOICES[key])}"
         if key == "gain":
             rule = f"must be a positive finite number, {format_choices(CHOICES[key])}"
-        elif key in INITS:
-            rule += ", or a table with one of these as its type"
         hint = suggest(value, CHOICES[key])
         return SpecError(f"{rule}; got {format_value(value)}", path, hint=hint)
     rules = _RULES[key]

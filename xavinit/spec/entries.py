@@ -1,19 +1,18 @@
-"""What the spec lists, parsed: an entry of `tensors`, or a tensor of an entry of `layers`."""
+"""What the spec lists, parsed: an entry of `tensors`, or a part of an entry of `layers`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from msgspec import UNSET, Struct
+from msgspec import Struct
 
 from xavinit.errors import Path, SpecError
+from xavinit.layers import Axes, Part
 from xavinit.spec import types
-from xavinit.spec.convert import check_mapping, convert_table
+from xavinit.spec.convert import check_mapping, read_table
 from xavinit.spec.expressions import check_expression, evaluate
-from xavinit.spec.layers import Axes, Layer, Part
-from xavinit.spec.names import MOST, Brace, Pattern, parse_pattern
-from xavinit.spec.network import Node, expand_layers, parse_layers
+from xavinit.spec.names import Brace, Pattern, parse_pattern
 from xavinit.spec.settings import Settings, read_settings
 from xavinit.wording import format_value
 
@@ -38,51 +37,29 @@ class Entry(Struct, frozen=True):
     is_fixed: bool = False  # what its own settings say, nothing changes
 
 
-class Listed(Struct, frozen=True):
-    """One tensor as listed: its entry, its name, and the words that its braces stand for."""
-
-    entry: Entry
-    name: str
-    words: tuple[str, ...]
-    layer: Layer | None = None
-
-
-def list_tensors(tensors: Any, layers: Any, dims: Mapping[str, int]) -> Iterator[Listed]:
-    """Every tensor of `tensors`, then of `layers`, in their order."""
+def parse_entries(tensors: Any, dims: Mapping[str, int]) -> list[tuple[Entry, Pattern]]:
+    """The entries of `tensors`, each with the pattern of its names."""
     check_mapping(tensors, ("tensors",))
-    entries = [_parse_entry(name, tensors[name], dims) for name in tensors]
-    nodes = parse_layers(layers, dims)
-    total = sum(pattern.count for _, pattern in entries) + sum(node.count for node in nodes)
-    if total > MOST:
-        place = "tensors" if tensors else "layers"
-        raise SpecError(f"must be at most {MOST:,} tensors; got {format_value(total)}", (place,))
-    for entry, pattern in entries:
-        for name, words in pattern.expand():
-            yield Listed(entry, name, words)
-    made: dict[int, list[Entry]] = {}  # of each node, which stands for many layers
-    for layer, words, node in expand_layers(nodes):
-        if id(node) not in made:
-            made[id(node)] = [_make_entry(node, part) for part in node.parts]
-        for entry in made[id(node)]:
-            yield Listed(entry, f"{layer.name}.{entry.role}", words, layer)
+    return [_parse_entry(name, tensors[name], dims) for name in tensors]
 
 
-def _make_entry(node: Node, part: Part) -> Entry:
+def make_entry(part: Part, path: Path, braces: tuple[Brace, ...], settings: Settings) -> Entry:
+    """The entry of a part of a layer, of which these are the settings."""
     base: Settings = {}
     if part.init is not None:
-        base["init"] = (part.init, node.path)
+        base["init"] = (part.init, path)
     if part.dtype is not None:
-        base["dtype"] = (part.dtype, node.path)
-    own: Settings = {key: value for key, value in node.own.items() if key == "dtype"}
+        base["dtype"] = (part.dtype, path)
+    own: Settings = {key: value for key, value in settings.items() if key == "dtype"}
     if part.is_fixed:
         base, own = {}, {**own, **base}
-    elif part.key is not None and part.key in node.own:
-        own["init"] = node.own[part.key]
+    elif part.key is not None and part.key in settings:
+        own["init"] = settings[part.key]
     return Entry(
-        path=node.path,
-        braces=node.braces,
+        path=path,
+        braces=braces,
         shape=part.shape,
-        shape_path=node.path,
+        shape_path=path,
         own=own,
         base=base,
         axes=part.axes,
@@ -103,9 +80,9 @@ def _parse_entry(name: str, data: Any, dims: Mapping[str, int]) -> tuple[Entry, 
         return Entry(path, pattern.braces, shape, path, {}), pattern
     if not isinstance(data, dict):
         raise SpecError(f"must be a list of dimensions or a table; got {format_value(data)}", path)
-    table = convert_table(data, types.TensorTable, path)
+    table = read_table(data, types.TensorTable, path)
     shape_path: Path = (*path, "shape")
-    given = None if table.shape is UNSET else _parse_shape(data["shape"], shape_path, dims)
+    given = _parse_shape(table["shape"], shape_path, dims) if "shape" in table else None
     return Entry(path, pattern.braces, given, shape_path, read_settings(table, path)), pattern
 
 

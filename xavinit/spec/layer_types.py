@@ -10,7 +10,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from xavinit.spec.types import DTypeName, Expression, Init, InitName
+from xavinit.inits import Init
+from xavinit.spec.types import Expression
 
 _Sizes = Expression | Annotated[list[Expression], Meta(min_length=1)]
 _Kernel = Annotated[
@@ -19,7 +20,6 @@ _Kernel = Annotated[
 _Groups = Annotated[
     Expression, Meta(description="How many groups of channels are convolved apart.")
 ]
-_InitOrName = InitName | Init
 _Channels = Annotated[Expression, Meta(description="Channels.")]
 _Flattened = Annotated[
     _Sizes,
@@ -36,15 +36,15 @@ class LayerKeys(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, t
     """The keys that all layer types share."""
 
     name: Annotated[str, Meta(description="As in PyTorch, dots between modules; braces expand.")]
-    dtype: Annotated[DTypeName, Meta(description="The element type.")] | UnsetType = UNSET
-    init: Annotated[_InitOrName, Meta(description="Of its weight.")] | UnsetType = UNSET
+    dtype: Annotated[str, Meta(description="The element type.")] | UnsetType = UNSET
+    init: Annotated[Init, Meta(description="Of its weight.")] | UnsetType = UNSET
 
 
 class _Biased(LayerKeys, frozen=True, forbid_unknown_fields=True, kw_only=True):
     bias: Annotated[bool, Meta(description="Does it have a bias?")] = True
-    bias_init: (
-        Annotated[_InitOrName, Meta(description="Of its bias; zeros by default.")] | UnsetType
-    ) = UNSET
+    bias_init: Annotated[Init, Meta(description="Of its bias; zeros by default.")] | UnsetType = (
+        UNSET
+    )
 
 
 class Dense(_Biased, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="dense"):
@@ -117,9 +117,9 @@ class BatchNorm(LayerKeys, frozen=True, forbid_unknown_fields=True, kw_only=True
     """Normalization over the batch, with a scale, a bias and the running mean and variance."""
 
     size: _Size
-    bias_init: (
-        Annotated[_InitOrName, Meta(description="Of its bias; zeros by default.")] | UnsetType
-    ) = UNSET
+    bias_init: Annotated[Init, Meta(description="Of its bias; zeros by default.")] | UnsetType = (
+        UNSET
+    )
 
 
 class _Recurrent(_Biased, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -131,9 +131,9 @@ class _Recurrent(_Biased, frozen=True, forbid_unknown_fields=True, kw_only=True)
     bidirectional: Annotated[
         bool, Meta(description="Does each layer also run backward, both outputs joined?")
     ] = False
-    recurrent_init: (
-        Annotated[_InitOrName, Meta(description="Of its weight of the state.")] | UnsetType
-    ) = UNSET
+    recurrent_init: Annotated[Init, Meta(description="Of its weight of the state.")] | UnsetType = (
+        UNSET
+    )
 
 
 class Lstm(_Recurrent, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="lstm"):

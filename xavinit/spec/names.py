@@ -13,7 +13,7 @@ from xavinit.errors import SpecError
 from xavinit.spec.expressions import evaluate
 from xavinit.wording import format_value
 
-MOST = 10**6  # tensors in a spec
+MOST_TENSORS = 10**6  # in a spec
 
 _PIECE = re.compile(r"(\{\{)|(\}\})|\{([^{}]*)\}|([{}])|([^{}]+)")
 

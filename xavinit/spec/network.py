@@ -6,15 +6,18 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from msgspec import UNSET, Struct
+from msgspec import Struct
 
+from xavinit import inits
 from xavinit.errors import Path, SpecError
-from xavinit.spec.convert import INITS, check_keys, check_mapping, convert_table, explain_value
-from xavinit.spec.expressions import check_expression, evaluate
-from xavinit.spec.layer_types import LAYER_TYPES, LayerGroup, LayerKeys
-from xavinit.spec.layers import GATES, TENSORS_OF_A_CELL, GateInit, Layer, Part, Sizes, list_parts
-from xavinit.spec.names import MOST, Brace, Pattern, parse_pattern
-from xavinit.spec.settings import Settings, is_finite, parse_init
+from xavinit.layers import GATES, TENSORS_OF_A_CELL, Layer, Sizes, list_parts
+from xavinit.spec.convert import INITS, check_keys, check_mapping, explain_value, read_table
+from xavinit.spec.entries import Entry, evaluate_at, make_entry
+from xavinit.spec.expressions import check_expression
+from xavinit.spec.initializers import is_finite, parse_init
+from xavinit.spec.layer_types import LAYER_TYPES, LayerGroup
+from xavinit.spec.names import MOST_TENSORS, Brace, Pattern, parse_pattern
+from xavinit.spec.settings import Settings
 from xavinit.wording import format_value
 
 _SPATIAL_RANK = {"conv1d": 1, "conv2d": 2, "conv3d": 3}  # and 2 for the others
@@ -42,13 +45,12 @@ class Node(Struct, frozen=True):
     children: tuple[Node, ...] = ()
     type: str = ""
     sizes: Sizes = Sizes()
-    parts: tuple[Part, ...] = ()
-    own: Settings = {}  # of the layer: dtype, init, bias_init
+    entries: tuple[Entry, ...] = ()  # one for each part of the layer
 
     @property
     def count(self) -> int:
         """How many tensors."""
-        each = sum(child.count for child in self.children) if self.children else len(self.parts)
+        each = sum(child.count for child in self.children) if self.children else len(self.entries)
         return self.pattern.count * each
 
 
@@ -62,6 +64,15 @@ def parse_layers(
     if not isinstance(data, list):
         raise SpecError(f"must be a list of layers; got {format_value(data)}", path)
     return tuple(_parse_node(item, dims, (*path, index), outer) for index, item in enumerate(data))
+
+
+def list_leaves(nodes: tuple[Node, ...]) -> Iterator[Node]:
+    """The layers of a tree, each once, whatever number of names it has."""
+    for node in nodes:
+        if node.children:
+            yield from list_leaves(node.children)
+        else:
+            yield node
 
 
 def expand_layers(
@@ -85,10 +96,10 @@ def expand_layers(
 def _parse_node(data: Any, dims: Mapping[str, int], path: Path, outer: tuple[Brace, ...]) -> Node:
     check_mapping(data, path)
     if "layers" in data and "type" not in data:
-        group = convert_table(data, LayerGroup, path)
-        pattern = _parse_name(group.name, dims, path)
+        group = read_table(data, LayerGroup, path)
+        pattern = _parse_name(group["name"], dims, path)
         braces = (*outer, *pattern.braces)
-        children = parse_layers(group.layers, dims, (*path, "layers"), braces)
+        children = parse_layers(group["layers"], dims, (*path, "layers"), braces)
         if not children:
             raise SpecError("a group must have a layer; got []", (*path, "layers"))
         return Node(pattern, path, braces, children)
@@ -98,18 +109,14 @@ def _parse_node(data: Any, dims: Mapping[str, int], path: Path, outer: tuple[Bra
     if not isinstance(kind, str) or kind not in LAYER_TYPES:
         raise explain_value("layer", kind, (*path, "type"))
     _check_foreign(data, kind, path)
-    table = convert_table(data, LAYER_TYPES[kind], path)
-    sizes = _read_sizes(data, kind, dims, path)
-    pattern = _parse_name(table.name, dims, path)
-    return Node(
-        pattern=pattern,
-        path=path,
-        braces=(*outer, *pattern.braces),
-        type=kind,
-        sizes=sizes,
-        parts=list_parts(kind, sizes, getattr(table, "bias", True)),
-        own=_read_own(table, sizes, path),
-    )
+    table = read_table(data, LAYER_TYPES[kind], path)
+    sizes = _read_sizes(table, kind, dims, path)
+    pattern = _parse_name(table["name"], dims, path)
+    braces = (*outer, *pattern.braces)
+    own = _read_own(table, sizes, path)
+    parts = list_parts(kind, sizes, table.get("bias", True))
+    entries = tuple(make_entry(part, path, braces, own) for part in parts)
+    return Node(pattern, path, braces, type=kind, sizes=sizes, entries=entries)
 
 
 def _parse_name(name: str, dims: Mapping[str, int], path: Path) -> Pattern:
@@ -128,7 +135,7 @@ def _check_foreign(data: dict[str, Any], kind: str, path: Path) -> None:
             check_keys({key: None}, ("type", *known), path, hint=reason)
 
 
-def _read_sizes(data: dict[str, Any], kind: str, dims: Mapping[str, int], path: Path) -> Sizes:
+def _read_sizes(data: Mapping[str, Any], kind: str, dims: Mapping[str, int], path: Path) -> Sizes:
     """The sizes that the table gives, each a positive integer, and in accord with each other."""
 
     def read(key: str) -> tuple[int, ...]:
@@ -165,10 +172,10 @@ def _read_sizes(data: dict[str, Any], kind: str, dims: Mapping[str, int], path: 
         heads=read("heads")[0],
         kv_heads=read("kv_heads")[0] if "kv_heads" in data else 0,
     )
-    cells = sizes.num_layers * sizes.directions
-    if TENSORS_OF_A_CELL * cells > MOST:  # before each is listed
+    count = TENSORS_OF_A_CELL * sizes.num_layers * sizes.directions
+    if count > MOST_TENSORS:  # before each is listed
         raise SpecError(
-            f"must be at most {MOST:,} tensors; got {format_value(TENSORS_OF_A_CELL * cells)}",
+            f"must be at most {MOST_TENSORS:,} tensors; got {format_value(count)}",
             (*path, "num_layers"),
         )
     _check_division(sizes, path)
@@ -193,37 +200,32 @@ def _check_division(sizes: Sizes, path: Path) -> None:
 
 
 def _evaluate_size(item: Any, dims: Mapping[str, int], path: Path) -> int:
-    try:
-        size = evaluate(check_expression(item, path), dims)
-    except SpecError as error:
-        error.path = path
-        raise
+    size = evaluate_at(check_expression(item, path), dims, path)
     if size < 1:
         said = f"{item} = {size}" if isinstance(item, str) else size
         raise SpecError(f"must be a positive integer; got {said}", path)
     return size
 
 
-def _read_own(table: LayerKeys, sizes: Sizes, path: Path) -> Settings:
+def _read_own(table: Mapping[str, Any], sizes: Sizes, path: Path) -> Settings:
+    """What the layer says of its parts: dtype and initializers."""
     settings: Settings = {}
-    if table.dtype is not UNSET:
-        settings["dtype"] = (table.dtype, (*path, "dtype"))
+    if "dtype" in table:
+        settings["dtype"] = (table["dtype"], (*path, "dtype"))
     for key in INITS:
-        given: Any = getattr(table, key, UNSET)
-        if given is not UNSET:
-            settings[key] = (parse_init(given, (*path, key)), (*path, key))
-    forget_bias: Any = getattr(table, "forget_bias", UNSET)
-    if forget_bias is not UNSET:
-        place: Path = (*path, "forget_bias")
+        if key in table:
+            settings[key] = (parse_init(table[key], (*path, key)), (*path, key))
+    if "forget_bias" in table:
+        forget_bias, place = table["forget_bias"], (*path, "forget_bias")
         if "bias_init" in settings:
             fact = "forget_bias and bias_init are of one bias; got both"
             raise SpecError(fact, place, at_key=True)
         if not is_finite(forget_bias):
             raise explain_value("forget_bias", forget_bias, place)
         gate = GATES["lstm"].index("f")
-        init = GateInit("constant", value=forget_bias, gate=gate, size=sizes.outs[0])
+        init = inits.GateConstant(value=forget_bias, gate=gate, size=sizes.outs[0])
         settings["bias_init"] = (init, place)
-    if "bias_init" in settings and not getattr(table, "bias", True):
+    if "bias_init" in settings and not table.get("bias", True):
         raise SpecError(
             "must not be given where bias is false", settings["bias_init"][1], at_key=True
         )

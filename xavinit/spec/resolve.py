@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from xavinit.errors import SpecError, UsageError
 from xavinit.spec import types
-from xavinit.spec.convert import CHOICES, check_keys, check_mapping, convert_table, explain_value
+from xavinit.spec.convert import CHOICES, check_keys, check_mapping, explain_value, read_table
 from xavinit.spec.expressions import (
     check_expression,
     is_dim_name,
@@ -18,8 +18,9 @@ from xavinit.spec.expressions import (
     resolve_dims,
     suggest_dim,
 )
+from xavinit.spec.families import Family
 from xavinit.spec.settings import ParsedRule, Settings, parse_rules, read_settings
-from xavinit.spec.tensors import TensorSpec, expand_tensors
+from xavinit.spec.tensors import Listing, expand_tensors
 from xavinit.wording import format_value
 
 
@@ -37,11 +38,14 @@ DEFAULT_FRAMEWORK = "pytorch"
 
 
 class Spec(Struct, frozen=True):
-    """A spec after its rules: tensors in its order, and the canonical text that files carry."""
+    """A spec after its rules: families of tensors, all tensors and layers in order, and the
+    canonical text that files carry.
+    """
 
     seed: int
     framework: str
-    tensors: tuple[TensorSpec, ...]
+    families: tuple[Family, ...]
+    listing: Listing
     canonical: str
     warnings: tuple[SpecError, ...] = ()
 
@@ -62,13 +66,13 @@ def resolve_spec(data: Any, overrides: Overrides = NO_OVERRIDES) -> Spec:
     dims = _parse_dims(data.get("dims", {}), overrides)
     defaults = _parse_defaults(data.get("defaults", {}))
     rules = parse_rules(data.get("rules", []))
-    tensors, used = expand_tensors(data, dims, defaults, rules)
+    families, listing, used = expand_tensors(data, dims, defaults, rules)
     warnings = tuple(
         _warn(rule, is_used)
         for rule, is_used in zip(rules, used, strict=True)
         if is_used is not True
     )
-    return Spec(seed, framework, tensors, make_canonical(data), warnings)
+    return Spec(seed, framework, families, listing, make_canonical(data), warnings)
 
 
 def _warn(rule: ParsedRule, fixed: bool | str) -> SpecError:
@@ -143,5 +147,4 @@ def _parse_dims(data: Any, overrides: Overrides) -> dict[str, int]:
 
 
 def _parse_defaults(data: Any) -> Settings:
-    table = convert_table(data, types.TensorKeys, ("defaults",))
-    return read_settings(table, ("defaults",))
+    return read_settings(read_table(data, types.TensorKeys, ("defaults",)), ("defaults",))

@@ -6,9 +6,11 @@ from typing import Any
 
 import msgspec
 
+from xavinit import inits
+from xavinit.dtypes import DTYPES
 from xavinit.spec.convert import INITS
 from xavinit.spec.layer_types import LAYER_TYPES, LayerGroup
-from xavinit.spec.types import INIT_KEYS, LARGEST_SEED, SpecTable
+from xavinit.spec.types import LARGEST_SEED, SpecTable
 
 _REFERENCE = "#/$defs/{name}"
 
@@ -32,21 +34,50 @@ def make_schema() -> dict[str, Any]:
     for table in ("SpecTable", "LayerGroup"):
         tables[table]["properties"]["layers"]["items"] = items
     tables["LayerGroup"]["properties"]["layers"]["minItems"] = 1
+    tables["Init"] = _make_init_schema()
     # By its bare name, only an initializer that needs no key.
-    alone = sorted(name for name, (needed, _) in INIT_KEYS.items() if not needed)
+    alone = sorted(name for name in inits.NAMES if not inits.list_keys(name)[0])
     for table in tables.values():
         for key in INITS:
             if key in table["properties"]:
-                table["properties"][key]["anyOf"][0]["enum"] = alone
-    init = tables["Init"]
-    init["allOf"] = [
-        {
-            "if": {"properties": {"type": {"const": name}}, "required": ["type"]},
-            "then": {
-                "required": ["type", *needed],
-                "propertyNames": {"enum": ["type", *needed, *optional]},
-            },
-        }
-        for name, (needed, optional) in INIT_KEYS.items()
-    ]
+                description = table["properties"][key]["description"]
+                table["properties"][key] = {
+                    "description": description,
+                    "anyOf": [{"enum": alone}, {"$ref": _REFERENCE.format(name="Init")}],
+                }
+        if "dtype" in table["properties"]:
+            table["properties"]["dtype"]["enum"] = sorted(DTYPES)
+            del table["properties"]["dtype"]["type"]
     return schema
+
+
+def _make_init_schema() -> dict[str, Any]:
+    """The table form of an initializer: the keys of all, and which of them each name takes."""
+    kinds = inits.KINDS.values()
+    _, tables = msgspec.json.schema_components(kinds, ref_template=_REFERENCE)
+    keys: dict[str, Any] = {}
+    for kind in kinds:
+        keys |= tables[kind.__name__]["properties"]
+    del keys["name"]
+    for told in keys.values():
+        told.pop("default", None)
+    names = {"description": "The initializer's name.", "enum": sorted(inits.NAMES)}
+    return {
+        "title": "Init",
+        "description": "An initializer: its name and, for some, parameters.",
+        "type": "object",
+        "properties": {"type": names, **keys},
+        "required": ["type"],
+        "additionalProperties": False,
+        "allOf": [
+            {
+                "if": {"properties": {"type": {"const": name}}, "required": ["type"]},
+                "then": {
+                    "required": ["type", *needed],
+                    "propertyNames": {"enum": ["type", *needed, *optional]},
+                },
+            }
+            for name in inits.NAMES
+            for needed, optional in (inits.list_keys(name),)
+        ],
+    }

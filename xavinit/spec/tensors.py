@@ -1,203 +1,169 @@
-"""Listed tensors → `TensorSpec`s: rules merged, everything said about a tensor in one place."""
+"""Entries → every tensor by name, each with its family; ties followed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from msgspec import UNSET, Struct, structs
+from msgspec import Struct
 
 from xavinit.errors import Path, SpecError, format_path
-from xavinit.spec import types
-from xavinit.spec.entries import Entry, Listed, evaluate_at, list_tensors
-from xavinit.spec.layers import VARIANCE, Axes, Layer
-from xavinit.spec.names import Reference, parse_reference
-from xavinit.spec.settings import ParsedRule, Settings, merge_settings
+from xavinit.layers import Layer
+from xavinit.spec.entries import Entry, parse_entries
+from xavinit.spec.families import OF_AXES, Family, Sorter
+from xavinit.spec.names import MOST_TENSORS
+from xavinit.spec.network import expand_layers, list_leaves, parse_layers
+from xavinit.spec.settings import ParsedRule, Settings
 from xavinit.wording import format_value, suggest
-
-DEFAULT_INIT = types.Init("glorot_uniform")
-DEFAULT_DTYPE = "float32"
-
-_OF_AXES = ("batch_axis", "fused", "in_axis", "layout", "out_axis")
 
 
 class TensorSpec(Struct, frozen=True):
-    """One tensor, in PyTorch's form where it is a layer's."""
+    """One tensor: its name, the name of its stream, and the number of its family."""
 
     name: str
-    shape: tuple[int, ...]
-    dtype: str
-    init: types.Init
-    axes: Axes
     stream: str
-    places: Mapping[str, Path]  # for errors: where each key was given; "" is the tensor itself
-    layer: Layer | None = None
-    role: str = ""  # within its layer
+    family: int
+
+
+class LayerSpec(Struct, frozen=True):
+    """One layer: its parts by their roles."""
+
+    layer: Layer
+    parts: Mapping[str, TensorSpec]
+
+
+Listing = tuple[TensorSpec | LayerSpec, ...]
 
 
 class _Tie(Struct, frozen=True):
-    listed: Listed
+    name: str
     target: str
+    entry: Entry
     places: Mapping[str, Path]
 
 
-class _Draft(Struct, frozen=True):
-    """What the tensors of one entry that the same rules match have in common."""
+class _Names:
+    """Every name so far, with its tensor or tie."""
 
-    tensor: TensorSpec | None  # None: a tie
-    places: Mapping[str, Path]
-    reference: Reference | None  # of its stream or tie; None: a stream of its own name
+    def __init__(self, families: Sequence[Family]) -> None:
+        self._families = families
+        self._found: dict[str, TensorSpec | _Tie] = {}
+        self._places: dict[str, Path] = {}
 
-    def make(self, listed: Listed) -> TensorSpec | _Tie:
-        name = listed.name
-        other = name if self.reference is None else self.reference.fill(listed.words)
-        if self.tensor is None:
-            return _Tie(listed, other, self.places)
-        return structs.replace(self.tensor, name=name, stream=other, layer=listed.layer)
+    def add(self, name: str, words: tuple[str, ...], sorter: Sorter) -> None:
+        """A name of an entry, whose braces stand for these words."""
+        entry = sorter.entry
+        if not name or name == "__metadata__" or "\0" in name:
+            raise _refuse_name(name, entry)
+        if name in self._found:
+            raise _refuse_twice(name, entry, self._places[name])
+        self._places[name] = entry.path
+        draft = sorter.find(name)
+        other = name if draft.reference is None else draft.reference.fill(words)
+        if draft.number is None:
+            self._found[name] = _Tie(name, other, entry, draft.places)
+        else:
+            self._found[name] = TensorSpec(name, other, draft.number)
+
+    def follow_ties(self) -> dict[str, TensorSpec]:
+        """Each tie replaced by the tensor at the end of its chain, under the tie's name."""
+        ties = {name: tie for name, tie in self._found.items() if isinstance(tie, _Tie)}
+        ends = {name: end for name, end in self._found.items() if isinstance(end, TensorSpec)}
+        for start, first in ties.items():
+            chain: dict[str, _Tie] = {}
+            name, tie = start, first
+            while name not in ends:
+                if name in chain:
+                    raise _refuse_circle([*chain, name], tie)
+                chain[name] = tie
+                name = tie.target
+                if name not in ends:
+                    if name not in ties:
+                        raise self._refuse_target(tie)
+                    tie = ties[name]
+            for other in reversed(chain):
+                ends[other] = self._copy_tensor(ends[name], chain[other])
+        return ends
+
+    def _copy_tensor(self, tensor: TensorSpec, tie: _Tie) -> TensorSpec:
+        """The tensor under a tie's name; a layer's part takes only one of its own shape."""
+        shape, wanted = self._families[tensor.family].shape, tie.entry.shape
+        if tie.entry.axes is not None and wanted != shape:
+            raise SpecError(
+                f"a layer's tensor must be tied to one of its shape, {list(wanted or ())} of "
+                f"{format_value(tie.name)}; got {format_value(tensor.name)}: {list(shape)}",
+                tie.places["tied"],
+            )
+        return TensorSpec(tie.name, tensor.stream, tensor.family)
+
+    def _refuse_target(self, tie: _Tie) -> SpecError:
+        return SpecError(
+            f"must be the name of a tensor; got {format_value(tie.target)}",
+            tie.places["tied"],
+            hint=suggest(tie.target, self._found) if len(self._found) <= 10_000 else None,
+        )
 
 
 def expand_tensors(
     data: Mapping[str, Any], dims: Mapping[str, int], defaults: Settings, rules: list[ParsedRule]
-) -> tuple[tuple[TensorSpec, ...], list[bool | str]]:
-    """All tensors of a spec's data, and for each rule whether it matches one.
+) -> tuple[tuple[Family, ...], Listing, list[bool | str]]:
+    """The families of a spec's data, its tensors and layers in order, and the rules' use.
 
-    Where a rule matches none but those that it cannot change, the name of one of them.
+    For each rule: does it match a tensor? Where it matches none but those that it cannot change,
+    the name of one of them.
     """
-    # A layer knows its own axes; what the defaults say of them is for raw tensors.
-    below = {key: value for key, value in defaults.items() if key not in _OF_AXES}
+    families: list[Family] = []
     used: list[bool | str] = [False] * len(rules)
-    found: dict[str, TensorSpec | _Tie] = {}
-    # Tensors of one entry that the same rules match share one draft.
-    drafts: dict[tuple[int, tuple[int, ...]], _Draft] = {}
-    for listed in list_tensors(data.get("tensors", {}), data.get("layers", []), dims):
-        entry, name = listed.entry, listed.name
-        _check_name(name, entry)
-        if name in found:
-            raise _refuse_twice(name, entry, found[name].places[""])
-        hits = tuple(i for i, rule in enumerate(rules) if rule.matches.match(name))
-        draft = drafts.get((id(entry), hits))
-        if draft is None:
-            settings = merge_settings(defaults if entry.axes is None else below, entry.base)
-            for index in hits:
-                if entry.is_fixed and entry.own.keys() >= rules[index].settings.keys():
-                    used[index] = used[index] or name
-                else:
-                    used[index] = True
-                _check_rule(rules[index], entry, name)
-                settings = merge_settings(settings, rules[index].settings)
-            draft = drafts[id(entry), hits] = _make_draft(entry, settings, dims)
-        found[name] = draft.make(listed)
-    return tuple(_follow_ties(found)), used
+    # A layer knows its own axes; what the defaults say of them is for raw tensors.
+    below = {key: value for key, value in defaults.items() if key not in OF_AXES}
 
+    def sort(entry: Entry) -> Sorter:
+        settings = defaults if entry.axes is None else below
+        return Sorter(entry, settings, rules, dims, families, used)
 
-def _check_rule(rule: ParsedRule, entry: Entry, name: str) -> None:
-    """Refuse a rule that tells a layer where its axes are."""
-    for key in _OF_AXES:
-        if entry.axes is not None and key in rule.settings:
-            raise SpecError(
-                f"a layer knows its own axes: {key} is for tensors; the rule matches "
-                f"{format_value(name)}",
-                rule.settings[key][1],
-                at_key=True,
-            )
-
-
-def _make_draft(entry: Entry, shared: Settings, dims: Mapping[str, int]) -> _Draft:
-    settings = merge_settings(shared, entry.own)
-    places = {"": entry.path, "shape": entry.shape_path}
-    places |= {key: path for key, (_, path) in settings.items()}
-    if "tied" in settings:
-        _check_alone(entry, settings["tied"][1])
-        return _Draft(None, places, _parse_reference_at("tied", settings, entry))
-    if entry.role == VARIANCE:
-        init, path = settings["init"]
-        _check_variance(init, path, entry)
-    if entry.shape is None:
-        raise SpecError('must have the key "shape" (or "tied")', entry.path)
-    tensor = TensorSpec(
-        name="",
-        shape=entry.shape,
-        dtype=settings["dtype"][0] if "dtype" in settings else DEFAULT_DTYPE,
-        init=settings["init"][0] if "init" in settings else DEFAULT_INIT,
-        axes=_read_axes(settings, dims) if entry.axes is None else entry.axes,
-        stream="",
-        places=places,
-        role=entry.role,
-    )
-    reference = None
-    if "stream" in settings:
-        reference = _parse_reference_at("stream", settings, entry)
-    return _Draft(tensor, places, reference)
-
-
-def _check_variance(init: types.Init, path: Path, entry: Entry) -> None:
-    """Refuse what gives a variance below zero, of which a norm takes the root."""
-    value = 0 if init.value is UNSET else init.value
-    if init.type in ("zeros", "ones", "constant") and value >= 0:
-        return
-    got = init.type if value == 0 else f"{init.type} {format_value(value)}"
-    raise SpecError(
-        f"a running variance must be a constant of at least 0; got {got} "
-        f"(tensor {entry.role} of {format_path(entry.path)})",
-        path,
-    )
-
-
-def _read_axes(settings: Settings, dims: Mapping[str, int]) -> Axes:
-    def read(key: str) -> tuple[int, ...] | None:
-        if key not in settings:
-            return None
-        value = settings[key][0]
-        return (value,) if isinstance(value, int) else tuple(value)
-
-    fused = 1
-    if "fused" in settings:
-        value, path = settings["fused"]
-        fused = evaluate_at(value, dims, path)
-        if fused < 1:
-            raise SpecError(f"must be a positive integer; got {fused}", path)
-    return Axes(
-        layout=settings.get("layout", ("out_in",))[0],
-        in_axis=read("in_axis"),
-        out_axis=read("out_axis"),
-        batch_axis=read("batch_axis") or (),
-        fused=fused,
-    )
-
-
-def _check_alone(entry: Entry, tie: Path) -> None:
-    """A tied tensor takes no key of its own beside, wherever it was tied."""
-    extra = {key: path for key, (_, path) in entry.own.items() if key != "tied"}
-    if entry.shape is not None and entry.axes is None:
-        extra["shape"] = entry.shape_path
-    if extra:
-        key = min(extra)
-        where = "" if "tied" in entry.own else f" (tied by {format_path(tie)})"
+    entries = parse_entries(data.get("tensors", {}), dims)
+    nodes = parse_layers(data.get("layers", []), dims)
+    total = sum(pattern.count for _, pattern in entries) + sum(node.count for node in nodes)
+    if total > MOST_TENSORS:
+        place = "tensors" if entries else "layers"
         raise SpecError(
-            f"tied takes no other key; got {format_value(key)} too{where}", extra[key], at_key=True
+            f"must be at most {MOST_TENSORS:,} tensors; got {format_value(total)}", (place,)
         )
+    names = _Names(families)
+    listed: list[str] = []
+    for entry, pattern in entries:
+        sorter = sort(entry)
+        for name, words in pattern.expand():
+            names.add(name, words, sorter)
+            listed.append(name)
+    layers: list[tuple[Layer, tuple[Entry, ...]]] = []
+    sorters = {leaf.path: [sort(entry) for entry in leaf.entries] for leaf in list_leaves(nodes)}
+    for layer, words, node in expand_layers(nodes):
+        for sorter in sorters[node.path]:
+            names.add(f"{layer.name}.{sorter.entry.role}", words, sorter)
+        layers.append((layer, node.entries))
+    ends = names.follow_ties()
+    listing: list[TensorSpec | LayerSpec] = [ends[name] for name in listed]
+    listing += _list_layers(layers, ends)
+    return tuple(families), tuple(listing), used
 
 
-def _parse_reference_at(key: str, settings: Settings, entry: Entry) -> Reference:
-    text, path = settings[key]
-    try:
-        return parse_reference(text, entry.braces)
-    except SpecError as error:
-        if key not in entry.own:  # a rule's: which tensor it does not fit
-            error.fact += f" (tensor {format_value(entry.path[-1])})"
-        error.path = path
-        raise
+def _list_layers(
+    layers: Sequence[tuple[Layer, tuple[Entry, ...]]], ends: Mapping[str, TensorSpec]
+) -> Iterator[LayerSpec]:
+    for layer, entries in layers:
+        roles = (entry.role for entry in entries)
+        yield LayerSpec(layer, {role: ends[f"{layer.name}.{role}"] for role in roles})
 
 
-def _check_name(name: str, entry: Entry) -> None:
-    """Refuse what no format can hold."""
-    if not name or name == "__metadata__" or "\0" in name:
-        raise SpecError(
-            "the name of a tensor must not be empty, hold a NUL or be __metadata__; "
-            f"got {format_value(name)}",
-            entry.path,
-            at_key=True,
-        )
+def _refuse_name(name: str, entry: Entry) -> SpecError:
+    """The error for a name that no format can hold."""
+    return SpecError(
+        "the name of a tensor must not be empty, hold a NUL or be __metadata__; "
+        f"got {format_value(name)}",
+        entry.path,
+        at_key=True,
+    )
 
 
 def _refuse_twice(name: str, entry: Entry, other: Path) -> SpecError:
@@ -210,46 +176,6 @@ def _refuse_twice(name: str, entry: Entry, other: Path) -> SpecError:
     )
 
 
-def _follow_ties(found: Mapping[str, TensorSpec | _Tie]) -> list[TensorSpec]:
-    """Each tie replaced by a copy of the tensor at the end of its chain."""
-    ends: dict[str, TensorSpec] = {
-        name: tensor for name, tensor in found.items() if isinstance(tensor, TensorSpec)
-    }
-    for start in found:
-        chain: dict[str, _Tie] = {}
-        name = start
-        while name not in ends:
-            tie = found.get(name)
-            last = next(reversed(chain.values())) if chain else None
-            if not isinstance(tie, _Tie):
-                assert last is not None  # the first name of a chain is a key of found
-                raise SpecError(
-                    f"must be the name of a tensor; got {format_value(name)}",
-                    last.places["tied"],
-                    hint=suggest(name, found) if len(found) <= 10_000 else None,
-                )
-            if name in chain:
-                links = [*chain, name]
-                circle = " → ".join(map(format_value, links[links.index(name) :][-8:]))
-                raise SpecError(f"ties must not go in a circle; got {circle}", tie.places["tied"])
-            chain[name] = tie
-            name = tie.target
-        for other in reversed(chain):
-            ends[other] = _copy_tensor(ends[name], chain[other])
-    return [ends[name] for name in found]
-
-
-def _copy_tensor(tensor: TensorSpec, tie: _Tie) -> TensorSpec:
-    """The tensor under a tie's name; as part of the tie's own layer, if it is a layer's."""
-    listed = tie.listed
-    if listed.layer is not None and listed.entry.shape != tensor.shape:
-        raise SpecError(
-            f"a layer's tensor must be tied to one of its shape, {_format_shape(listed)}; got "
-            f"{format_value(tensor.name)}: {list(tensor.shape)}",
-            tie.places["tied"],
-        )
-    return structs.replace(tensor, name=listed.name, layer=listed.layer, role=listed.entry.role)
-
-
-def _format_shape(listed: Listed) -> str:
-    return f"{list(listed.entry.shape or ())} of {format_value(listed.name)}"
+def _refuse_circle(names: Sequence[str], tie: _Tie) -> SpecError:
+    circle = " → ".join(map(format_value, names[names.index(names[-1]) :][-8:]))
+    return SpecError(f"ties must not go in a circle; got {circle}", tie.places["tied"])

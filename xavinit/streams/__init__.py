@@ -13,8 +13,10 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Protocol
 
+from xavinit.dtypes import DType
 from xavinit.errors import MissingLibraryError, UsageError
-from xavinit.plan import DType, Law, TensorPlan, View
+from xavinit.layers import View
+from xavinit.plan import Law, TensorPlan
 from xavinit.streams.keys import make_key
 from xavinit.wording import format_choices, format_value
 

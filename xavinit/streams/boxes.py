@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import NamedTuple
 
-from xavinit.plan import Axis, View
+from xavinit.layers import Axis, View
 
 
 def split_boxes(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from itertools import islice, product
 
-from xavinit.plan import Constant, DType, GateConstant, View
+from xavinit.dtypes import DType
+from xavinit.layers import View
+from xavinit.plan import Constant, GateConstant
 
 
 def fill_constant(
@@ -35,7 +37,7 @@ def fill_constant(
 def encode_constant(value: bool | int | float, dtype: DType) -> bytes:
     """The little-endian bytes of one element: float64 → dtype in one rounding, integers exact.
 
-    >>> from xavinit.plan import parse_dtype
+    >>> from xavinit.dtypes import parse_dtype
     >>> encode_constant(1.5, parse_dtype("bfloat16")).hex()
     'c03f'
     """

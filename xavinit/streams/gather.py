@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from xavinit.plan import Axis, View, fit_rows
+from xavinit.layers import Axis, View, fit_rows
 from xavinit.streams.boxes import split_boxes
 
 Array = np.ndarray[Any, np.dtype[Any]]

@@ -5,7 +5,9 @@ Nothing here imports NumPy, whose import takes longer than a small run.
 
 from __future__ import annotations
 
-from xavinit.plan import Constant, DType, Law, Normal, TruncatedNormal, Uniform, View
+from xavinit.dtypes import DType
+from xavinit.layers import View
+from xavinit.plan import Constant, Law, Normal, TruncatedNormal, Uniform
 from xavinit.streams import _kernel
 from xavinit.streams.boxes import Strided, list_strided
 from xavinit.streams.constants import fill_constant

@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from xavinit.plan import Constant, DType, Law, Normal, TruncatedNormal, Uniform, View
+from xavinit.dtypes import DType
+from xavinit.layers import View
+from xavinit.plan import Constant, Law, Normal, TruncatedNormal, Uniform
 from xavinit.streams.constants import fill_constant
 from xavinit.streams.gather import gather_words, split_range
 from xavinit.streams.quantile import DOUBLE, SINGLE, Precision, Quantile

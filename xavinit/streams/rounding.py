@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from xavinit.plan import DType
+from xavinit.dtypes import DType
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

@@ -7,10 +7,37 @@ Keras has the gates in an order of its own, Flax each gate apart.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
-from xavinit.plan.frameworks.kernels import Variable
-from xavinit.plan.views import Axis, View, make_view, split_index
-from xavinit.spec import GATES, PROJECTIONS, Cell, Sizes, list_cells
+from xavinit.layers.layer import Sizes, Variable
+from xavinit.layers.views import Axis, View, make_view, split_index
+
+# The gates of a cell in the order in which PyTorch packs them.
+GATES = {"lstm": "ifgo", "gru": "rzn"}
+TENSORS_OF_A_CELL = 4  # two weights and their biases
+PROJECTIONS = 3  # query, key and value, which PyTorch packs in this order
+
+
+class Cell(NamedTuple):
+    """One cell of a recurrent layer: one direction of one layer of the stack."""
+
+    layer: int
+    is_backward: bool
+    inputs: int  # numbers in one
+
+    @property
+    def suffix(self) -> str:
+        """What PyTorch adds to the names of its tensors."""
+        return f"l{self.layer}_reverse" if self.is_backward else f"l{self.layer}"
+
+
+def list_cells(sizes: Sizes) -> Iterator[Cell]:
+    """The cells of a recurrent layer in PyTorch's order: each layer forward, then backward."""
+    inputs = sizes.ins[0]
+    for layer in range(sizes.num_layers):
+        for direction in range(sizes.directions):
+            yield Cell(layer, direction == 1, inputs)
+        inputs = sizes.outs[0] * sizes.directions
 
 
 def place_cells(sizes: Sizes, forward: str, backward: str) -> Iterator[tuple[Cell, str, str]]:

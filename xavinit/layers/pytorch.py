@@ -1,111 +1,24 @@
-"""What the layers of a spec are in PyTorch's form: which tensors, of which shape, with which axes.
+"""PyTorch: the form that specs, rules and streams are in, so that nothing is viewed.
 
-PyTorch's form is the one that rules match, that streams are named after and that elements are
-counted in, whatever framework the file is for. To add a layer type: its keys in
-`layer_types.py`, a case in `list_parts`, its variables in `plan/frameworks/`.
+To add a layer type: its keys in `spec/layer_types.py`, its parts and its class here, its class and
+variables in each other framework's file.
+
+Checked against torch/nn/modules of PyTorch 2.13; the tests load every one.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
 
-from msgspec import Struct
-
-from xavinit.spec.types import Init
-
-
-class Axes(Struct, frozen=True):
-    """Where the fans stand in a shape: a layout, or axes by number.
-
-    `fused` and `in_fused` count the equal blocks that the out axes and the in axes hold, of which
-    one is a fan: a number feeds one of the first, and an output sees one of the second.
-    """
-
-    layout: str = "out_in"
-    in_axis: tuple[int, ...] | None = None
-    out_axis: tuple[int, ...] | None = None
-    batch_axis: tuple[int, ...] = ()
-    fused: int = 1
-    in_fused: int = 1
-
-
-class Sizes(Struct, frozen=True):
-    """The numbers of a layer, evaluated and checked; those that its type lacks are 1 or empty.
-
-    `ins` and `outs` are its inputs and outputs: one number, or channels and spatial axes of what
-    is flattened to them. The size of a norm or an attention is in `outs`, and so are the numbers
-    in the state of a recurrent layer. `kv_heads` is 0 where keys and values have all the heads.
-    """
-
-    ins: tuple[int, ...] = ()
-    outs: tuple[int, ...] = ()
-    kernel: tuple[int, ...] = ()
-    stride: tuple[int, ...] = ()
-    groups: int = 1
-    multiplier: int = 1
-    num_layers: int = 1
-    directions: int = 1
-    heads: int = 1
-    kv_heads: int = 0
-
-
-class Layer(Struct, frozen=True):
-    """One layer of the network, by its name in PyTorch."""
-
-    name: str
-    type: str
-    sizes: Sizes
-
-
-class Part(Struct, frozen=True):
-    """A tensor of a layer, as PyTorch's module holds it.
-
-    `init` is its initializer where neither the layer nor a rule gives one; None: that of the
-    spec's defaults. `key` is the layer's own key for it. `is_fixed`: nothing changes it.
-    `is_bias`: a layer with `bias: false` lacks it.
-    """
-
-    role: str  # its name within the module
-    shape: tuple[int, ...]
-    axes: Axes = Axes()
-    init: Init | None = None
-    key: str | None = None
-    dtype: str | None = None
-    is_fixed: bool = False
-    is_bias: bool = False
-
-
-class GateInit(Init, frozen=True):
-    """A constant in one gate of a recurrent layer's bias, zero in the others."""
-
-    gate: int = 0  # its number, in PyTorch's order
-    size: int = 0  # numbers in a gate
-
-
-class Cell(NamedTuple):
-    """One cell of a recurrent layer: one direction of one layer of the stack."""
-
-    layer: int
-    is_backward: bool
-    inputs: int  # numbers in one
-
-    @property
-    def suffix(self) -> str:
-        """What PyTorch adds to the names of its tensors."""
-        return f"l{self.layer}_reverse" if self.is_backward else f"l{self.layer}"
-
-
-# The gates of a cell in the order in which PyTorch packs them.
-GATES = {"lstm": "ifgo", "gru": "rzn"}
-TENSORS_OF_A_CELL = 4  # two weights and their biases
-PROJECTIONS = 3  # query, key and value, which PyTorch packs in this order
+from xavinit.inits import Init, Normal, Ones, Zeros
+from xavinit.layers.gates import GATES, PROJECTIONS, list_cells
+from xavinit.layers.layer import Axes, Framework, Part, Sizes, Variable
 
 VARIANCE = "running_var"  # which is never negative
 
-ZEROS, ONES = Init("zeros"), Init("ones")
+ZEROS, ONES = Zeros(), Ones()
 
 
 def list_parts(kind: str, sizes: Sizes, has_bias: bool) -> tuple[Part, ...]:
@@ -146,7 +59,7 @@ def _list_depthwise_conv(sizes: Sizes) -> tuple[Part, ...]:
 def _list_embedding(sizes: Sizes) -> tuple[Part, ...]:
     # One row is read at a time: fan_in is 1, so that in mode fan_in rows have the variance gain².
     axes = Axes(in_axis=(), out_axis=(1,), batch_axis=(0,))
-    return (_make_weight((*sizes.ins, *sizes.outs), axes, Init("normal", std=1.0)),)
+    return (_make_weight((*sizes.ins, *sizes.outs), axes, Normal(std=1.0)),)
 
 
 def _list_norm(sizes: Sizes) -> tuple[Part, ...]:
@@ -167,15 +80,6 @@ def _list_batch_norm(sizes: Sizes) -> tuple[Part, ...]:
         # a counter, and no number that anything initializes
         Part("num_batches_tracked", (), init=ZEROS, dtype="int64", is_fixed=True),
     )
-
-
-def list_cells(sizes: Sizes) -> Iterator[Cell]:
-    """The cells of a recurrent layer in PyTorch's order: each layer forward, then backward."""
-    inputs = sizes.ins[0]
-    for layer in range(sizes.num_layers):
-        for direction in range(sizes.directions):
-            yield Cell(layer, direction == 1, inputs)
-        inputs = sizes.outs[0] * sizes.directions
 
 
 def _list_recurrent(gates: int, sizes: Sizes) -> tuple[Part, ...]:
@@ -248,3 +152,50 @@ _FORMS: dict[str, Callable[[Sizes], tuple[Part, ...]]] = {
     "gru": partial(_list_recurrent, len(GATES["gru"])),
     "multi_head_attention": _list_attention,
 }
+
+# Each type's module; its parameters have the names of the parts.
+_CLASSES = {
+    "dense": "Linear",
+    "conv1d": "Conv1d",
+    "conv2d": "Conv2d",
+    "conv3d": "Conv3d",
+    "conv_transpose2d": "ConvTranspose2d",
+    "depthwise_conv2d": "Conv2d",
+    "embedding": "Embedding",
+    "layer_norm": "LayerNorm",
+    "rms_norm": "RMSNorm",
+    "batch_norm": "BatchNorm",  # 1d, 2d or 3d: their parameters are the same
+    "lstm": "LSTM",
+    "gru": "GRU",
+    "multi_head_attention": "MultiheadAttention",
+}
+
+
+def find_class(kind: str, sizes: Sizes) -> str:
+    """The class of a layer; with `kv_heads`, a module with four of that class."""
+    return "Linear" if sizes.kv_heads else _CLASSES[kind]
+
+
+def list_variables(kind: str, sizes: Sizes) -> tuple[Variable, ...]:
+    """The parts themselves."""
+    parts = list_parts(kind, sizes, has_bias=True)
+    return tuple(Variable(p.role.replace(".", "/"), p.shape, p.role) for p in parts)
+
+
+def name_module(layer: str, suffix: str) -> str:
+    return layer + suffix
+
+
+def name_variable(module: str, variable: Variable) -> str:
+    return f"{module}.{variable.role}"
+
+
+FRAMEWORK = Framework(
+    name="pytorch",
+    checked="2.13",
+    tag="pt",
+    find_class=find_class,
+    list_variables=list_variables,
+    name_module=name_module,
+    name_variable=name_variable,
+)

@@ -11,24 +11,23 @@ from functools import partial
 from msgspec import structs
 
 from xavinit.errors import SpecError
-from xavinit.plan.frameworks.gates import (
-    list_projections,
-    make_packed_view,
-    place_cells,
-)
-from xavinit.plan.frameworks.kernels import (
-    Variable,
+from xavinit.layers.channels_last import (
     make_conv_kernel,
     make_dense_kernel,
     make_features,
     make_transposed_kernel,
     make_vector,
 )
-from xavinit.plan.views import make_view, split_index
-from xavinit.spec import Sizes
+from xavinit.layers.gates import (
+    list_projections,
+    make_packed_view,
+    place_cells,
+)
+from xavinit.layers.layer import Framework, Sizes, Variable
+from xavinit.layers.views import make_view, split_index
 from xavinit.wording import format_value
 
-MODULES = {
+_CLASSES = {
     "dense": "Dense",
     "conv1d": "Conv1D",
     "conv2d": "Conv2D",
@@ -45,11 +44,11 @@ MODULES = {
 }
 
 
-def find_module(kind: str, sizes: Sizes) -> str:
+def find_class(kind: str, sizes: Sizes) -> str:
     """The class of a layer, by its public name."""
     if sizes.kv_heads:
         return "GroupQueryAttention"
-    return "Bidirectional" if sizes.directions > 1 else MODULES[kind]
+    return "Bidirectional" if sizes.directions > 1 else _CLASSES[kind]
 
 
 def name_module(layer: str, suffix: str) -> str:
@@ -133,7 +132,6 @@ def _list_recurrent(kind: str, sizes: Sizes) -> tuple[Variable, ...]:
     found: list[Variable] = []
     for cell, module, way in place_cells(sizes, "forward", "backward"):
         scope = f"{way}_{kind}/{kind}_cell" if way else f"{kind}_cell"
-        sublayer = f"{way}_layer/cell" if way else "cell"
         variables = (
             Variable(
                 "kernel",
@@ -149,24 +147,12 @@ def _list_recurrent(kind: str, sizes: Sizes) -> tuple[Variable, ...]:
             ),
             Variable("bias", shape, f"bias_ih_{cell.suffix}", bias),
         )
-        found += (
-            structs.replace(v, name=f"{scope}/{v.name}", module=module, sublayer=sublayer)
-            for v in variables
-        )
+        found += (structs.replace(v, name=f"{scope}/{v.name}", module=module) for v in variables)
     return tuple(found)
 
 
 def _list_attention(sizes: Sizes) -> tuple[Variable, ...]:
-    # GroupedQueryAttention keeps its layers under names with a _ before.
-    before = "_" if sizes.kv_heads else ""
-    sublayers = (f"{before}{name}_dense" for name in ("query", "key", "value", "output"))
-    return tuple(
-        structs.replace(variable, sublayer=sublayer)
-        for pair, sublayer in zip(
-            list_projections(sizes, "attention_output"), sublayers, strict=True
-        )
-        for variable in pair
-    )
+    return tuple(v for pair in list_projections(sizes, "attention_output") for v in pair)
 
 
 _FORMS: dict[str, Callable[[Sizes], tuple[Variable, ...]]] = {
@@ -184,3 +170,13 @@ _FORMS: dict[str, Callable[[Sizes], tuple[Variable, ...]]] = {
     "gru": partial(_list_recurrent, "gru"),
     "multi_head_attention": _list_attention,
 }
+
+FRAMEWORK = Framework(
+    name="keras",
+    checked="3.15",
+    tag="tf",
+    find_class=find_class,
+    list_variables=list_variables,
+    name_module=name_module,
+    name_variable=name_variable,
+)

@@ -1,34 +1,13 @@
-"""How kernels with the channels last, Keras's and Flax's, lie in PyTorch's weights."""
+"""How weights with the channels last, Keras's and Flax's, lie in PyTorch's."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 
-from msgspec import Struct
-
 from xavinit.errors import SpecError
-from xavinit.plan.views import Axis, View, make_view, split_index
-from xavinit.spec import Sizes
-
-
-class Variable(Struct, frozen=True):
-    """A tensor that a framework's module holds.
-
-    `role` is the part of PyTorch's module whose numbers it takes, `view` where they lie in it.
-    Where the layer has no such part, but the framework's module cannot be without the variable,
-    it is zeros of the dtype that the part `like` has.
-
-    One layer of PyTorch's may be a list of modules: `module` is what this one's name ends with.
-    """
-
-    name: str  # within the module, / between
-    shape: tuple[int, ...]
-    role: str
-    view: View | None = None
-    like: str = ""
-    module: str = ""
-    sublayer: str = ""  # that holds it, as Keras's own file names the path to it
+from xavinit.layers.layer import Sizes, Variable
+from xavinit.layers.views import Axis, make_view, split_index
 
 
 def put_channels_last(axes: Sequence[Axis]) -> tuple[Axis, ...]:

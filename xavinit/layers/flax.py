@@ -5,26 +5,27 @@ Checked against flax/linen of Flax 0.12; the tests load every one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 
 from xavinit.errors import SpecError
-from xavinit.plan.frameworks.gates import (
-    list_projections,
-    make_gate_view,
-    place_cells,
-)
-from xavinit.plan.frameworks.kernels import (
-    Variable,
+from xavinit.layers.channels_last import (
     make_conv_kernel,
     make_dense_kernel,
     make_features,
     make_transposed_kernel,
     make_vector,
 )
-from xavinit.spec import GATES, Sizes
+from xavinit.layers.gates import (
+    GATES,
+    list_projections,
+    make_gate_view,
+    place_cells,
+)
+from xavinit.layers.layer import Framework, Sizes, Variable
+from xavinit.wording import format_value
 
-MODULES = {
+_CLASSES = {
     "dense": "Dense",
     "conv1d": "Conv",
     "conv2d": "Conv",
@@ -41,9 +42,9 @@ MODULES = {
 }
 
 
-def find_module(kind: str, sizes: Sizes) -> str:
+def find_class(kind: str, sizes: Sizes) -> str:
     """The class of a layer; of a recurrent one that of its cells, which `RNN`s run."""
-    return MODULES[kind]
+    return _CLASSES[kind]
 
 
 _STATISTICS = {"running_mean", "running_var"}
@@ -180,3 +181,26 @@ _FORMS: dict[str, Callable[[Sizes], tuple[Variable, ...]]] = {
     "gru": partial(_list_recurrent, "gru"),
     "multi_head_attention": _list_attention,
 }
+
+
+def check_name(name: str, names: Collection[str]) -> None:
+    """Refuse a variable within what is a variable too: a module is one or the other."""
+    above = name
+    while above := above.rpartition(".")[0]:
+        if above in names:
+            raise SpecError(
+                "a variable must not be a module too in Flax; "
+                f"got {format_value(above)} and {format_value(name)}"
+            )
+
+
+FRAMEWORK = Framework(
+    name="flax",
+    checked="0.12",
+    tag="flax",
+    find_class=find_class,
+    list_variables=list_variables,
+    name_module=name_module,
+    name_variable=name_variable,
+    check_name=check_name,
+)

@@ -1,0 +1,19 @@
+"""The closed choices of a spec and of the command line.
+
+Nothing is imported but typing, so that the command line can show them before it loads anything.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+# Whose names and axis order `layers` get. Each is a module of `layers/`.
+FrameworkName = Literal["flax", "keras", "pytorch"]
+
+# Each is a module of `formats/`.
+FormatName = Literal["hdf5", "keras", "npy", "safetensors"]
+
+Layout = Literal["out_in", "in_out"]
+Mode = Literal["fan_in", "fan_out", "fan_avg"]
+Distribution = Literal["uniform", "normal", "truncated_normal"]
+GainName = Literal["linear", "sigmoid", "tanh", "relu", "leaky_relu", "selu"]

@@ -1,0 +1,83 @@
+"""The element types: sizes in bits and limits, no arrays, and no format's codes for them."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from xavinit.errors import UsageError
+from xavinit.wording import format_choices, format_value, suggest
+
+
+class DType(Struct, frozen=True):
+    """An element type.
+
+    For floats, `mantissa` counts the stored bits of the significand and `smallest_exponent` is
+    that of the smallest normal number; both are 0 for integers and bool. `largest` and `lowest`
+    bound the finite values.
+    """
+
+    name: str
+    kind: str  # "float" | "integer" | "bool"
+    bits: int  # of an element as it is stored
+    lowest: int | float
+    largest: int | float
+    mantissa: int = 0
+    smallest_exponent: int = 0
+    has_negative_zero: bool = True  # the fnuz kinds have a NaN in its place
+
+    @property
+    def is_float(self) -> bool:
+        return self.kind == "float"
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of an element."""
+        return self.bits // 8
+
+    def count_bytes(self, size: int) -> int:
+        """The bytes of so many elements."""
+        return size * self.bits // 8
+
+
+def _make_float(name: str, bits: int, mantissa: int, exponents: tuple[int, int]) -> DType:
+    lowest, highest = exponents
+    largest = (2.0 - 2.0**-mantissa) * 2.0**highest
+    return DType(name, "float", bits, -largest, largest, mantissa, lowest)
+
+
+def _make_integer(name: str, bits: int, *, signed: bool) -> DType:
+    lowest, largest = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
+    return DType(name, "integer", bits, lowest, largest)
+
+
+# Those that can be drawn. (Files may hold others: reading knows more dtypes than drawing.)
+DTYPES: dict[str, DType] = {
+    dtype.name: dtype
+    for dtype in (
+        _make_float("float64", 64, 52, (-1022, 1023)),
+        _make_float("float32", 32, 23, (-126, 127)),
+        _make_float("float16", 16, 10, (-14, 15)),
+        _make_float("bfloat16", 16, 7, (-126, 127)),
+        # OCP 8-bit: e4m3fn gives the top code of its top exponent to NaN, so 448 is its largest.
+        DType("float8_e4m3fn", "float", 8, -448.0, 448.0, 3, -6),
+        _make_float("float8_e5m2", 8, 2, (-14, 15)),
+        _make_integer("int64", 64, signed=True),
+        _make_integer("int32", 32, signed=True),
+        _make_integer("uint8", 8, signed=False),
+        DType("bool", "bool", 8, 0, 1),
+    )
+}
+
+
+def parse_dtype(name: str) -> DType:
+    """The dtype of a name, or `UsageError`.
+
+    >>> parse_dtype("float16").largest
+    65504.0
+    """
+    if name not in DTYPES:
+        raise UsageError(
+            f"dtype must be {format_choices(DTYPES)}; got {format_value(name)}"
+            + (f" ({hint})" if (hint := suggest(name, DTYPES)) else "")
+        )
+    return DTYPES[name]

@@ -1,0 +1,150 @@
+"""Initializers as a spec names them: a struct for each kind, with the parameters that it takes.
+
+To add one that scales the variance: a line in `NAMED`. To add another kind: its struct, a line in
+`KINDS`, and a case in `plan/initializers.py`. Its row in the golden values pins it; a test fails
+until it is there.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+from msgspec import NODEFAULT, Meta, Struct
+
+from xavinit.choices import Distribution, GainName, Mode
+
+# PyTorch's torch.nn.init.calculate_gain, with leaky_relu's default slope of 0.01.
+GAINS: dict[GainName, float] = {
+    "linear": 1.0,
+    "sigmoid": 1.0,
+    "tanh": 5.0 / 3.0,
+    "relu": math.sqrt(2.0),
+    "leaky_relu": math.sqrt(2.0 / (1.0 + 0.01**2)),
+    "selu": 0.75,
+}
+
+Number = bool | int | float
+Positive = Annotated[float, Meta(gt=0)]
+
+
+class Init(Struct, frozen=True, kw_only=True):
+    """An initializer: its name in the spec, and its parameters."""
+
+    name: str
+
+
+class Zeros(Init, frozen=True, kw_only=True):
+    """Zero everywhere."""
+
+    name: str = "zeros"
+
+
+class Ones(Init, frozen=True, kw_only=True):
+    """One everywhere."""
+
+    name: str = "ones"
+
+
+class Constant(Init, frozen=True, kw_only=True):
+    """One number everywhere."""
+
+    name: str = "constant"
+    value: Annotated[Number, Meta(description="The number of a constant.")]
+
+
+class GateConstant(Constant, frozen=True, kw_only=True):
+    """A number in one gate of a recurrent layer's bias, zero in the others. Only a layer's key
+    `forget_bias` gives it.
+    """
+
+    gate: int  # its place in PyTorch's order
+    size: int  # elements of a gate
+
+
+class Uniform(Init, frozen=True, kw_only=True):
+    """Uniform on (−bound, bound)."""
+
+    name: str = "uniform"
+    bound: Annotated[Positive, Meta(description="A uniform law's: draws from ±bound.")]
+
+
+class Normal(Init, frozen=True, kw_only=True):
+    """Normal with mean 0."""
+
+    name: str = "normal"
+    std: Annotated[Positive, Meta(description="The standard deviation.")]
+
+
+class TruncatedNormal(Init, frozen=True, kw_only=True):
+    """Normal, cut at two of its own standard deviations; `std` is that of the cut law."""
+
+    name: str = "truncated_normal"
+    std: Annotated[Positive, Meta(description="The standard deviation.")]
+
+
+class VarianceScaling(Init, frozen=True, kw_only=True):
+    """The rule behind all that have fans: mean 0 and variance gain²/n, n being a fan or their
+    mean.
+    """
+
+    name: str = "variance_scaling"
+    mode: Annotated[Mode, Meta(description="The n of the variance: which fan.")]
+    distribution: Annotated[Distribution, Meta(description="The distribution to draw from.")]
+    gain: Annotated[
+        Positive | GainName,
+        Meta(description="Multiplies the std: a positive number or a name."),
+    ] = 1.0
+
+
+def _name_rule(name: str, mode: Mode, distribution: Distribution, gain: float) -> VarianceScaling:
+    return VarianceScaling(name=name, mode=mode, distribution=distribution, gain=gain)
+
+
+# The names for a mode and a gain; each comes in the three distributions.
+_FAMILIES: dict[str, tuple[Mode, float]] = {
+    # Glorot and Bengio (2010), equation 12 (normal) and 16 (uniform)
+    "glorot": ("fan_avg", 1.0),
+    # the same, by the first author's given name, as PyTorch calls them
+    "xavier": ("fan_avg", 1.0),
+    # He et al. (2015), "Delving deep into rectifiers", equation 10
+    "he": ("fan_in", GAINS["relu"]),
+    # LeCun et al. (1998), "Efficient BackProp", equation 16
+    "lecun": ("fan_in", 1.0),
+}
+_DISTRIBUTIONS: tuple[Distribution, ...] = ("uniform", "normal", "truncated_normal")
+
+NAMED: dict[str, VarianceScaling] = {
+    rule.name: rule
+    for family, (mode, gain) in _FAMILIES.items()
+    for distribution in _DISTRIBUTIONS
+    for rule in (_name_rule(f"{family}_{distribution}", mode, distribution, gain),)
+}
+
+# The kinds by the name that stands for each in a spec; a named rule is a VarianceScaling that
+# takes a gain alone.
+KINDS: dict[str, type[Init]] = {
+    "variance_scaling": VarianceScaling,
+    "zeros": Zeros,
+    "ones": Ones,
+    "constant": Constant,
+    "uniform": Uniform,
+    "normal": Normal,
+    "truncated_normal": TruncatedNormal,
+}
+NAMES = (*KINDS, *NAMED)
+
+
+def list_keys(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The keys that an initializer takes beside `type`: those it needs, those it may have.
+
+    >>> list_keys("variance_scaling"), list_keys("he_normal")
+    ((('mode', 'distribution'), ('gain',)), ((), ('gain',)))
+    """
+    if name in NAMED:
+        return (), ("gain",)
+    kind = KINDS[name]
+    keys = kind.__struct_fields__[1:]  # the first is the name
+    has_default = [default is not NODEFAULT for default in kind.__struct_defaults__[1:]]
+    needed = tuple(key for key, has in zip(keys, has_default, strict=True) if not has)
+    return needed, tuple(key for key in keys if key not in needed)

@@ -1,0 +1,151 @@
+"""`Family` → `Decision`: dtype, fans and law of all tensors of a family, made and checked once."""
+
+from __future__ import annotations
+
+import math
+
+from msgspec import Struct
+
+from xavinit import inits
+from xavinit.dtypes import DTYPES, DType
+from xavinit.errors import Path, SpecError
+from xavinit.layers import View
+from xavinit.plan.fans import Fans, compute_fans
+from xavinit.plan.initializers import compute_law
+from xavinit.plan.laws import Constant, Law
+from xavinit.spec import Family
+from xavinit.wording import format_value
+
+LARGEST_FILE = 2**63 - 1  # bytes
+
+
+class Module(Struct, frozen=True):
+    """The framework's module that a tensor belongs to."""
+
+    name: str
+    type: str  # the framework's class, such as Conv2D
+
+
+class TensorPlan(Struct, frozen=True):
+    """One tensor: what its values are, as a pure function of these fields and the seed.
+
+    `name` and `shape` are the file's. `fans` is None for rank 0 and 1 (batch axes apart) and for
+    empty tensors; `law` is None for empty tensors. `stream` is the stream name. `view` says where
+    the file's tensor lies in PyTorch's; None is the tensor itself. `module` is None for raw
+    tensors. `place` is where the spec gives it, for errors.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: DType
+    fans: Fans | None
+    law: Law | None
+    stream: str
+    view: View | None = None
+    module: Module | None = None
+    place: Path = ()
+
+    @property
+    def size(self) -> int:
+        """How many elements."""
+        return math.prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        return self.dtype.count_bytes(math.prod(self.shape))
+
+
+class Decision(Struct, frozen=True):
+    """What the plans of a family's tensors have in common."""
+
+    shape: tuple[int, ...]
+    dtype: DType
+    fans: Fans | None
+    law: Law | None
+    place: Path
+
+    @property
+    def nbytes(self) -> int:
+        return self.dtype.count_bytes(math.prod(self.shape))
+
+    def name_tensor(self, name: str, stream: str) -> TensorPlan:
+        return TensorPlan(
+            name, self.shape, self.dtype, self.fans, self.law, stream, None, None, self.place
+        )
+
+
+def decide(family: Family) -> Decision:
+    """The decision for a family.
+
+    Raises `SpecError`, with the path of the key at fault.
+    """
+    dtype, place = DTYPES[family.dtype], family.places[""]
+    nbytes = dtype.count_bytes(math.prod(family.shape))
+    if nbytes > LARGEST_FILE:  # before its fans overflow a float
+        fact = f"must be at most 2⁶³−1 bytes; got {format_value(nbytes)}"
+        raise _place(SpecError(fact), family, "shape")
+    if 0 in family.shape:
+        return Decision(family.shape, dtype, None, None, place)
+    try:
+        fans = compute_fans(family.shape, family.axes)
+    except SpecError as error:
+        raise _place(error, family, str(error.path[0])) from None
+    try:
+        law = compute_law(family.init, fans)
+        _check_range(law, dtype)
+    except SpecError as error:
+        lacks_fans = fans is None and isinstance(family.init, inits.VarianceScaling)
+        if lacks_fans:
+            error.fact += f"; got shape {list(family.shape)}"
+        _place(error, family, _find_fault(family, dtype, lacks_fans=lacks_fans))
+        if type(family.init) is inits.Constant:
+            error.path = (*error.path, "value")
+        raise
+    return Decision(family.shape, dtype, fans, law, place)
+
+
+def _find_fault(family: Family, dtype: DType, *, lacks_fans: bool) -> str:
+    """The key to look at where initializer, shape and dtype do not go together.
+
+    A layer has its shapes from its type, so what is at fault is what was said beside.
+    """
+    init = family.places.get("init", ())
+    if not family.is_part:
+        return "shape" if lacks_fans else "init" if init else ""
+    if not dtype.is_float and not lacks_fans and "dtype" in family.places:
+        return "dtype"
+    return "shape" if lacks_fans and init[:1] == ("defaults",) else "init" if init else ""
+
+
+def _place(error: SpecError, family: Family, key: str) -> SpecError:
+    """The error at the place where the key was given; it names the tensor if that is elsewhere."""
+    entry = family.places[""]
+    place = family.places.get(key, entry)
+    if place[: len(entry)] != entry or place[1] != family.example:
+        error.fact += f" (tensor {format_value(family.example)})"
+    error.path = place
+    return error
+
+
+def _check_range(law: Law, dtype: DType) -> None:
+    if not dtype.is_float:
+        _check_exact(law, dtype)
+    elif law.largest(dtype) > dtype.largest:
+        if isinstance(law, Constant):
+            got = format_value(law.value)
+        else:
+            got = f"values up to {law.largest(dtype):g} ({law})"
+        raise SpecError(
+            f"must fit {dtype.name}, whose largest number is {dtype.largest:g}; got {got}"
+        )
+
+
+def _check_exact(law: Law, dtype: DType) -> None:
+    if not isinstance(law, Constant):
+        raise SpecError(f"{dtype.name} takes constants only (zeros, ones, constant); got {law}")
+    exact = law.value == int(law.value) and dtype.lowest <= law.value <= dtype.largest
+    if not exact:
+        raise SpecError(
+            f"must be an integer from {dtype.lowest} to {dtype.largest} for {dtype.name}; "
+            f"got {format_value(law.value)}"
+        )

@@ -1,0 +1,193 @@
+"""Entries and rules → families: what the tensors of one entry that the same rules match share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+from xavinit import inits
+from xavinit.errors import Path, SpecError, format_path
+from xavinit.layers import VARIANCE, Axes
+from xavinit.spec.entries import Entry, evaluate_at
+from xavinit.spec.names import Reference, parse_reference
+from xavinit.spec.settings import ParsedRule, Settings, merge_settings
+from xavinit.wording import format_value
+
+DEFAULT_INIT = inits.NAMED["glorot_uniform"]
+DEFAULT_DTYPE = "float32"
+
+OF_AXES = ("batch_axis", "fused", "in_axis", "layout", "out_axis")
+
+
+class Family(Struct, frozen=True):
+    """What tensors share that differ by their names alone; of a layer, in PyTorch's form."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    init: inits.Init
+    axes: Axes
+    places: Mapping[str, Path]  # for errors: where each key was given; "" is the entry itself
+    example: str  # the name of one of them, for errors
+    is_part: bool = False  # of a layer
+
+
+class Draft(Struct, frozen=True):
+    """A family, or (None) tensors that are tied; with what their names are made from."""
+
+    number: int | None  # among the spec's families
+    places: Mapping[str, Path]
+    reference: Reference | None  # of its stream or tie; None: a stream of its own name
+
+
+class Sorter:
+    """Sorts the names of one entry by the rules that match them, into families.
+
+    `families` and `used` are the spec's, which grow: all its families, and for each rule whether
+    it changes a tensor (or the name of one that it cannot change).
+    """
+
+    def __init__(
+        self,
+        entry: Entry,
+        defaults: Settings,
+        rules: Sequence[ParsedRule],
+        dims: Mapping[str, int],
+        families: list[Family],
+        used: list[bool | str],
+    ) -> None:
+        self.entry = entry
+        self._defaults = defaults
+        self._rules = rules
+        self._dims = dims
+        self._families = families
+        self._used = used
+        self._drafts: dict[tuple[int, ...], Draft] = {}  # by the rules that match
+
+    def find(self, name: str) -> Draft:
+        """The draft of the tensors that the same rules match as this name."""
+        hits = tuple([i for i, rule in enumerate(self._rules) if rule.matches.match(name)])
+        if hits not in self._drafts:
+            self._drafts[hits] = self._make_draft(hits, name)
+        return self._drafts[hits]
+
+    def _make_draft(self, hits: tuple[int, ...], name: str) -> Draft:
+        entry = self.entry
+        settings = merge_settings(self._defaults, entry.base)
+        for index in hits:
+            rule = self._rules[index]
+            if entry.is_fixed and entry.own.keys() >= rule.settings.keys():
+                self._used[index] = self._used[index] or name
+            else:
+                self._used[index] = True
+            _check_rule(rule, entry, name)
+            settings = merge_settings(settings, rule.settings)
+        settings = merge_settings(settings, entry.own)
+        places = {"": entry.path, "shape": entry.shape_path}
+        places |= {key: path for key, (_, path) in settings.items()}
+        if "tied" in settings:
+            _check_alone(entry, settings["tied"][1])
+            return Draft(None, places, _parse_reference_at("tied", settings, entry))
+        self._families.append(_make_family(entry, settings, places, name, self._dims))
+        reference = None
+        if "stream" in settings:
+            reference = _parse_reference_at("stream", settings, entry)
+        return Draft(len(self._families) - 1, places, reference)
+
+
+def _make_family(
+    entry: Entry,
+    settings: Settings,
+    places: Mapping[str, Path],
+    example: str,
+    dims: Mapping[str, int],
+) -> Family:
+    if entry.role == VARIANCE:
+        init, path = settings["init"]
+        _check_variance(init, path, entry)
+    if entry.shape is None:
+        raise SpecError('must have the key "shape" (or "tied")', entry.path)
+    return Family(
+        shape=entry.shape,
+        dtype=settings["dtype"][0] if "dtype" in settings else DEFAULT_DTYPE,
+        init=settings["init"][0] if "init" in settings else DEFAULT_INIT,
+        axes=_read_axes(settings, dims) if entry.axes is None else entry.axes,
+        places=places,
+        example=example,
+        is_part=entry.axes is not None,
+    )
+
+
+def _check_rule(rule: ParsedRule, entry: Entry, name: str) -> None:
+    """Refuse a rule that tells a layer where its axes are."""
+    for key in OF_AXES:
+        if entry.axes is not None and key in rule.settings:
+            raise SpecError(
+                f"a layer knows its own axes: {key} is for tensors; the rule matches "
+                f"{format_value(name)}",
+                rule.settings[key][1],
+                at_key=True,
+            )
+
+
+def _check_variance(init: inits.Init, path: Path, entry: Entry) -> None:
+    """Refuse what gives a variance below zero, of which a norm takes the root."""
+    got = init.name
+    match init:
+        case inits.Zeros() | inits.Ones():
+            return
+        case inits.Constant(value=value):
+            if value >= 0:
+                return
+            got = f"{init.name} {format_value(value)}"
+    raise SpecError(
+        f"a running variance must be a constant of at least 0; got {got} "
+        f"(tensor {entry.role} of {format_path(entry.path)})",
+        path,
+    )
+
+
+def _read_axes(settings: Settings, dims: Mapping[str, int]) -> Axes:
+    def read(key: str) -> tuple[int, ...] | None:
+        if key not in settings:
+            return None
+        value = settings[key][0]
+        return (value,) if isinstance(value, int) else tuple(value)
+
+    fused = 1
+    if "fused" in settings:
+        value, path = settings["fused"]
+        fused = evaluate_at(value, dims, path)
+        if fused < 1:
+            raise SpecError(f"must be a positive integer; got {fused}", path)
+    return Axes(
+        layout=settings.get("layout", ("out_in",))[0],
+        in_axis=read("in_axis"),
+        out_axis=read("out_axis"),
+        batch_axis=read("batch_axis") or (),
+        fused=fused,
+    )
+
+
+def _check_alone(entry: Entry, tie: Path) -> None:
+    """A tied tensor takes no key of its own beside, wherever it was tied."""
+    extra = {key: path for key, (_, path) in entry.own.items() if key != "tied"}
+    if entry.shape is not None and entry.axes is None:
+        extra["shape"] = entry.shape_path
+    if extra:
+        key = min(extra)
+        where = "" if "tied" in entry.own else f" (tied by {format_path(tie)})"
+        raise SpecError(
+            f"tied takes no other key; got {format_value(key)} too{where}", extra[key], at_key=True
+        )
+
+
+def _parse_reference_at(key: str, settings: Settings, entry: Entry) -> Reference:
+    text, path = settings[key]
+    try:
+        return parse_reference(text, entry.braces)
+    except SpecError as error:
+        if key not in entry.own:  # a rule's: which tensor it does not fit
+            error.fact += f" (tensor {format_value(entry.path[-1])})"
+        error.path = path
+        raise
