@@ -113,7 +113,7 @@ def warm_up() -> None:
         spec = Path(folder, "s.yaml")
         spec.write_text("tensors: {w: [3, 4]}")
         for name in ("w.safetensors", "w.h5", "w.npy"):
-            xavinit.write(spec, Path(folder, name), jobs=1)
+            xavinit.generate(spec, Path(folder, name), jobs=1)
             xavinit.digest(Path(folder, name))
 
 

@@ -18,24 +18,24 @@ SPEC: dict[str, Any] = {"seed": 3, "tensors": {"a": [4, 6], "b": {"shape": [5], 
 
 
 def test_generate_keeps_the_specs_order_and_shapes() -> None:
-    arrays = xavinit.generate(SPEC)
+    arrays = xavinit.draw(SPEC)
     assert {name: array.shape for name, array in arrays.items()} == {"a": (4, 6), "b": (5,)}
     assert list(arrays) == ["a", "b"]
     assert all(array.flags.writeable and array.flags.c_contiguous for array in arrays.values())
 
 
 def test_a_tensor_is_the_same_in_any_company() -> None:
-    alone = xavinit.generate({"seed": 3, "tensors": {"a": [4, 6]}})["a"]
-    assert np.array_equal(alone, xavinit.generate(SPEC)["a"])
+    alone = xavinit.draw({"seed": 3, "tensors": {"a": [4, 6]}})["a"]
+    assert np.array_equal(alone, xavinit.draw(SPEC)["a"])
 
 
 def test_seed_and_name_choose_the_numbers() -> None:
     def draw(seed: int, name: str) -> bytes:
-        return xavinit.generate({"seed": seed, "tensors": {name: [4, 6]}})[name].tobytes()
+        return xavinit.draw({"seed": seed, "tensors": {name: [4, 6]}})[name].tobytes()
 
     assert len({draw(0, "a"), draw(1, "a"), draw(0, "b"), draw(2**64 - 1, "a")}) == 4
     renamed = {"seed": 0, "tensors": {"b": {"shape": [4, 6], "stream": "a"}}}
-    assert xavinit.generate(renamed)["b"].tobytes() == draw(0, "a")
+    assert xavinit.draw(renamed)["b"].tobytes() == draw(0, "a")
 
 
 def test_overrides_are_those_of_the_spec_itself() -> None:
@@ -54,9 +54,9 @@ def test_overrides_are_those_of_the_spec_itself() -> None:
 
 def test_a_plan_made_already_is_taken() -> None:
     plan = xavinit.make_plan(SPEC)
-    assert np.array_equal(xavinit.generate(plan)["a"], xavinit.generate(SPEC)["a"])
+    assert np.array_equal(xavinit.draw(plan)["a"], xavinit.draw(SPEC)["a"])
     with pytest.raises(UsageError, match="a plan is made already"):
-        xavinit.generate(plan, seed=4)
+        xavinit.draw(plan, seed=4)
 
 
 @pytest.mark.parametrize("init", ["glorot_uniform", "glorot_normal"])
@@ -70,7 +70,7 @@ def test_a_single_tensor_is_that_of_a_spec(init: str) -> None:
         },
     }
     array = draw((3, 5, 4), seed=8, name="h.{0}", gain="tanh", **keys)
-    assert np.array_equal(array, xavinit.generate(spec)["h.{0}"])
+    assert np.array_equal(array, xavinit.draw(spec)["h.{0}"])
     by_axes = draw((3, 5, 4), in_axis=1, out_axis=-1, batch_axis=[0])
     assert np.array_equal(by_axes, draw((3, 5, 4), layout="in_out", batch_axis=0))
 
@@ -96,9 +96,9 @@ def test_a_single_tensor_refuses_what_a_spec_would(arguments: dict[str, Any], me
 
 def test_errors_are_value_errors_too() -> None:
     with pytest.raises(ValueError, match="must be a mapping"):
-        xavinit.generate({"tensors": []})
+        xavinit.draw({"tensors": []})
     with pytest.raises(ValueError, match="jobs must be an integer of at least 1"):
-        xavinit.generate(SPEC, jobs=0)
+        xavinit.draw(SPEC, jobs=0)
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = xavinit.nonsense
 
@@ -145,7 +145,7 @@ def test_syntax_and_order_make_no_difference(
     shuffled = {"tensors": {name: spec["tensors"][name] for name in names}, "seed": spec["seed"]}
     contents = set()
     for index, source in enumerate((folder / "s.json", folder / "s.yaml", spec, shuffled)):
-        xavinit.write(source, folder / f"{index}.safetensors", jobs=1 + index)
+        xavinit.generate(source, folder / f"{index}.safetensors", jobs=1 + index)
         contents.add((folder / f"{index}.safetensors").read_bytes())
     assert len(contents) == 1
 
@@ -170,16 +170,22 @@ def test_numpy_scalars_are_numbers() -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: xavinit.generate(None), "a spec must be a path or a mapping; got null"),
-        (lambda: xavinit.generate(5), "a spec must be a path or a mapping; got 5"),
-        (lambda: xavinit.generate(SPEC, jobs="2"), "jobs must be an integer of at least 1; got 2"),
-        (lambda: xavinit.generate(SPEC, jobs=2.5), "jobs must be an integer of at least 1"),
-        (lambda: xavinit.generate(SPEC, dims=5), "dims must be a mapping; got 5"),
-        (lambda: xavinit.generate(SPEC, dtype=np.dtype("float32")), "dtype must be a string"),
-        (lambda: xavinit.generate(SPEC, framework=5), "framework must be a string; got 5"),
-        (lambda: xavinit.generate(SPEC, seed=1.5), "seed: must be an integer from 0"),
-        (lambda: xavinit.write(SPEC, None), "path must be a path or have a write method; got null"),
-        (lambda: xavinit.write(SPEC, "w.h5", format=["npy"]), "format must be hdf5, keras, npy or"),
+        (lambda: xavinit.draw(None), "a spec must be a path or a mapping; got null"),
+        (lambda: xavinit.draw(5), "a spec must be a path or a mapping; got 5"),
+        (lambda: xavinit.draw(SPEC, jobs="2"), "jobs must be an integer of at least 1; got 2"),
+        (lambda: xavinit.draw(SPEC, jobs=2.5), "jobs must be an integer of at least 1"),
+        (lambda: xavinit.draw(SPEC, dims=5), "dims must be a mapping; got 5"),
+        (lambda: xavinit.draw(SPEC, dtype=np.dtype("float32")), "dtype must be a string"),
+        (lambda: xavinit.draw(SPEC, framework=5), "framework must be a string; got 5"),
+        (lambda: xavinit.draw(SPEC, seed=1.5), "seed: must be an integer from 0"),
+        (
+            lambda: xavinit.generate(SPEC, None),
+            "path must be a path or have a write method; got null",
+        ),
+        (
+            lambda: xavinit.generate(SPEC, "w.h5", format=["npy"]),
+            "format must be hdf5, keras, npy or",
+        ),
         (lambda: xavinit.glorot_uniform(5), "shape must be a sequence of integers; got 5"),
         (lambda: xavinit.glorot_uniform({2, 3}), "shape must be a sequence of integers"),
         (lambda: xavinit.glorot_uniform((2, 3), name=5), "name must be a string; got 5"),
@@ -194,8 +200,8 @@ def test_arguments_of_a_wrong_kind_are_usage_errors(call: Any, message: str) -> 
 
 def test_a_path_that_no_system_takes(tmp_path: Path) -> None:
     with pytest.raises(xavinit.OutputError, match="embedded null"):
-        xavinit.write(SPEC, "a\0.h5")
-    xavinit.write(SPEC, str(tmp_path / "w.h5").encode())
+        xavinit.generate(SPEC, "a\0.h5")
+    xavinit.generate(SPEC, str(tmp_path / "w.h5").encode())
     assert (tmp_path / "w.h5").exists()
 
 

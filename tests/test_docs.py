@@ -57,7 +57,7 @@ def test_readme_commands_print_what_it_says(folder: Path) -> None:
 def test_readme_python_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     for name in ("model.safetensors", "model.h5"):
-        xavinit.write("model.yaml", name, force=True)
+        xavinit.generate("model.yaml", name, force=True)
     for block in find_blocks(README, "python"):
         exec(compile(block, "README.md", "exec"), {})
 

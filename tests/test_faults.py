@@ -49,7 +49,7 @@ def make_old(folder: Path, output: str, before: str) -> list[str]:
         options: dict[str, Any] = {"format": "npy"} if output == "npy" else {}
         if "shard" in output:  # the other kind of set, so that names both collide and do not
             options = {"max_shard_size": "3kB" if output == "shards" else "4kB"}
-        xavinit.write(old / "other.yaml", path, force=True, **options)
+        xavinit.generate(old / "other.yaml", path, force=True, **options)
     force = ["--force"] if before == "force" else []
     return ["generate", "s.yaml", "-j", "1", *OUTPUTS[output], *force]
 

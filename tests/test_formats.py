@@ -64,16 +64,16 @@ def read_with_library(path: Path) -> dict[str, tuple[str, tuple[int, ...], bytes
 
 def test_safetensors_library_reads_every_dtype(tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors"
-    xavinit.write(SPEC, path)
-    assert read_with_library(path) == as_bytes(xavinit.generate(SPEC))
+    xavinit.generate(SPEC, path)
+    assert read_with_library(path) == as_bytes(xavinit.draw(SPEC))
     spec = without(SPEC, "float8_e4m3fn", "float8_e5m2")
-    xavinit.write(spec, path, force=True)
-    assert as_bytes(safetensors.numpy.load_file(path)) == as_bytes(xavinit.generate(spec))
+    xavinit.generate(spec, path, force=True)
+    assert as_bytes(safetensors.numpy.load_file(path)) == as_bytes(xavinit.draw(spec))
 
 
 def test_safetensors_header_is_the_librarys_own() -> None:
     """With one metadata key, which the library cannot shuffle, the whole file is equal."""
-    arrays = xavinit.generate(SPEC)
+    arrays = xavinit.draw(SPEC)
     theirs = safetensors.numpy.save(arrays, metadata={"format": "pt"})
     plan = xavinit.make_plan(SPEC)
     layout = parse_format("safetensors").lay_out(plan)
@@ -102,7 +102,7 @@ def test_safetensors_header_literally() -> None:
 )
 def test_safetensors_metadata(tmp_path: Path, framework: str, name: str) -> None:
     path = tmp_path / "w.safetensors"
-    xavinit.write({"seed": 3, "tensors": {"b": [1, 2], "a": [2, 2]}}, path, framework=framework)
+    xavinit.generate({"seed": 3, "tensors": {"b": [1, 2], "a": [2, 2]}}, path, framework=framework)
     with safetensors.safe_open(path, framework="numpy") as file:
         metadata = file.metadata()
     assert set(metadata) == {"format", "xavinit"}
@@ -111,7 +111,7 @@ def test_safetensors_metadata(tmp_path: Path, framework: str, name: str) -> None
     assert ours["stream"] == "xavinit-1"
     assert ours["seed"] == 3
     # The spec that the file carries draws the same file again.
-    assert xavinit.digest(xavinit.generate(ours["spec"])) == xavinit.digest(path)
+    assert xavinit.digest(xavinit.draw(ours["spec"])) == xavinit.digest(path)
 
 
 def test_safetensors_header_over_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,8 +123,8 @@ def test_safetensors_header_over_the_limit_is_refused(monkeypatch: pytest.Monkey
 def test_hdf5_reads_back_through_h5py(tmp_path: Path) -> None:
     path = tmp_path / "w.h5"
     spec = without(SPEC, "float8_e4m3fn", "float8_e5m2")
-    xavinit.write(spec, path)
-    arrays = xavinit.generate(spec)
+    xavinit.generate(spec, path)
+    arrays = xavinit.draw(spec)
     with h5py.File(path) as file:
         for name, array in arrays.items():
             found = file[name][()]
@@ -140,7 +140,7 @@ def test_hdf5_reads_back_through_h5py(tmp_path: Path) -> None:
 
 def test_hdf5_slashes_are_groups(tmp_path: Path) -> None:
     path = tmp_path / "w.h5"
-    xavinit.write({"tensors": {"a/b/c": [2, 2], "a/d": [2, 3]}}, path)
+    xavinit.generate({"tensors": {"a/b/c": [2, 2], "a/d": [2, 3]}}, path)
     with h5py.File(path) as file:
         assert isinstance(file["a/b"], h5py.Group)
         assert file["a"]["b"]["c"].shape == (2, 2)
@@ -150,7 +150,7 @@ def test_hdf5_carries_a_spec_of_more_than_64_kib(tmp_path: Path) -> None:
     """An HDF5 attribute in an object header may not be larger; a string lies on the heap."""
     path = tmp_path / "w.h5"
     spec = {"tensors": {f"layer.{i}.weight.of.a.long.name": [1, 2] for i in range(3000)}}
-    xavinit.write(spec, path)
+    xavinit.generate(spec, path)
     with h5py.File(path) as file:
         text = file.attrs["xavinit"]
         assert len(text) > 2**16
@@ -160,14 +160,14 @@ def test_hdf5_carries_a_spec_of_more_than_64_kib(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a//b", "/a", "a/", ".", "..", "a/./b", "a/../b"])
 def test_hdf5_refuses_names_it_would_change(tmp_path: Path, name: str) -> None:
     with pytest.raises(SpecError, match="a name in HDF5 must not have an empty part"):
-        xavinit.write({"tensors": {name: [2, 2]}}, tmp_path / "w.h5")
+        xavinit.generate({"tensors": {name: [2, 2]}}, tmp_path / "w.h5")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_hdf5_refuses_a_name_under_another(tmp_path: Path) -> None:
     spec = {"tensors": {"a": [2, 2], "a/b": [2, 2]}}
     with pytest.raises(SpecError, match='must not lie under another\'s; got "a/b" under "a"'):
-        xavinit.write(spec, tmp_path / "w.h5")
+        xavinit.generate(spec, tmp_path / "w.h5")
 
 
 @pytest.mark.parametrize("dtype", ["float8_e4m3fn", "float8_e5m2"])
@@ -175,16 +175,16 @@ def test_hdf5_refuses_a_name_under_another(tmp_path: Path) -> None:
 def test_float8_has_no_form_in_hdf5_and_npy(tmp_path: Path, dtype: str, name: str) -> None:
     fmt = "hdf5" if name == "w.h5" else "npy"
     with pytest.raises(SpecError, match=f"has no form for {dtype}\n  hint: use safetensors"):
-        xavinit.write({"tensors": {"a": [2, 2]}}, tmp_path / name, dtype=dtype, format=fmt)
+        xavinit.generate({"tensors": {"a": [2, 2]}}, tmp_path / name, dtype=dtype, format=fmt)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_npy_folder(tmp_path: Path) -> None:
     path = tmp_path / "folder"
     spec = without(SPEC, "float8_e4m3fn", "float8_e5m2", "bfloat16")
-    xavinit.write(spec, path, format="npy")
+    xavinit.generate(spec, path, format="npy")
     manifest = json.loads((path / "manifest.json").read_bytes())
-    arrays = xavinit.generate(spec)
+    arrays = xavinit.draw(spec)
     assert set(manifest["tensors"]) == set(arrays)
     assert {entry["file"] for entry in manifest["tensors"].values()} | {"manifest.json"} == {
         file.name for file in path.iterdir()
@@ -194,15 +194,15 @@ def test_npy_folder(tmp_path: Path) -> None:
         assert as_bytes({name: found}) == as_bytes({name: arrays[name]})
         assert entry["dtype"] == arrays[name].dtype.name
         assert entry["shape"] == list(arrays[name].shape)
-    assert xavinit.digest(xavinit.generate(manifest["xavinit"]["spec"])) == xavinit.digest(path)
+    assert xavinit.digest(xavinit.draw(manifest["xavinit"]["spec"])) == xavinit.digest(path)
 
 
 def test_npy_single_file(tmp_path: Path) -> None:
     path = tmp_path / "w.npy"
-    xavinit.write({"tensors": {"w": [3, 5]}}, path)
-    assert np.array_equal(np.load(path), xavinit.generate({"tensors": {"w": [3, 5]}})["w"])
+    xavinit.generate({"tensors": {"w": [3, 5]}}, path)
+    assert np.array_equal(np.load(path), xavinit.draw({"tensors": {"w": [3, 5]}})["w"])
     with pytest.raises(UsageError, match="holds one tensor; the spec has 2"):
-        xavinit.write({"tensors": {"w": [3, 5], "v": [1, 1]}}, tmp_path / "v.npy")
+        xavinit.generate({"tensors": {"w": [3, 5], "v": [1, 1]}}, tmp_path / "v.npy")
 
 
 def test_npy_header_literally() -> None:
@@ -230,10 +230,10 @@ def test_npy_file_names(name: str, file: str) -> None:
 
 def test_npy_refuses_names_that_no_folder_holds(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match='differ in more than case for npy; got "W" and "w"'):
-        xavinit.write({"tensors": {"w": [1, 1], "W": [1, 1]}}, tmp_path / "f", format="npy")
+        xavinit.generate({"tensors": {"w": [1, 1], "W": [1, 1]}}, tmp_path / "f", format="npy")
     with pytest.raises(SpecError, match="must be at most 255 bytes; got 256 for"):
-        xavinit.write({"tensors": {"w" * 252: [1, 1]}}, tmp_path / "f", format="npy")
-    xavinit.write({"tensors": {"w" * 251: [1, 1]}}, tmp_path / "f", format="npy")
+        xavinit.generate({"tensors": {"w" * 252: [1, 1]}}, tmp_path / "f", format="npy")
+    xavinit.generate({"tensors": {"w" * 251: [1, 1]}}, tmp_path / "f", format="npy")
 
 
 def test_digest_is_that_of_the_definition() -> None:
@@ -260,13 +260,13 @@ def test_digest_is_that_of_the_definition() -> None:
 
 def test_digest_is_the_same_in_every_container(tmp_path: Path) -> None:
     spec = without(SPEC, "float8_e4m3fn", "float8_e5m2", "bfloat16")
-    expected = xavinit.digest(xavinit.generate(spec))
+    expected = xavinit.digest(xavinit.draw(spec))
     for name, fmt in (("w.safetensors", None), ("w.h5", None), ("folder", "npy")):
-        xavinit.write(spec, tmp_path / name, format=fmt)
+        xavinit.generate(spec, tmp_path / name, format=fmt)
         assert xavinit.digest(tmp_path / name) == expected
     spec = without(SPEC, "float8_e4m3fn", "float8_e5m2")
-    xavinit.write(spec, tmp_path / "b.h5")
-    assert xavinit.digest(tmp_path / "b.h5") == xavinit.digest(xavinit.generate(spec))
+    xavinit.generate(spec, tmp_path / "b.h5")
+    assert xavinit.digest(tmp_path / "b.h5") == xavinit.digest(xavinit.draw(spec))
 
 
 @pytest.mark.parametrize("name", ["w.safetensors", "w.h5", "w.npy"])
@@ -282,7 +282,7 @@ def test_reading_a_damaged_file_is_an_input_error(
 @pytest.mark.parametrize("name", ["w.safetensors", "w.h5", "w.npy"])
 def test_reading_a_truncated_file_is_an_input_error(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
-    xavinit.write({"tensors": {"w": [64, 64]}}, path)
+    xavinit.generate({"tensors": {"w": [64, 64]}}, path)
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(InputError):
         xavinit.digest(path)
@@ -318,5 +318,5 @@ def test_any_names_and_shapes_read_back(
         }
     }
     path = tmp_path_factory.mktemp("any") / "w.safetensors"
-    xavinit.write(spec, path)
-    assert read_with_library(path) == as_bytes(xavinit.generate(spec))
+    xavinit.generate(spec, path)
+    assert read_with_library(path) == as_bytes(xavinit.draw(spec))

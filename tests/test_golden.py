@@ -66,7 +66,7 @@ def generated(kernel: str) -> dict[tuple[int, str], np.ndarray[Any, Any]]:
     return {
         (seed, name): array
         for seed, tensors in group_rows().items()
-        for name, array in xavinit.generate(make_spec(seed, tensors), jobs=2).items()
+        for name, array in xavinit.draw(make_spec(seed, tensors), jobs=2).items()
     }
 
 
@@ -179,7 +179,7 @@ def test_fans_and_laws() -> None:
 
 @pytest.mark.parametrize("row", GOLDEN["digests"], ids=lambda row: str(len(row["tensors"])))
 def test_digests(row: Row) -> None:
-    arrays = xavinit.generate(make_spec(row["seed"], row["tensors"]))
+    arrays = xavinit.draw(make_spec(row["seed"], row["tensors"]))
     assert xavinit.digest(arrays) == row["sha256"]
 
 

@@ -252,7 +252,7 @@ def test_the_environment_chooses(monkeypatch: pytest.MonkeyPatch) -> None:
         assert choose_kernel() == name
     monkeypatch.setenv(CHOICE, "fast")
     with pytest.raises(xavinit.UsageError) as caught:
-        xavinit.generate({"tensors": {"w": [2, 2]}})
+        xavinit.draw({"tensors": {"w": [2, 2]}})
     assert str(caught.value) == 'XAVINIT_KERNEL must be native or numpy; got "fast"'
 
 

@@ -82,8 +82,8 @@ def test_a_norm_of_what_is_flattened_has_its_channels_last() -> None:
     rules = [{"match": "*.*", "init": {"type": "uniform", "bound": 1}}]
     entry = {"name": "x", "type": "batch_norm", "size": [2, 3, 4]}
     spec = {"rules": [*rules, {"match": "*.running_var", "init": "ones"}], "layers": [entry]}
-    ours = xavinit.generate(spec)
-    theirs = xavinit.generate(spec, framework="keras")
+    ours = xavinit.draw(spec)
+    theirs = xavinit.draw(spec, framework="keras")
     for role, name in (("weight", "gamma"), ("bias", "beta"), ("running_mean", "moving_mean")):
         turned = ours[f"x.{role}"].reshape(2, 3, 4).transpose(1, 2, 0).ravel()
         np.testing.assert_array_equal(theirs[f"x/{name}"], turned)
@@ -131,7 +131,7 @@ def test_initializers_of_a_recurrent_layer_stand_apart() -> None:
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float8_e4m3fn"])
 def test_the_forget_bias_is_of_that_gate_alone(framework: str, dtype: str) -> None:
     entry = {"name": "x", "type": "lstm", "in": 2, "hidden": 3, "forget_bias": 1.5, "dtype": dtype}
-    w = xavinit.generate({"layers": [entry]}, framework=framework)
+    w = xavinit.draw({"layers": [entry]}, framework=framework)
     packed = [0, 0, 0, 1.5, 1.5, 1.5, 0, 0, 0, 0, 0, 0]  # i, f, g or c, o
     if framework == "flax":
         made = [float(b) for gate in "ifgo" for b in w[f"params.x.cell.h{gate}.bias"]]
@@ -162,9 +162,9 @@ def test_the_forget_bias_wins_over_rules_and_may_be_tied_to() -> None:
         ],
     }
     spec["rules"] = spec["rules"][1:]
-    w = xavinit.generate(spec)
+    w = xavinit.draw(spec)
     assert w["dense.bias"].tolist() == [0, 0, 1, 1, 0, 0, 0, 0]
-    flipped = xavinit.generate(spec, framework="flax")["params.dense.bias"]
+    flipped = xavinit.draw(spec, framework="flax")["params.dense.bias"]
     assert flipped.tolist() == w["dense.bias"].reshape(2, 2, 2).transpose(1, 2, 0).ravel().tolist()
 
 
@@ -230,7 +230,7 @@ def test_variance_of_each_gate(kind: str, keys: dict[str, Any], blocks: dict[str
     entry = {"name": "x", "type": kind, **keys, "init": "lecun_uniform"}
     if kind != "multi_head_attention":
         entry["recurrent_init"] = "lecun_normal"
-    w = xavinit.generate({"seed": 5, "layers": [entry]})
+    w = xavinit.draw({"seed": 5, "layers": [entry]})
     for role, count in blocks.items():
         weight = w[f"x.{role}"].astype(np.float64)
         inputs = np.random.default_rng(6).standard_normal((weight.shape[1], 500))
@@ -319,10 +319,10 @@ def test_streams_and_ties_of_layers() -> None:
             {"name": "head", "type": "dense", "in": 3, "out": 6, "bias": False},
         ],
     }
-    w = xavinit.generate(spec)
+    w = xavinit.draw(spec)
     np.testing.assert_array_equal(w["new.1.weight"], w["old.1.weight"])
     np.testing.assert_array_equal(w["head.weight"], w["emb.weight"])
-    keras_weights = xavinit.generate(spec, framework="keras")
+    keras_weights = xavinit.draw(spec, framework="keras")
     np.testing.assert_array_equal(keras_weights["head/kernel"], w["emb.weight"].T)
 
 
@@ -356,7 +356,7 @@ def test_statistics_are_a_collection_of_their_own_in_flax() -> None:
 
 def test_raw_tensors_are_the_same_in_every_framework() -> None:
     spec = {"tensors": {"a.weight": [3, 4], "a": [2, 2]}}
-    made = [xavinit.generate(spec, framework=name) for name in ("pytorch", "keras", "flax")]
+    made = [xavinit.draw(spec, framework=name) for name in ("pytorch", "keras", "flax")]
     assert len({xavinit.digest(weights) for weights in made}) == 1
 
 
@@ -444,7 +444,7 @@ NETWORK = {
 
 def test_groups_count_the_layers_of_a_class(tmp_path: Path) -> None:
     path = tmp_path / "w.weights.h5"
-    assert xavinit.write(NETWORK, path).format == "keras"
+    assert xavinit.generate(NETWORK, path).format == "keras"
     with h5py.File(path) as file:
         found: dict[str, Any] = {}
         file.visititems(lambda name, item: found.update({name: item}))
@@ -463,18 +463,18 @@ def test_groups_count_the_layers_of_a_class(tmp_path: Path) -> None:
         assert file["layers/conv2d_1/vars"].attrs["name"] == "second"
         assert file["layers/dense/vars/0"].attrs["dtype"] == "bfloat16"
         assert file["layers/dense/vars/0"].dtype == np.dtype("V2")
-        drawn = xavinit.generate(NETWORK)
+        drawn = xavinit.draw(NETWORK)
         assert file["layers/dense/vars/0"][()].tobytes() == drawn["head/kernel"].tobytes()
         np.testing.assert_array_equal(file["layers/conv2d_1/vars/0"][()], drawn["second/kernel"])
     assert len(xavinit.digest(path)) == 64  # read back, the opaque kind too
 
 
 def test_other_formats_have_keras_names(tmp_path: Path) -> None:
-    xavinit.write(NETWORK, tmp_path / "w.h5")
+    xavinit.generate(NETWORK, tmp_path / "w.h5")
     with h5py.File(tmp_path / "w.h5") as file:
         assert sorted(file) == ["bn", "first", "head", "second"]
         assert sorted(file["bn"]) == ["beta", "gamma", "moving_mean", "moving_variance"]
-    drawn = xavinit.generate(NETWORK)
+    drawn = xavinit.draw(NETWORK)
     assert xavinit.digest(tmp_path / "w.h5") == xavinit.digest(drawn)
 
 

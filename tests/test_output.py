@@ -39,20 +39,20 @@ def names(folder: Path) -> list[str]:
 @pytest.mark.parametrize("suffix", [".safetensors", ".h5"])
 def test_bytes_do_not_depend_on_threads_or_order(tmp_path: Path, suffix: str) -> None:
     first = tmp_path / f"first{suffix}"
-    xavinit.write(SPEC, first, jobs=1)
+    xavinit.generate(SPEC, first, jobs=1)
     backwards = {**SPEC, "tensors": dict(reversed(SPEC["tensors"].items()))}
     for jobs, spec in ((2, SPEC), (7, SPEC), (None, backwards)):
         other = tmp_path / f"other{suffix}"
-        xavinit.write(spec, other, jobs=jobs, force=True)
+        xavinit.generate(spec, other, jobs=jobs, force=True)
         assert other.read_bytes() == first.read_bytes()
 
 
 def test_a_pipe_takes_the_bytes_of_the_file(tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors"
-    xavinit.write(SPEC, path)
+    xavinit.generate(SPEC, path)
     for jobs in (1, 2, 7):
         pipe = io.BytesIO()
-        xavinit.write(SPEC, pipe, jobs=jobs)
+        xavinit.generate(SPEC, pipe, jobs=jobs)
         assert pipe.getvalue() == path.read_bytes()
 
 
@@ -62,25 +62,25 @@ def test_a_pipe_that_takes_a_few_bytes_at_a_time() -> None:
             return super().write(data[:99_991])
 
     slow, whole = Slow(), io.BytesIO()
-    xavinit.write(SPEC, slow)
-    xavinit.write(SPEC, whole)
+    xavinit.generate(SPEC, slow)
+    xavinit.generate(SPEC, whole)
     assert slow.getvalue() == whole.getvalue()
 
 
 def test_arrays_are_the_files_values(tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors"
-    xavinit.write(SPEC, path)
+    xavinit.generate(SPEC, path)
     for jobs in (1, 3):
-        assert xavinit.digest(xavinit.generate(SPEC, jobs=jobs)) == xavinit.digest(path)
+        assert xavinit.digest(xavinit.draw(SPEC, jobs=jobs)) == xavinit.digest(path)
 
 
 def test_short_writes_are_carried_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = tmp_path / "whole.safetensors"
-    xavinit.write(SPEC, whole)
+    xavinit.generate(SPEC, whole)
     real = os.pwrite
     monkeypatch.setattr(os, "pwrite", lambda fd, data, at: real(fd, data[:300_007], at))
     short = tmp_path / "short.safetensors"
-    xavinit.write(SPEC, short)
+    xavinit.generate(SPEC, short)
     assert short.read_bytes() == whole.read_bytes()
 
 
@@ -88,11 +88,11 @@ def test_a_system_without_pwrite_and_fdatasync(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = tmp_path / "whole.safetensors"
-    xavinit.write(SPEC, whole)
+    xavinit.generate(SPEC, whole)
     for name in ("pwrite", "fdatasync", "statvfs", "sched_getaffinity"):
         monkeypatch.delattr(os, name, raising=False)
     other = tmp_path / "other.safetensors"
-    xavinit.write(SPEC, other, jobs=3)
+    xavinit.generate(SPEC, other, jobs=3)
     assert other.read_bytes() == whole.read_bytes()
 
 
@@ -100,10 +100,10 @@ def test_an_existing_output_is_refused_untouched(tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors"
     path.write_bytes(b"old")
     with pytest.raises(RefusedError, match=r"w\.safetensors exists; use --force to replace it"):
-        xavinit.write(SPEC, path)
+        xavinit.generate(SPEC, path)
     assert path.read_bytes() == b"old"
     assert names(tmp_path) == ["w.safetensors"]
-    xavinit.write(SPEC, path, force=True)
+    xavinit.generate(SPEC, path, force=True)
     assert len(path.read_bytes()) > 3
 
 
@@ -125,7 +125,7 @@ def test_an_output_that_appears_meanwhile_is_not_replaced(
 
     monkeypatch.setattr(write, "_fill_file", fill_and_race)
     with pytest.raises(RefusedError, match="exists"):
-        xavinit.write(
+        xavinit.generate(
             {"tensors": {"w": [2, 2]}}, path, format="npy" if target == "folder" else None
         )
     assert names(tmp_path) == [target]
@@ -141,7 +141,7 @@ def test_many_runs_for_one_name_leave_one_whole_file(tmp_path: Path) -> None:
 
     def run(seed: int) -> None:
         try:
-            xavinit.write({"tensors": {"w": [300, 300]}}, path, seed=seed, jobs=1)
+            xavinit.generate({"tensors": {"w": [300, 300]}}, path, seed=seed, jobs=1)
             outcomes.append("written")
         except RefusedError:
             outcomes.append("refused")
@@ -162,13 +162,13 @@ def test_a_file_system_without_hard_links(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(os, "link", refuse)
     path = tmp_path / "w.safetensors"
-    xavinit.write({"tensors": {"w": [2, 2]}}, path)
+    xavinit.generate({"tensors": {"w": [2, 2]}}, path)
     with pytest.raises(RefusedError):
-        xavinit.write({"tensors": {"w": [2, 2]}}, path)
+        xavinit.generate({"tensors": {"w": [2, 2]}}, path)
     # nor a rename with a flag
     monkeypatch.setattr(disk, "_rename_with_flag", lambda *_: False)
     other = tmp_path / "other.safetensors"
-    xavinit.write({"tensors": {"w": [2, 2]}}, other)
+    xavinit.generate({"tensors": {"w": [2, 2]}}, other)
     assert other.read_bytes() == path.read_bytes()
     assert names(tmp_path) == ["other.safetensors", "w.safetensors"]
 
@@ -180,8 +180,8 @@ def test_force_replaces_a_folder_of_ours_as_a_whole(
     if not has_exchange:
         monkeypatch.setattr(disk, "_rename_with_flag", lambda *_: False)
     path = tmp_path / "folder"
-    xavinit.write({"tensors": {"a": [2, 2], "b": [2, 2]}}, path, format="npy")
-    xavinit.write({"tensors": {"c": [2, 2]}}, path, format="npy", force=True)
+    xavinit.generate({"tensors": {"a": [2, 2], "b": [2, 2]}}, path, format="npy")
+    xavinit.generate({"tensors": {"c": [2, 2]}}, path, format="npy", force=True)
     assert names(path) == ["c.npy", "manifest.json"]
     assert names(tmp_path) == ["folder"]
 
@@ -190,21 +190,21 @@ def test_force_does_not_replace_a_folder_with_foreign_files(tmp_path: Path) -> N
     path = tmp_path / "folder"
     path.mkdir()
     with pytest.raises(RefusedError, match="exists; use --force"):
-        xavinit.write({"tensors": {"a": [2, 2]}}, path, format="npy")
-    xavinit.write({"tensors": {"a": [2, 2]}}, path, format="npy", force=True)  # it was empty
+        xavinit.generate({"tensors": {"a": [2, 2]}}, path, format="npy")
+    xavinit.generate({"tensors": {"a": [2, 2]}}, path, format="npy", force=True)  # it was empty
     (path / "notes.txt").write_text("mine")
     with pytest.raises(RefusedError, match="holds files that are not of an earlier run"):
-        xavinit.write({"tensors": {"c": [2, 2]}}, path, format="npy", force=True)
+        xavinit.generate({"tensors": {"c": [2, 2]}}, path, format="npy", force=True)
     assert names(path) == ["a.npy", "manifest.json", "notes.txt"]
 
 
 def test_a_file_and_a_folder_do_not_replace_each_other(tmp_path: Path) -> None:
     (tmp_path / "d.safetensors").mkdir()
     with pytest.raises(RefusedError, match="is a folder; a file does not replace it"):
-        xavinit.write(SPEC, tmp_path / "d.safetensors", force=True)
+        xavinit.generate(SPEC, tmp_path / "d.safetensors", force=True)
     (tmp_path / "f").write_text("mine")
     with pytest.raises(RefusedError, match="is a file; a folder does not replace it"):
-        xavinit.write({"tensors": {"a": [2, 2]}}, tmp_path / "f", format="npy", force=True)
+        xavinit.generate({"tensors": {"a": [2, 2]}}, tmp_path / "f", format="npy", force=True)
     assert (tmp_path / "f").read_text() == "mine"
 
 
@@ -214,7 +214,7 @@ def test_a_symbolic_link_is_kept_and_its_target_replaced(tmp_path: Path) -> None
     target.write_bytes(b"old")
     link = tmp_path / "link.safetensors"
     link.symlink_to(target)
-    xavinit.write({"tensors": {"a": [2, 2]}}, link, force=True)
+    xavinit.generate({"tensors": {"a": [2, 2]}}, link, force=True)
     assert link.is_symlink()
     assert target.read_bytes() != b"old"
     assert names(tmp_path / "deep") == ["real.safetensors"]
@@ -223,9 +223,9 @@ def test_a_symbolic_link_is_kept_and_its_target_replaced(tmp_path: Path) -> None
 def test_the_mode_is_that_of_any_new_file(tmp_path: Path) -> None:
     before = os.umask(0o027)
     try:
-        xavinit.write({"tensors": {"a": [2, 2]}}, tmp_path / "a.safetensors")
-        xavinit.write({"tensors": {"a": [2, 2]}}, tmp_path / "a.h5")
-        xavinit.write({"tensors": {"a": [2, 2]}}, tmp_path / "f", format="npy")
+        xavinit.generate({"tensors": {"a": [2, 2]}}, tmp_path / "a.safetensors")
+        xavinit.generate({"tensors": {"a": [2, 2]}}, tmp_path / "a.h5")
+        xavinit.generate({"tensors": {"a": [2, 2]}}, tmp_path / "f", format="npy")
     finally:
         os.umask(before)
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in sorted(tmp_path.rglob("*"))}
@@ -249,7 +249,7 @@ def test_a_fault_leaves_nothing_and_keeps_the_old(
     spec = {"tensors": {"a": [700, 701], "b": [900, 901], "c": [3, 3]}}
     before = None
     if force:
-        xavinit.write(spec, path, format=fmt)
+        xavinit.generate(spec, path, format=fmt)
         before = xavinit.digest(path)
     real = getattr(os, call)
     calls = 0
@@ -263,7 +263,7 @@ def test_a_fault_leaves_nothing_and_keeps_the_old(
 
     monkeypatch.setattr(os, call, fail_the_second)
     with pytest.raises(OutputError, match=r"cannot write .*: No space left on device"):
-        xavinit.write(spec, path, seed=1, format=fmt, force=force)
+        xavinit.generate(spec, path, seed=1, format=fmt, force=force)
     monkeypatch.undo()
     if before is None and not (call == "fsync" and name != "folder"):
         assert names(tmp_path) == []
@@ -282,7 +282,7 @@ def test_an_interrupt_while_drawing_leaves_nothing(
 
     for jobs in (1, 2):
         with pytest.raises(KeyboardInterrupt):
-            xavinit.write(SPEC, tmp_path / "w.safetensors", jobs=jobs, progress=interrupt)
+            xavinit.generate(SPEC, tmp_path / "w.safetensors", jobs=jobs, progress=interrupt)
         assert names(tmp_path) == []
     assert threading.active_count() == 1
 
@@ -293,13 +293,13 @@ def test_a_worker_that_fails_ends_the_run(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(crew.Worker, "draw", fail)
     with pytest.raises(MemoryError):
-        xavinit.write(SPEC, tmp_path / "w.safetensors", jobs=3)
+        xavinit.generate(SPEC, tmp_path / "w.safetensors", jobs=3)
     assert names(tmp_path) == []
 
 
 def test_progress_ends_at_the_total(tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
-    report = xavinit.write(
+    report = xavinit.generate(
         SPEC, tmp_path / "w.safetensors", jobs=2, progress=lambda *pair: told.append(pair)
     )
     assert told[-1] == (report.nbytes, report.nbytes)
@@ -309,57 +309,57 @@ def test_progress_ends_at_the_total(tmp_path: Path) -> None:
 def test_no_space_is_told_before_the_first_byte(tmp_path: Path) -> None:
     spec = {"tensors": {"a": {"shape": [2**40, 2**18]}}}
     with pytest.raises(OutputError, match=r"it needs 1.15e\+03 PB|it needs 1150 PB|it needs .* PB"):
-        xavinit.write(spec, tmp_path / "w.safetensors")
+        xavinit.generate(spec, tmp_path / "w.safetensors")
     assert names(tmp_path) == []
 
 
 def test_dry_run_checks_and_writes_nothing(tmp_path: Path) -> None:
-    report = xavinit.write(SPEC, tmp_path / "w.safetensors", dry_run=True)
+    report = xavinit.generate(SPEC, tmp_path / "w.safetensors", dry_run=True)
     assert report.tensors == 6
     assert names(tmp_path) == []
     with pytest.raises(OutputError, match="no folder"):
-        xavinit.write(SPEC, tmp_path / "none" / "w.safetensors", dry_run=True)
+        xavinit.generate(SPEC, tmp_path / "none" / "w.safetensors", dry_run=True)
 
 
 def test_the_spec_itself_is_never_the_output(tmp_path: Path) -> None:
     spec = tmp_path / "s.npy"
     spec.write_text('{"tensors": {"a": [2, 2]}}')
     with pytest.raises(RefusedError, match="is the spec itself"):
-        xavinit.write(spec, spec, force=True)
+        xavinit.generate(spec, spec, force=True)
     (tmp_path / "link.npy").symlink_to(spec)
     with pytest.raises(RefusedError, match="is the spec itself"):
-        xavinit.write(spec, tmp_path / "link.npy", force=True)
+        xavinit.generate(spec, tmp_path / "link.npy", force=True)
 
 
 def test_devices_and_fifos_are_written_through(tmp_path: Path) -> None:
-    assert xavinit.write(SPEC, "/dev/null").format == "safetensors"
+    assert xavinit.generate(SPEC, "/dev/null").format == "safetensors"
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
     with pytest.raises(OutputError, match="cannot write /dev/full: No space left on device"):
-        xavinit.write(SPEC, "/dev/full")
+        xavinit.generate(SPEC, "/dev/full")
     with pytest.raises(UsageError, match="hdf5 cannot be written to a pipe or device"):
-        xavinit.write(SPEC, "/dev/null", format="hdf5")
+        xavinit.generate(SPEC, "/dev/null", format="hdf5")
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     taken = io.BytesIO()
     reader = threading.Thread(target=lambda: taken.write(fifo.read_bytes()))
     reader.start()
-    xavinit.write(SPEC, fifo)
+    xavinit.generate(SPEC, fifo)
     reader.join()
     whole = io.BytesIO()
-    xavinit.write(SPEC, whole)
+    xavinit.generate(SPEC, whole)
     assert taken.getvalue() == whole.getvalue()
     assert names(tmp_path) == ["fifo"]
 
 
 def test_a_format_must_not_contradict_the_suffix(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="has the suffix of hdf5, but the format is npy"):
-        xavinit.write(SPEC, tmp_path / "w.h5", format="npy")
+        xavinit.generate(SPEC, tmp_path / "w.h5", format="npy")
     with pytest.raises(UsageError, match="tells no format: name a format"):
-        xavinit.write(SPEC, tmp_path / "w.bin")
-    report = xavinit.write(SPEC, tmp_path / "w.bin", format="hdf5")
+        xavinit.generate(SPEC, tmp_path / "w.bin")
+    report = xavinit.generate(SPEC, tmp_path / "w.bin", format="hdf5")
     assert report.format == "hdf5"
     with pytest.raises(UsageError, match="jobs must be an integer of at least 1; got 0"):
-        xavinit.write(SPEC, tmp_path / "w.h5", jobs=0)
+        xavinit.generate(SPEC, tmp_path / "w.h5", jobs=0)
 
 
 def test_a_missing_library_is_told_plainly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -369,11 +369,11 @@ def test_a_missing_library_is_told_plainly(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setitem(sys.modules, "ml_dtypes", None)
     spec = {"tensors": {"a": {"shape": [2, 2], "dtype": "bfloat16"}}}
     with pytest.raises(xavinit.MissingLibraryError, match="HDF5 needs a working h5py"):
-        xavinit.write(spec, tmp_path / "w.h5")
+        xavinit.generate(spec, tmp_path / "w.h5")
     assert names(tmp_path) == []
     with pytest.raises(xavinit.MissingLibraryError, match="bfloat16 arrays need ml_dtypes"):
-        xavinit.generate(spec)
-    xavinit.write(spec, tmp_path / "w.safetensors")  # a file does not need it
+        xavinit.draw(spec)
+    xavinit.generate(spec, tmp_path / "w.safetensors")  # a file does not need it
 
 
 @pytest.mark.parametrize("error", ["ValueError('numpy.dtype size changed')", "OSError(8, 'x')"])
@@ -389,9 +389,9 @@ def test_a_broken_library_is_told_plainly(
     monkeypatch.syspath_prepend(tmp_path)
     spec = {"tensors": {"a": {"shape": [2, 2], "dtype": "bfloat16"}}}
     with pytest.raises(xavinit.MissingLibraryError, match="HDF5 needs a working h5py"):
-        xavinit.write(spec, tmp_path / "w.h5")
+        xavinit.generate(spec, tmp_path / "w.h5")
     with pytest.raises(xavinit.MissingLibraryError, match="bfloat16 arrays need ml_dtypes"):
-        xavinit.generate(spec)
+        xavinit.draw(spec)
 
 
 def test_an_interrupt_while_threads_start_leaves_no_worker(
@@ -410,7 +410,7 @@ def test_an_interrupt_while_threads_start_leaves_no_worker(
 
     monkeypatch.setattr(crew._Run, "start", interrupt_the_third)
     with pytest.raises(KeyboardInterrupt):
-        xavinit.write(SPEC, tmp_path / "w.safetensors", jobs=4)
+        xavinit.generate(SPEC, tmp_path / "w.safetensors", jobs=4)
     assert threading.active_count() == 1
     assert names(tmp_path) == []
 
@@ -423,9 +423,9 @@ def test_a_system_that_gives_no_more_threads(
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
     with pytest.raises(OutputError, match="cannot start 1 threads: can't start new thread"):
-        xavinit.write(SPEC, tmp_path / "w.safetensors", jobs=4)
+        xavinit.generate(SPEC, tmp_path / "w.safetensors", jobs=4)
     with pytest.raises(OutputError, match="cannot start so many threads"):
-        xavinit.write(SPEC, io.BytesIO(), jobs=4)
+        xavinit.generate(SPEC, io.BytesIO(), jobs=4)
     assert names(tmp_path) == []
 
 
@@ -454,7 +454,7 @@ def test_a_signal_at_any_step_of_publication_leaves_nothing(
         path = tmp_path / str(turn) / name
         path.parent.mkdir()
         if force:
-            xavinit.write(spec, path, format=fmt)
+            xavinit.generate(spec, path, format=fmt)
         calls = 0
 
         def interrupt(*args: Any, turn: int = turn, **kwargs: Any) -> Any:
@@ -469,7 +469,7 @@ def test_a_signal_at_any_step_of_publication_leaves_nothing(
         with monkeypatch.context() as patch:
             patch.setattr(os, call, interrupt)
             try:
-                xavinit.write(spec, path, format=fmt, force=force, seed=1, jobs=1)
+                xavinit.generate(spec, path, format=fmt, force=force, seed=1, jobs=1)
             except KeyboardInterrupt:
                 pass
             else:
@@ -481,7 +481,7 @@ def test_a_signal_at_any_step_of_publication_leaves_nothing(
 
 def test_a_folder_with_a_strange_manifest_is_not_ours(tmp_path: Path) -> None:
     path = tmp_path / "folder"
-    xavinit.write({"tensors": {"a": [2, 2]}}, path, format="npy")
+    xavinit.generate({"tensors": {"a": [2, 2]}}, path, format="npy")
     for manifest in (
         '{"tensors":{"a":{"file":5}}}',
         '{"tensors":{"a":{"file":"../a.npy"}}}',
@@ -490,4 +490,4 @@ def test_a_folder_with_a_strange_manifest_is_not_ours(tmp_path: Path) -> None:
     ):
         (path / "manifest.json").write_text(manifest)
         with pytest.raises(RefusedError, match="not of an earlier run"):
-            xavinit.write({"tensors": {"a": [2, 2]}}, path, format="npy", force=True)
+            xavinit.generate({"tensors": {"a": [2, 2]}}, path, format="npy", force=True)

@@ -113,7 +113,7 @@ def test_what_is_no_size(text: Any) -> None:
 
 def test_the_set_has_every_tensor_where_the_index_says(tmp_path: Path) -> None:
     folder = tmp_path / "model"
-    report = xavinit.write(SPEC, folder, max_shard_size="2kB")
+    report = xavinit.generate(SPEC, folder, max_shard_size="2kB")
     assert report.shards == 4
     assert names(folder) == [
         *(f"model-{n:05d}-of-00004.safetensors" for n in range(1, 5)),
@@ -123,7 +123,7 @@ def test_the_set_has_every_tensor_where_the_index_says(tmp_path: Path) -> None:
     index = json.loads(text)
     assert text == json.dumps(index, indent=2, sort_keys=True) + "\n"
     assert index["metadata"] == {"total_size": report.nbytes}
-    arrays = xavinit.generate(SPEC)
+    arrays = xavinit.draw(SPEC)
     assert set(index["weight_map"]) == set(arrays)
     for name, file in index["weight_map"].items():
         assert (load_file(folder / file)[name] == arrays[name]).all()
@@ -133,7 +133,7 @@ def test_the_set_has_every_tensor_where_the_index_says(tmp_path: Path) -> None:
 def test_every_shard_says_what_made_it(tmp_path: Path) -> None:
     from safetensors import safe_open
 
-    xavinit.write(SPEC, tmp_path / "m", max_shard_size="2kB")
+    xavinit.generate(SPEC, tmp_path / "m", max_shard_size="2kB")
     for path in (tmp_path / "m").glob("*.safetensors"):
         with safe_open(path, "numpy") as file:
             assert file.metadata()["format"] == "pt"
@@ -141,9 +141,9 @@ def test_every_shard_says_what_made_it(tmp_path: Path) -> None:
 
 
 def test_one_shard_is_the_file_without_an_index(tmp_path: Path) -> None:
-    assert xavinit.write(SPEC, tmp_path / "m", max_shard_size="1GB").shards == 1
+    assert xavinit.generate(SPEC, tmp_path / "m", max_shard_size="1GB").shards == 1
     assert names(tmp_path / "m") == ["model.safetensors"]
-    xavinit.write(SPEC, tmp_path / "w.safetensors")
+    xavinit.generate(SPEC, tmp_path / "w.safetensors")
     one = (tmp_path / "m" / "model.safetensors").read_bytes()
     assert one == (tmp_path / "w.safetensors").read_bytes()
     assert xavinit.digest(tmp_path / "m") == xavinit.digest(tmp_path / "w.safetensors")
@@ -152,7 +152,7 @@ def test_one_shard_is_the_file_without_an_index(tmp_path: Path) -> None:
 def test_threads_do_not_change_the_bytes(tmp_path: Path) -> None:
     spec = {"tensors": {"a.{3}": [1001, 701], "b": [1500, 1501]}}
     for jobs in (1, 3):
-        xavinit.write(spec, tmp_path / str(jobs), max_shard_size="6MB", jobs=jobs)
+        xavinit.generate(spec, tmp_path / str(jobs), max_shard_size="6MB", jobs=jobs)
     for path in (tmp_path / "1").iterdir():
         assert path.read_bytes() == (tmp_path / "3" / path.name).read_bytes()
 
@@ -162,12 +162,12 @@ def test_other_files_in_the_folder_stay(tmp_path: Path) -> None:
     (tmp_path / "model-of-mine.safetensors").write_text("mine")
     (tmp_path / "tokenizer").mkdir()
     mine = names(tmp_path)
-    xavinit.write(SPEC, tmp_path, max_shard_size="2kB")
+    xavinit.generate(SPEC, tmp_path, max_shard_size="2kB")
     with pytest.raises(RefusedError, match=r"index\.json exists; use --force to replace it"):
-        xavinit.write(SPEC, tmp_path, max_shard_size="1GB")
-    xavinit.write(SPEC, tmp_path, max_shard_size="1GB", force=True)  # the stale shards go
+        xavinit.generate(SPEC, tmp_path, max_shard_size="1GB")
+    xavinit.generate(SPEC, tmp_path, max_shard_size="1GB", force=True)  # the stale shards go
     assert names(tmp_path) == sorted([*mine, "model.safetensors"])
-    xavinit.write(SPEC, tmp_path, max_shard_size="4kB", force=True)  # the single file goes
+    xavinit.generate(SPEC, tmp_path, max_shard_size="4kB", force=True)  # the single file goes
     shards = [f"model-0000{n}-of-00003.safetensors" for n in (1, 2, 3)]
     assert names(tmp_path) == sorted([*mine, *shards, INDEX])
     assert (tmp_path / "model-of-mine.safetensors").read_text() == "mine"
@@ -175,12 +175,12 @@ def test_other_files_in_the_folder_stay(tmp_path: Path) -> None:
 
 def test_shards_without_an_index_are_an_output_too(tmp_path: Path) -> None:
     """As a killed run leaves them: --force makes a whole set of it again."""
-    xavinit.write(SPEC, tmp_path, max_shard_size="2kB")
+    xavinit.generate(SPEC, tmp_path, max_shard_size="2kB")
     (tmp_path / INDEX).unlink()
     with pytest.raises(RefusedError, match=r"00001-of-00004\.safetensors exists"):
-        xavinit.write(SPEC, tmp_path, max_shard_size="2kB")
-    xavinit.write(SPEC, tmp_path, max_shard_size="2kB", force=True)
-    assert xavinit.digest(tmp_path) == xavinit.digest(xavinit.generate(SPEC))
+        xavinit.generate(SPEC, tmp_path, max_shard_size="2kB")
+    xavinit.generate(SPEC, tmp_path, max_shard_size="2kB", force=True)
+    assert xavinit.digest(tmp_path) == xavinit.digest(xavinit.draw(SPEC))
 
 
 def test_a_link_to_a_blob_is_replaced_and_the_blob_kept(tmp_path: Path) -> None:
@@ -189,7 +189,7 @@ def test_a_link_to_a_blob_is_replaced_and_the_blob_kept(tmp_path: Path) -> None:
     folder = tmp_path / "snapshot"
     folder.mkdir()
     (folder / "model.safetensors").symlink_to(tmp_path / "blob")
-    xavinit.write(SPEC, folder, max_shard_size="1GB", force=True)
+    xavinit.generate(SPEC, folder, max_shard_size="1GB", force=True)
     assert not (folder / "model.safetensors").is_symlink()
     assert (tmp_path / "blob").read_text() == "cached"
 
@@ -197,14 +197,14 @@ def test_a_link_to_a_blob_is_replaced_and_the_blob_kept(tmp_path: Path) -> None:
 def test_a_linked_folder(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")
-    xavinit.write(SPEC, tmp_path / "link", max_shard_size="1GB")
+    xavinit.generate(SPEC, tmp_path / "link", max_shard_size="1GB")
     assert names(tmp_path / "real") == ["model.safetensors"]
     assert (tmp_path / "link").is_symlink()
 
 
 def test_what_shards_are_not_for(tmp_path: Path) -> None:
     def write(path: Any, **options: Any) -> None:
-        xavinit.write(SPEC, path, **{"max_shard_size": "2kB", **options})
+        xavinit.generate(SPEC, path, **{"max_shard_size": "2kB", **options})
 
     with pytest.raises(UsageError, match="shards cannot be written to a pipe or device"):
         write("/dev/null")
@@ -224,7 +224,7 @@ def test_what_shards_are_not_for(tmp_path: Path) -> None:
     spec.parent.mkdir()
     spec.write_text(json.dumps(SPEC))
     with pytest.raises(RefusedError, match="is the spec itself"):
-        xavinit.write(spec, spec.parent, max_shard_size="2kB", force=True)
+        xavinit.generate(spec, spec.parent, max_shard_size="2kB", force=True)
     assert names(tmp_path) == ["f", "file", "model.safetensors"]
 
 
@@ -238,13 +238,15 @@ def test_a_header_that_no_reader_takes_names_the_option(monkeypatch: pytest.Monk
 
 def test_many_runs_at_once_leave_one_whole_set(tmp_path: Path) -> None:
     """With --force, and with names that collide: the last one stands, not a mix of two."""
-    xavinit.write(SPEC, tmp_path, max_shard_size="2kB")
+    xavinit.generate(SPEC, tmp_path, max_shard_size="2kB")
     failures: list[BaseException] = []
 
     def run(seed: int) -> None:
         try:
             for _ in range(5):
-                xavinit.write(SPEC, tmp_path, max_shard_size="2kB", force=True, seed=seed, jobs=1)
+                xavinit.generate(
+                    SPEC, tmp_path, max_shard_size="2kB", force=True, seed=seed, jobs=1
+                )
         except BaseException as error:
             failures.append(error)
 
@@ -254,7 +256,7 @@ def test_many_runs_at_once_leave_one_whole_set(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert failures == []
-    whole = {xavinit.digest(xavinit.generate(SPEC, seed=seed)) for seed in range(4)}
+    whole = {xavinit.digest(xavinit.draw(SPEC, seed=seed)) for seed in range(4)}
     assert xavinit.digest(tmp_path) in whole
     assert not [name for name in names(tmp_path) if name.startswith(".")]
 
@@ -266,7 +268,7 @@ def test_a_race_without_force_has_one_winner(tmp_path: Path) -> None:
         # sets of different numbers of shards, so that no name but the index's collides
         size = ("2kB", "3kB", "1GB")[seed % 3]
         try:
-            xavinit.write(SPEC, tmp_path, max_shard_size=size, seed=seed, jobs=1)
+            xavinit.generate(SPEC, tmp_path, max_shard_size=size, seed=seed, jobs=1)
             outcomes.append("written")
         except RefusedError:
             outcomes.append("refused")
@@ -292,19 +294,19 @@ def test_a_race_without_force_has_one_winner(tmp_path: Path) -> None:
     ],
 )
 def test_a_strange_index_is_told(tmp_path: Path, content: str, message: str) -> None:
-    xavinit.write(SPEC, tmp_path, max_shard_size="2kB")
+    xavinit.generate(SPEC, tmp_path, max_shard_size="2kB")
     (tmp_path / INDEX).write_text(content)
     with pytest.raises(InputError, match=message):
         xavinit.digest(tmp_path)
 
 
 def test_an_empty_spec(tmp_path: Path) -> None:
-    xavinit.write({"tensors": {}}, tmp_path / "m", max_shard_size="5GB")
+    xavinit.generate({"tensors": {}}, tmp_path / "m", max_shard_size="5GB")
     assert names(tmp_path / "m") == ["model.safetensors"]
     assert load_file(tmp_path / "m" / "model.safetensors") == {}
 
 
 def test_a_bad_spec_is_told_before_the_folder_is_touched(tmp_path: Path) -> None:
     with pytest.raises(SpecError):
-        xavinit.write({"tensors": {"w": [3]}}, tmp_path / "m", max_shard_size="5GB")
+        xavinit.generate({"tensors": {"w": [3]}}, tmp_path / "m", max_shard_size="5GB")
     assert os.listdir(tmp_path) == []

@@ -187,7 +187,7 @@ def test_a_tie_copies_shape_dtype_and_values_along_chains() -> None:
 
 
 def test_tied_tensors_hold_the_same_values() -> None:
-    weights = xavinit.generate({"tensors": {"wte": [3, 2], "head": {"tied": "wte"}}})
+    weights = xavinit.draw({"tensors": {"wte": [3, 2], "head": {"tied": "wte"}}})
     assert (weights["head"] == weights["wte"]).all()
 
 

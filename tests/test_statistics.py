@@ -41,7 +41,7 @@ dtypes = pytest.mark.parametrize("dtype", ["float32", "float64"])
 def draw(kind: str, dtype: str, seed: int = 42, name: str = "w") -> Array:
     """A million elements, divided by the std asked for."""
     tensors = {name: {"shape": [N], "dtype": dtype, "init": INITS[kind]}}
-    values = xavinit.generate({"seed": seed, "tensors": tensors})[name]
+    values = xavinit.draw({"seed": seed, "tensors": tensors})[name]
     return values.astype(np.float64) / STD
 
 
@@ -132,7 +132,7 @@ def test_rows_and_columns_are_not_correlated() -> None:
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float8_e5m2", "float8_e4m3fn"])
 def test_smaller_dtypes_keep_mean_and_variance(dtype: str) -> None:
     init = {"type": "normal", "std": 1.0}
-    values = xavinit.generate({"tensors": {"w": {"shape": [N], "dtype": dtype, "init": init}}})["w"]
+    values = xavinit.draw({"tensors": {"w": {"shape": [N], "dtype": dtype, "init": init}}})["w"]
     wide = values.astype(np.float64)
     assert abs(wide.mean()) < 6 / math.sqrt(N)
     # rounding to 2 stored bits adds about 1/48 of the mean squared ulp: 0.5 % of the variance

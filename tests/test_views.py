@@ -134,7 +134,7 @@ LAYERS = {
 
 @pytest.fixture(scope="module")
 def weights() -> dict[str, Array]:
-    return xavinit.generate(LAYERS)
+    return xavinit.draw(LAYERS)
 
 
 @pytest.mark.parametrize("jobs", [1, 2, 7])
@@ -157,14 +157,14 @@ def test_kernels_are_pytorchs_weights(
     if framework == "keras":
         expected["deep"] = w["deep"].reshape(64, 2, 3, 3).transpose(2, 3, 0, 1)
         expected["up"] = w["up"].transpose(2, 3, 1, 0)
-    made = xavinit.generate(LAYERS, framework=framework, jobs=jobs)
+    made = xavinit.draw(LAYERS, framework=framework, jobs=jobs)
     name = "{}/kernel" if framework == "keras" else "params.{}.kernel"
     for layer, array in expected.items():
         kernel = made[name.format(layer)]
         assert kernel.shape == array.shape
         assert kernel.tobytes() == np.ascontiguousarray(array).tobytes(), layer
     path, pipe = tmp_path / "w.safetensors", io.BytesIO()
-    xavinit.write(LAYERS, path, framework=framework, jobs=jobs)
-    xavinit.write(LAYERS, pipe, framework=framework, jobs=jobs)
+    xavinit.generate(LAYERS, path, framework=framework, jobs=jobs)
+    xavinit.generate(LAYERS, pipe, framework=framework, jobs=jobs)
     assert path.read_bytes() == pipe.getvalue()
     assert xavinit.digest(path) == xavinit.digest(made)

@@ -1,7 +1,7 @@
 """Layer shapes in, Glorot-initialized weights out: any framework, any machine, the same bytes.
 
 >>> import xavinit
->>> weights = xavinit.generate({"seed": 42, "tensors": {"hidden.weight": [128, 784]}})
+>>> weights = xavinit.draw({"seed": 42, "tensors": {"hidden.weight": [128, 784]}})
 >>> weights["hidden.weight"].shape
 (128, 784)
 """
@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from xavinit.api import generate, make_plan
-    from xavinit.digests import digest
     from xavinit.errors import (
         InputError,
         MissingLibraryError,
@@ -26,8 +24,11 @@ if TYPE_CHECKING:
         XavinitError,
     )
     from xavinit.plan import Plan, TensorPlan
-    from xavinit.single import glorot_normal, glorot_uniform
-    from xavinit.writing import Report, write
+    from xavinit.verbs.digest import digest
+    from xavinit.verbs.draw import draw
+    from xavinit.verbs.generate import Report, generate
+    from xavinit.verbs.glorot import glorot_normal, glorot_uniform
+    from xavinit.verbs.prepare import make_plan
 
 __all__ = [
     "InputError",
@@ -41,23 +42,23 @@ __all__ = [
     "UsageError",
     "XavinitError",
     "digest",
+    "draw",
     "generate",
     "glorot_normal",
     "glorot_uniform",
     "make_plan",
-    "write",
 ]
 
 _HOMES = {
-    "Report": "xavinit.writing",
-    "generate": "xavinit.api",
-    "make_plan": "xavinit.api",
-    "write": "xavinit.writing",
-    "digest": "xavinit.digests",
     "Plan": "xavinit.plan",
+    "Report": "xavinit.verbs.generate",
     "TensorPlan": "xavinit.plan",
-    "glorot_normal": "xavinit.single",
-    "glorot_uniform": "xavinit.single",
+    "digest": "xavinit.verbs.digest",
+    "draw": "xavinit.verbs.draw",
+    "generate": "xavinit.verbs.generate",
+    "glorot_normal": "xavinit.verbs.glorot",
+    "glorot_uniform": "xavinit.verbs.glorot",
+    "make_plan": "xavinit.verbs.prepare",
 }
 
 

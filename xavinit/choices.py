@@ -11,7 +11,7 @@ from typing import Literal
 FrameworkName = Literal["flax", "keras", "pytorch"]
 
 # Each is a module of `formats/`.
-FormatName = Literal["hdf5", "keras", "npy", "safetensors"]
+FormatName = Literal["safetensors", "hdf5", "keras", "npy"]
 
 Layout = Literal["out_in", "in_out"]
 Mode = Literal["fan_in", "fan_out", "fan_avg"]

@@ -11,15 +11,16 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, get_args
 
 import click
 
-from xavinit import __version__
+import xavinit
+from xavinit.choices import FormatName, FrameworkName
 from xavinit.errors import SpecError, UsageError
 
-FORMATS = ("safetensors", "hdf5", "keras", "npy")
-FRAMEWORKS = ("flax", "keras", "pytorch")
+FORMATS = get_args(FormatName)
+FRAMEWORKS = get_args(FrameworkName)
 
 
 def say(message: str) -> None:
@@ -33,7 +34,7 @@ def _print_version(context: click.Context, _: click.Parameter, value: bool) -> N
         from xavinit.plan import STREAM
         from xavinit.streams import choose_kernel
 
-        click.echo(f"xavinit {__version__} (stream {STREAM}, kernel {choose_kernel()})")
+        click.echo(f"xavinit {xavinit.__version__} (stream {STREAM}, kernel {choose_kernel()})")
         context.exit()
 
 
@@ -158,7 +159,7 @@ def generate(
     shards and their index as Hugging Face names them, beside whatever else is in it, such as a
     config.json.
     """
-    from xavinit import report, writing
+    from xavinit import report
 
     if output is None:
         output = default_output(spec, fmt, is_folder=fmt == "npy" or max_shard_size is not None)
@@ -169,7 +170,7 @@ def generate(
             raise UsageError("--json and the weights cannot both go to standard output: use -o")
         if sys.stdout.isatty() and not dry_run:
             raise UsageError("weights are not written to a terminal: use -o, or a pipe")
-    answer = writing.write(
+    answer = xavinit.generate(
         spec,
         sys.stdout.buffer if output == "-" else output,
         format=fmt,
@@ -193,9 +194,9 @@ def generate(
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def plan(spec: str, as_json: bool, debug: bool, **overrides: Any) -> None:
     """Show what SPEC stands for: each tensor's shape, fans, law and bytes. Draws nothing."""
-    from xavinit import api, report
+    from xavinit import report
 
-    made = api.make_plan(spec, **overrides)
+    made = xavinit.make_plan(spec, **overrides)
     show_warnings(made.warnings)
     if as_json:
         click.echo(report.plan_to_json(made))

@@ -17,8 +17,8 @@ from xavinit.plan import (
     TruncatedNormal,
     Uniform,
 )
+from xavinit.verbs.generate import Report
 from xavinit.wording import format_bytes, plural
-from xavinit.writing import Report
 
 WIDTH = 80
 _WIDEST_SHAPE = 20

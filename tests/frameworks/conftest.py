@@ -87,7 +87,7 @@ def write(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     def write(spec: Any, file: str) -> Path:
         path = tmp_path_factory.mktemp("weights") / file
         source = SAMPLES / f"{spec}.yaml" if isinstance(spec, str) else spec
-        xavinit.write(source, path, format=None if path.suffix else "npy")
+        xavinit.generate(source, path, format=None if path.suffix else "npy")
         return path
 
     return write

@@ -50,7 +50,7 @@ def path(write: Callable[..., Path]) -> Path:
 
 @pytest.fixture(scope="module")
 def drawn() -> Arrays:
-    return xavinit.generate(SPEC)
+    return xavinit.draw(SPEC)
 
 
 def test_spec_has_every_dtype() -> None:

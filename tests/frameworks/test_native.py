@@ -36,7 +36,7 @@ def write_sample(tmp_path: Path) -> Callable[..., Path]:
     def write_sample(name: str, framework: str, **options: Any) -> Path:
         suffix = ".weights.h5" if framework == "keras" else ".safetensors"
         path = tmp_path / f"{name}.{framework}{suffix}"
-        xavinit.write(SAMPLES / f"{name}.yaml", path, framework=framework, **options)
+        xavinit.generate(SAMPLES / f"{name}.yaml", path, framework=framework, **options)
         return path
 
     return write_sample
@@ -196,7 +196,7 @@ def test_keras_loads_every_float_dtype(
     )
     path = write_sample("mnist_mlp", "keras", dtype=dtype)
     model.load_weights(str(path))
-    drawn = xavinit.generate(SAMPLES / "mnist_mlp.yaml", dtype=dtype)
+    drawn = xavinit.draw(SAMPLES / "mnist_mlp.yaml", dtype=dtype)
     for layer, name in zip(model.layers, ("hidden", "output"), strict=True):
         kernel = keras.ops.convert_to_numpy(layer.kernel)
         assert kernel.dtype.name == dtype
@@ -285,6 +285,6 @@ def test_groups_are_modules_in_each_framework(
             return y, self.layers[0](x)
 
     path = tmp_path / "w.safetensors"
-    xavinit.write(spec, path, framework="flax")
+    xavinit.generate(spec, path, framework="flax")
     own = flatten_dict(Network().init(jax.random.key(0), np.zeros((1, 8), np.float32)), sep=".")
     assert set(own) == set(load_file(path))

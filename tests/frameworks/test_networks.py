@@ -211,7 +211,7 @@ def write_network(tmp_path: Path) -> Callable[..., Path]:
     def write_network(steps: list[Step], framework: str, suffix: str) -> Path:
         path = tmp_path / f"{framework}{suffix}"
         spec = {"seed": 3, "rules": RULES, "layers": list_layers(steps)}
-        report = xavinit.write(drop_unused(spec), path, framework=framework)
+        report = xavinit.generate(drop_unused(spec), path, framework=framework)
         assert not report.warnings
         return path
 
@@ -307,7 +307,7 @@ def test_variance_is_passed_on(name: str, init: str, torch: Any) -> None:
     """In mode fan_in with gain 1, Var y = fan_in · Var w · E[x²] = 1."""
     shape, entry = VARIANCE[name]
     spec = {"seed": 8, "layers": [{**list_layers([entry])[0], "init": init}]}
-    weights = {k: torch.from_numpy(v) for k, v in xavinit.generate(spec).items()}
+    weights = {k: torch.from_numpy(v) for k, v in xavinit.draw(spec).items()}
     rng = np.random.default_rng(4)
     inputs = rng.standard_normal((16, *shape), dtype=np.float32)
     if name == "embedding":

@@ -85,13 +85,13 @@ def test_from_pretrained_loads_the_folder(
     config |= keys
     (tmp_path / "config.json").write_text(json.dumps(config))
     spec = SAMPLES / f"{name}.yaml"
-    report = xavinit.write(spec, tmp_path, dims=dims, max_shard_size="60MB")
+    report = xavinit.generate(spec, tmp_path, dims=dims, max_shard_size="60MB")
     model, info = find_class(transformers, config).from_pretrained(
         tmp_path, output_loading_info=True
     )
     assert {key: list(found) for key, found in info.items() if found} == {}
     state = model.state_dict()
-    arrays = xavinit.generate(spec, dims=dims)
+    arrays = xavinit.draw(spec, dims=dims)
     assert report.tensors == len(arrays)
     for key, array in arrays.items():
         stored = state[key].float() if state[key].dtype == torch.bfloat16 else state[key]
@@ -105,7 +105,7 @@ def test_a_forward_pass_is_finite(
     dims, keys = SMALL.get(name, ({}, {}))
     config = read_config(name) | keys
     (tmp_path / "config.json").write_text(json.dumps(config))
-    xavinit.write(SAMPLES / f"{name}.yaml", tmp_path, dims=dims, max_shard_size="5GB")
+    xavinit.generate(SAMPLES / f"{name}.yaml", tmp_path, dims=dims, max_shard_size="5GB")
     model = find_class(transformers, config).from_pretrained(tmp_path).eval()
     with torch.no_grad():
         if "image_size" in config:
@@ -123,7 +123,7 @@ def test_resnet50_is_torchvisions(torch: Any, tmp_path: Path) -> None:
     assert sum(parameter.numel() for parameter in model.parameters()) == 25_557_032
     spec = SAMPLES / "resnet50.yaml"
     assert list_plan(xavinit.make_plan(spec)) == list_state(model, set())
-    xavinit.write(spec, tmp_path / "w.safetensors")
+    xavinit.generate(spec, tmp_path / "w.safetensors")
     model.load_state_dict(load_file(tmp_path / "w.safetensors"), strict=True)
     with torch.no_grad():
         output = model.eval()(torch.rand(1, 3, 64, 64))

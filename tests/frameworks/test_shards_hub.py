@@ -47,7 +47,7 @@ def test_any_sizes(hub: Any, tmp_path: Path, turn: int) -> None:
     most = chance.choice([1, 500, 3000, "2KB", "1.5kb", "10KB", "1MB", chance.randrange(1, 9000)])
     plan = xavinit.make_plan({"tensors": tensors})
     expected = split(hub, plan, most)
-    xavinit.write(plan, tmp_path / "m", max_shard_size=most)
+    xavinit.generate(plan, tmp_path / "m", max_shard_size=most)
     files = {path.name for path in (tmp_path / "m").glob("*.safetensors")}
     assert files == set(expected.filename_to_tensors)
     for name in files:
@@ -71,13 +71,13 @@ def test_the_hub_writes_the_same_set(hub: Any, torch: Any, tmp_path: Path) -> No
     from safetensors.torch import load_file
 
     spec = {"tensors": {"b.{6}": [30, 40], "a": [200, 50], "c.{3}": [7, 9]}}
-    xavinit.write(spec, tmp_path / "w.safetensors")
+    xavinit.generate(spec, tmp_path / "w.safetensors")
     state = load_file(tmp_path / "w.safetensors")
     plan = xavinit.make_plan(spec)
     ordered = {tensor.name: state[tensor.name] for tensor in plan.tensors}
     (tmp_path / "hub").mkdir()
     hub.save_torch_state_dict(ordered, tmp_path / "hub", max_shard_size="12KB")
-    xavinit.write(plan, tmp_path / "ours", max_shard_size="12KB")
+    xavinit.generate(plan, tmp_path / "ours", max_shard_size="12KB")
     ours, theirs = (sorted((tmp_path / name).iterdir()) for name in ("ours", "hub"))
     assert [path.name for path in ours] == [path.name for path in theirs]
     assert len(ours) > 3
@@ -96,7 +96,7 @@ def test_a_sharded_model_is_loaded(
 ) -> None:
     spec = Path(__file__).parents[2] / "sample_specs" / "llama_tiny.yaml"
     (tmp_path / "config.json").write_text(json.dumps(read_config("llama_tiny")))
-    xavinit.write(spec, tmp_path, max_shard_size=most)
+    xavinit.generate(spec, tmp_path, max_shard_size=most)
     model, info = transformers.LlamaForCausalLM.from_pretrained(tmp_path, output_loading_info=True)
     assert {key: list(found) for key, found in info.items() if found} == {}
     state = {name: tensor.float().numpy() for name, tensor in model.state_dict().items()}

@@ -70,7 +70,7 @@ def test_state_dict_loads_strictly(torch: Any, write: Callable[..., Path], sampl
     state = load_file(write(sample, f"{sample}.safetensors"))
     model = MODELS[sample](torch.nn)
     model.load_state_dict(state, strict=True)
-    drawn = xavinit.generate(Path(__file__).parents[2] / "sample_specs" / f"{sample}.yaml")
+    drawn = xavinit.draw(Path(__file__).parents[2] / "sample_specs" / f"{sample}.yaml")
     for name, parameter in model.named_parameters():
         assert parameter.dtype == torch.float32
         assert parameter.detach().numpy().tobytes() == drawn[name].tobytes()

@@ -70,7 +70,7 @@ def write_containers(folder: Path, jobs: int | None) -> Iterator[tuple[Path, boo
     ):
         spec = folder / f"{name}.yaml"
         spec.write_text(make_spec(floats), encoding="utf-8")
-        xavinit.write(spec, folder / name, format="npy" if name == "plain" else None, jobs=jobs)
+        xavinit.generate(spec, folder / name, format="npy" if name == "plain" else None, jobs=jobs)
         yield folder / name, promised
 
 

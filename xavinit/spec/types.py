@@ -20,7 +20,7 @@ Expression = Annotated[
     int | str,
     Meta(description="An integer, or an expression of integers, dims, + - * // and parentheses."),
 ]
-Axes = Annotated[
+AxisNumbers = Annotated[
     int | Annotated[list[int], Meta(min_length=1)],
     Meta(description="An axis or a list of axes; negative counts from the end."),
 ]
@@ -37,9 +37,9 @@ class TensorKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Annotated[Layout, Meta(description="out_in as in PyTorch, in_out as in Keras and Flax.")]
         | UnsetType
     ) = UNSET
-    in_axis: Axes | UnsetType = UNSET
-    out_axis: Axes | UnsetType = UNSET
-    batch_axis: Axes | UnsetType = UNSET
+    in_axis: AxisNumbers | UnsetType = UNSET
+    out_axis: AxisNumbers | UnsetType = UNSET
+    batch_axis: AxisNumbers | UnsetType = UNSET
     fused: (
         Annotated[
             int | str,

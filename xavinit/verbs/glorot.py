@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from xavinit.api import generate
 from xavinit.errors import UsageError
+from xavinit.verbs.draw import draw
 from xavinit.wording import format_value
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
-Axes = int | Sequence[int]
+AxisNumbers = int | Sequence[int]
 
 
 def glorot_uniform(
@@ -25,9 +25,9 @@ def glorot_uniform(
     dtype: str = "float32",
     gain: float | str = 1.0,
     layout: str | None = None,
-    in_axis: Axes | None = None,
-    out_axis: Axes | None = None,
-    batch_axis: Axes | None = None,
+    in_axis: AxisNumbers | None = None,
+    out_axis: AxisNumbers | None = None,
+    batch_axis: AxisNumbers | None = None,
     fused: int = 1,
 ) -> Array:
     """Draw a tensor from the Glorot uniform law.
@@ -70,9 +70,9 @@ def glorot_normal(
     dtype: str = "float32",
     gain: float | str = 1.0,
     layout: str | None = None,
-    in_axis: Axes | None = None,
-    out_axis: Axes | None = None,
-    batch_axis: Axes | None = None,
+    in_axis: AxisNumbers | None = None,
+    out_axis: AxisNumbers | None = None,
+    batch_axis: AxisNumbers | None = None,
     fused: int = 1,
 ) -> Array:
     """Draw a tensor from the Glorot normal law.
@@ -102,9 +102,9 @@ def _draw(
     dtype: str,
     gain: float | str,
     layout: str | None,
-    in_axis: Axes | None,
-    out_axis: Axes | None,
-    batch_axis: Axes | None,
+    in_axis: AxisNumbers | None,
+    out_axis: AxisNumbers | None,
+    batch_axis: AxisNumbers | None,
     fused: int,
 ) -> Array:
     if not isinstance(name, str):
@@ -120,4 +120,4 @@ def _draw(
     axes = {"in_axis": in_axis, "out_axis": out_axis, "batch_axis": batch_axis, "layout": layout}
     table |= {key: axis for key, axis in axes.items() if axis is not None}
     pattern = name.replace("{", "{{").replace("}", "}}")
-    return generate({"seed": seed, "tensors": {pattern: table}})[name]
+    return draw({"seed": seed, "tensors": {pattern: table}})[name]

@@ -1,4 +1,4 @@
-"""The public verb that writes: `write`, from a spec to a published file, folder or pipe."""
+"""The verb that writes: `generate`, from a spec to a published file, folder or pipe."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from xavinit.api import SpecSource, make_crew, make_overrides, take_plan
 from xavinit.errors import OutputError, RefusedError, SpecError, UsageError
 from xavinit.formats import FORMATS, Format, Layout, find_suffix, parse_format, parse_size
 from xavinit.plan import Plan
+from xavinit.verbs.prepare import SpecSource, make_crew, make_overrides, take_plan
 from xavinit.wording import explain_os_error, format_choices, format_value
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ Progress = Callable[[int, int], None]
 
 
 class Report(Struct, frozen=True):
-    """What `write` did: where, in which format, how much, and how long it took."""
+    """What `generate` did: where, in which format, how much, and how long it took."""
 
     path: str
     format: str
@@ -38,7 +38,7 @@ class Report(Struct, frozen=True):
     warnings: tuple[SpecError, ...] = ()
 
 
-def write(
+def generate(
     spec: SpecSource | Plan,
     path: str | os.PathLike[str] | BinaryWriter,
     *,
@@ -75,7 +75,7 @@ def write(
 
     >>> import io
     >>> pipe = io.BytesIO()
-    >>> write({"tensors": {"hidden.weight": [128, 784]}}, pipe).nbytes
+    >>> generate({"tensors": {"hidden.weight": [128, 784]}}, pipe).nbytes
     401408
     """
     started = time.perf_counter()

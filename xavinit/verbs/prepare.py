@@ -1,4 +1,4 @@
-"""The public verbs that stay in memory: `make_plan` and `generate`."""
+"""What the verbs begin with: a spec read, its plan made (`make_plan`), the workers that draw it."""
 
 from __future__ import annotations
 
@@ -6,17 +6,13 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from xavinit.errors import MissingLibraryError, SpecError, UsageError
+from xavinit.errors import SpecError, UsageError
 from xavinit.plan import Plan, plan_spec
 from xavinit.spec import Document, Overrides, copy_plain, load_document, resolve_spec
 from xavinit.wording import format_value
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from xavinit.output import Crew
-
-    Array = np.ndarray[Any, np.dtype[Any]]
 
 # A spec: the path of its file, `-` for standard input, or its data.
 SpecSource = str | os.PathLike[str] | Mapping[str, Any]
@@ -57,38 +53,6 @@ def _read_plan(document: Document, overrides: Overrides) -> Plan:
     return plan
 
 
-def generate(
-    spec: SpecSource | Plan,
-    *,
-    seed: int | None = None,
-    dtype: str | None = None,
-    framework: str | None = None,
-    dims: Mapping[str, int | str] | None = None,
-    jobs: int | None = None,
-) -> dict[str, Array]:
-    """Draw every tensor of a spec into memory.
-
-    Takes the arguments of `make_plan` (or a plan made already), and `jobs`, the number of
-    threads (all cores, at most 8). Returns the arrays by name in the spec's order. bfloat16 and
-    float8 arrays need ml_dtypes, else `MissingLibraryError`.
-
-    >>> weights = generate({"tensors": {"hidden.weight": [128, 784]}}, seed=42)
-    >>> weights["hidden.weight"].shape, weights["hidden.weight"].dtype.name
-    ((128, 784), 'float32')
-    """
-    import numpy as np
-
-    from xavinit.output import fill_arrays
-
-    plan, _ = take_plan(spec, make_overrides(seed, dtype, framework, dims))
-    types = {name: _find_array_type(name) for name in {t.dtype.name for t in plan.tensors}}
-    flat = {tensor.name: np.empty(tensor.nbytes, np.uint8) for tensor in plan.tensors}
-    views = {name: memoryview(array) for name, array in flat.items()}  # type: ignore[arg-type]
-    crew = make_crew(plan, jobs)
-    fill_arrays(plan.tensors, views, crew, lambda _: None)
-    return {t.name: flat[t.name].view(types[t.dtype.name]).reshape(t.shape) for t in plan.tensors}
-
-
 def take_plan(spec: SpecSource | Plan, overrides: Overrides) -> tuple[Plan, Document | None]:
     """The plan of a spec with its document, for errors found later; or the plan given."""
     if not isinstance(spec, Plan):
@@ -118,17 +82,3 @@ def make_crew(plan: Plan, jobs: int | None) -> Crew:
     from xavinit.streams import Stream
 
     return Crew(Stream(plan.seed), jobs)
-
-
-def _find_array_type(name: str) -> Any:
-    import numpy as np
-
-    if not name.startswith(("bfloat", "float8")):
-        return np.dtype(name).newbyteorder("<")
-    try:
-        import ml_dtypes
-    except Exception as error:  # not installed, or whatever a broken or mismatched build raises
-        raise MissingLibraryError(
-            f"{name} arrays need ml_dtypes: pip install ml_dtypes (files do not need it)"
-        ) from error
-    return np.dtype(getattr(ml_dtypes, name))

@@ -1,0 +1,1 @@
+"""What users ask for: a file a verb, which bears its name. `prepare` is what several begin with."""

@@ -1,0 +1,61 @@
+"""The verb that stays in memory: `draw`, from a spec to arrays by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from xavinit.errors import MissingLibraryError
+from xavinit.plan import Plan
+from xavinit.verbs.prepare import SpecSource, make_crew, make_overrides, take_plan
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, np.dtype[Any]]
+
+
+def draw(
+    spec: SpecSource | Plan,
+    *,
+    seed: int | None = None,
+    dtype: str | None = None,
+    framework: str | None = None,
+    dims: Mapping[str, int | str] | None = None,
+    jobs: int | None = None,
+) -> dict[str, Array]:
+    """Draw every tensor of a spec into memory.
+
+    Takes the arguments of `make_plan` (or a plan made already), and `jobs`, the number of
+    threads (all cores, at most 8). Returns the arrays by name in the spec's order. bfloat16 and
+    float8 arrays need ml_dtypes, else `MissingLibraryError`.
+
+    >>> weights = draw({"tensors": {"hidden.weight": [128, 784]}}, seed=42)
+    >>> weights["hidden.weight"].shape, weights["hidden.weight"].dtype.name
+    ((128, 784), 'float32')
+    """
+    import numpy as np
+
+    from xavinit.output import fill_arrays
+
+    plan, _ = take_plan(spec, make_overrides(seed, dtype, framework, dims))
+    types = {name: _find_array_type(name) for name in {t.dtype.name for t in plan.tensors}}
+    flat = {tensor.name: np.empty(tensor.nbytes, np.uint8) for tensor in plan.tensors}
+    views = {name: memoryview(array) for name, array in flat.items()}  # type: ignore[arg-type]
+    crew = make_crew(plan, jobs)
+    fill_arrays(plan.tensors, views, crew, lambda _: None)
+    return {t.name: flat[t.name].view(types[t.dtype.name]).reshape(t.shape) for t in plan.tensors}
+
+
+def _find_array_type(name: str) -> Any:
+    import numpy as np
+
+    if not name.startswith(("bfloat", "float8")):
+        return np.dtype(name).newbyteorder("<")
+    try:
+        import ml_dtypes
+    except Exception as error:  # not installed, or whatever a broken or mismatched build raises
+        raise MissingLibraryError(
+            f"{name} arrays need ml_dtypes: pip install ml_dtypes (files do not need it)"
+        ) from error
+    return np.dtype(getattr(ml_dtypes, name))
