@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 
 from xavinit.errors import SpecError
 from xavinit.spec.expressions import (
-    DEEPEST,
-    LARGEST,
-    LONGEST,
+    EXPRESSION_DEPTH,
+    EXPRESSION_LENGTH,
+    LARGEST_VALUE,
     check_expression,
     evaluate,
     find_names,
     resolve_dims,
 )
 
-DIMS = {"d": 768, "n": 5, "_x1": 2, "zero": 0, "most": LARGEST}
+DIMS = {"d": 768, "n": 5, "_x1": 2, "zero": 0, "most": LARGEST_VALUE}
 
 
 def fail(expression: int | str, dims: dict[str, int] = DIMS) -> SpecError:
@@ -58,9 +58,9 @@ def fail(expression: int | str, dims: dict[str, int] = DIMS) -> SpecError:
         ("- 3 + 5", 2),
         ("((((7))))", 7),
         ("zero*d", 0),
-        ("most", LARGEST),
-        ("0-most", -LARGEST),
-        ("most-1+1", LARGEST),
+        ("most", LARGEST_VALUE),
+        ("0-most", -LARGEST_VALUE),
+        ("most-1+1", LARGEST_VALUE),
     ],
 )
 def test_values(expression: int | str, value: int) -> None:
@@ -132,10 +132,13 @@ def test_an_unknown_dim_among_many_is_told_soon() -> None:
 
 
 def test_length_and_depth_have_limits() -> None:
-    assert evaluate("1+" * (LONGEST // 2 - 1) + "1 ", {}) == LONGEST // 2
-    assert fail("1+" * (LONGEST // 2) + "1").fact == "must be at most 200 characters; got 201"
-    assert evaluate("(" * DEEPEST + "1" + ")" * DEEPEST, {}) == 1
-    assert evaluate("-" * DEEPEST + "1", {}) == 1
+    assert evaluate("1+" * (EXPRESSION_LENGTH // 2 - 1) + "1 ", {}) == EXPRESSION_LENGTH // 2
+    assert (
+        fail("1+" * (EXPRESSION_LENGTH // 2) + "1").fact
+        == "must be at most 200 characters; got 201"
+    )
+    assert evaluate("(" * EXPRESSION_DEPTH + "1" + ")" * EXPRESSION_DEPTH, {}) == 1
+    assert evaluate("-" * EXPRESSION_DEPTH + "1", {}) == 1
     for deep in ("(" * 33 + "1" + ")" * 33, "-" * 33 + "1", "-(" * 17):
         assert fail(deep).fact.startswith("must be nested at most 32 deep; got ")
     assert fail("(" * 10**6).fact == "must be at most 200 characters; got 1000000"
@@ -156,7 +159,9 @@ def make_expressions() -> st.SearchStrategy[str]:
             | inner.map("-({})".format)
         ),
         max_leaves=8,
-    ).filter(lambda text: len(text) <= LONGEST and text.count("(") <= DEEPEST // 2)
+    ).filter(
+        lambda text: len(text) <= EXPRESSION_LENGTH and text.count("(") <= EXPRESSION_DEPTH // 2
+    )
 
 
 @given(make_expressions())

@@ -8,6 +8,7 @@ import random
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 from hypothesis import given
@@ -577,3 +578,18 @@ def test_integer_dtypes_take_constants_only(dtype: str) -> None:
         elif name != "constant":
             fact = f"{dtype} takes constants only (zeros, ones, constant); got "
             assert fail(table).fact.startswith(fact)
+
+
+def test_equal_constants_that_are_not_the_same_stay_apart() -> None:
+    """-0.0 equals 0.0, and true equals 1: no decision may be shared between them."""
+    values = {"a": 0.0, "b": -0.0, "c": 1, "d": True}
+    spec = {
+        "tensors": {
+            name: {"shape": [2], "init": {"type": "constant", "value": value}}
+            for name, value in values.items()
+        }
+    }
+    laws = [str(tensor.law) for tensor in xavinit.make_plan(spec).tensors]
+    assert laws == ["constant 0.0", "constant -0.0", "constant 1", "constant true"]
+    weights = xavinit.draw(spec)
+    assert [bool(np.signbit(weights[name][0])) for name in "ab"] == [False, True]

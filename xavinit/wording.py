@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from xavinit.errors import escape
 
-LONGEST = 72
+LONGEST_VALUE = 72
 
 
 def format_value(value: object) -> str:
@@ -17,14 +17,14 @@ def format_value(value: object) -> str:
     >>> format_value({"gain": -1})
     '{"gain": -1}'
     """
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**LONGEST:
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**LONGEST_VALUE:
         return f"an integer of {value.bit_length()} bits"
     try:
         text = json.dumps(value, ensure_ascii=False)
     except (TypeError, ValueError, RecursionError):
         text = repr(value)
-    text = escape(text[: 4 * LONGEST])
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+    text = escape(text[: 4 * LONGEST_VALUE])
+    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
 
 
 def format_choices(choices: Iterable[str]) -> str:

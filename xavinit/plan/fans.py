@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 from xavinit.errors import SpecError
@@ -20,6 +21,7 @@ class Fans(NamedTuple):
     fan_out: int
 
 
+@lru_cache(maxsize=1024)  # a spec that lists its tensors one by one repeats few shapes
 def compute_fans(shape: tuple[int, ...], axes: Axes) -> Fans | None:
     """The fans of a tensor, or None where it has none: rank 0 and 1, batch axes apart.
 

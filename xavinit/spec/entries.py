@@ -11,7 +11,7 @@ from xavinit.errors import Path, SpecError
 from xavinit.layers import Axes, Part
 from xavinit.spec import types
 from xavinit.spec.convert import check_mapping, read_table
-from xavinit.spec.expressions import check_expression, evaluate
+from xavinit.spec.expressions import LARGEST_VALUE, check_expression, evaluate
 from xavinit.spec.names import Brace, Pattern, parse_pattern
 from xavinit.spec.settings import Settings, read_settings
 from xavinit.wording import format_value
@@ -91,6 +91,9 @@ def _parse_shape(data: list[Any], path: Path, dims: Mapping[str, int]) -> tuple[
         raise SpecError(f"must be at most {HIGHEST_RANK} dimensions; got {len(data)}", path)
     shape = []
     for index, item in enumerate(data):
+        if type(item) is int and 0 <= item <= LARGEST_VALUE:  # as nearly all are
+            shape.append(item)
+            continue
         here: Path = (*path, index)
         size = evaluate_at(check_expression(item, here), dims, here)
         if size < 0:

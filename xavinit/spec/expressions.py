@@ -10,9 +10,9 @@ from typing import TypeGuard
 from xavinit.errors import Path, SpecError
 from xavinit.wording import format_value, suggest
 
-LONGEST = 200  # characters
-DEEPEST = 32  # parentheses and signs within each other
-LARGEST = 2**63 - 1  # of any intermediate result
+EXPRESSION_LENGTH = 200  # characters
+EXPRESSION_DEPTH = 32  # parentheses and signs within each other
+LARGEST_VALUE = 2**63 - 1  # of any intermediate result
 MOST_SUGGESTED = 10_000  # names looked through for a near one: a tenth of a second
 
 _TOKEN = re.compile(r"\s*(?:([0-9]+)|([A-Za-z_][A-Za-z0-9_]*)|(//|[-+*()])|(\S))")
@@ -55,7 +55,7 @@ def find_names(expression: int | str) -> list[str]:
     """The names in an expression, in order."""
     if isinstance(expression, int):
         return []
-    return [match[2] for match in _TOKEN.finditer(expression[:LONGEST]) if match[2]]
+    return [match[2] for match in _TOKEN.finditer(expression[:EXPRESSION_LENGTH]) if match[2]]
 
 
 def resolve_dims(dims: Mapping[str, int | str]) -> dict[str, int]:
@@ -103,7 +103,7 @@ def _evaluate_dim(name: str, expression: int | str, values: Mapping[str, int]) -
 
 
 def _check_size(value: int) -> int:
-    if not -LARGEST <= value <= LARGEST:
+    if not -LARGEST_VALUE <= value <= LARGEST_VALUE:
         raise SpecError(f"must stay below 2⁶³; got {format_value(value)}")
     return value
 
@@ -114,8 +114,8 @@ class _Parser:
     def __init__(self, text: str, dims: Mapping[str, int]) -> None:
         self.text = text
         self.dims = dims
-        if len(text) > LONGEST:
-            raise SpecError(f"must be at most {LONGEST} characters; got {len(text)}")
+        if len(text) > EXPRESSION_LENGTH:
+            raise SpecError(f"must be at most {EXPRESSION_LENGTH} characters; got {len(text)}")
         self.matches = _TOKEN.finditer(text)
         self.depth = 0
         self.advance()
@@ -171,9 +171,9 @@ class _Parser:
             value = self.look_up(name)
         elif symbol in ("-", "("):
             self.depth += 1
-            if self.depth > DEEPEST:
+            if self.depth > EXPRESSION_DEPTH:
                 raise SpecError(
-                    f"must be nested at most {DEEPEST} deep; got {format_value(self.text)}"
+                    f"must be nested at most {EXPRESSION_DEPTH} deep; got {format_value(self.text)}"
                 )
             self.advance()
             value = -self.parse_unit() if symbol == "-" else self.parse_sum()

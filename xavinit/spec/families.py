@@ -148,6 +148,9 @@ def _check_variance(init: inits.Init, path: Path, entry: Entry) -> None:
 
 
 def _read_axes(settings: Settings, dims: Mapping[str, int]) -> Axes:
+    if settings.keys().isdisjoint(OF_AXES):
+        return Axes()
+
     def read(key: str) -> tuple[int, ...] | None:
         if key not in settings:
             return None

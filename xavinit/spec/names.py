@@ -46,11 +46,15 @@ class Pattern(Struct, frozen=True):
 
     def expand(self) -> Iterator[tuple[str, tuple[str, ...]]]:
         """Each name with the words of its braces, the last brace fastest."""
+        braces = self.braces
+        if not braces:
+            yield "".join(map(str, self.pieces)), ()
+            return
         if self.count == 0:
             return  # beside an empty brace another may be too large to list
-        for words in itertools.product(*([str(w) for w in b.words] for b in self.braces)):
-            rest = iter(words)
-            yield "".join(next(rest) if isinstance(p, Brace) else p for p in self.pieces), words
+        form = "".join("%s" if isinstance(p, Brace) else p.replace("%", "%%") for p in self.pieces)
+        for words in itertools.product(*([str(w) for w in b.words] for b in braces)):
+            yield form % words, words
 
 
 def parse_pattern(text: str, dims: Mapping[str, int]) -> Pattern:
@@ -59,6 +63,8 @@ def parse_pattern(text: str, dims: Mapping[str, int]) -> Pattern:
     >>> [name for name, _ in parse_pattern("h.{1..2}.{w,b}", {}).expand()]
     ['h.1.w', 'h.1.b', 'h.2.w', 'h.2.b']
     """
+    if "{" not in text and "}" not in text:
+        return Pattern((text,))
     return Pattern(
         tuple(
             piece if literal else Brace(piece, _parse_words(piece, text, dims))

@@ -73,6 +73,8 @@ def read_settings(table: Mapping[str, Any], path: Path) -> Settings:
 
 def merge_settings(base: Settings, over: Settings) -> Settings:
     """Later wins key by key; a layout and axes by number replace each other."""
+    if not over:
+        return base
     merged = {**base, **over}
     if "layout" in over:
         merged.pop("in_axis", None)
