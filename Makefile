@@ -71,41 +71,29 @@ bench: $(FRAMEWORKS)/test ## Time whole jobs beside NumPy, PyTorch and JAX.
 clean: ## Remove environments and caches.
 	rm -rf $(VENV) $(OLDEST) $(FRAMEWORKS) $(SANITIZE) .venv-matrix build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
+# A virtual environment with what pip is told to install in it.
+define install
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install -q $(1)
+	@touch $@
+endef
+
 $(VENV)/demo: $(BUILT)
-	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install -q -e .
-	@touch $@
+	$(call install,-e .)
 
-$(VENV)/test: $(BUILT)
-	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install -q -e ".[test]"
-	@touch $@
-
-$(VENV)/fuzz: $(BUILT)
-	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install -q -e ".[test,fuzz]"
-	@touch $@
-
-$(VENV)/lint: $(BUILT)
-	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install -q -e ".[lint]"
-	@touch $@
+# One environment; each job adds the extra of its name.
+$(VENV)/test $(VENV)/fuzz $(VENV)/lint: $(VENV)/%: $(BUILT)
+	$(call install,-e ".[$*]")
 
 $(OLDEST)/test: $(BUILT) tests/oldest.txt
-	$(PYTHON) -m venv $(OLDEST)
-	$(OLDEST)/bin/pip install -q -c tests/oldest.txt -e ".[test]"
-	@touch $@
+	$(call install,-c tests/oldest.txt -e ".[test]")
 
 # setuptools takes what it finds in build/ for built: of another compiler's flags.
+$(SANITIZE)/test: export CFLAGS = -g -fsanitize=address,undefined -fno-sanitize-recover=all
 $(SANITIZE)/test: $(BUILT)
-	$(PYTHON) -m venv $(SANITIZE)
 	rm -rf build
-	CFLAGS="-g -fsanitize=address,undefined -fno-sanitize-recover=all" \
-		$(SANITIZE)/bin/pip install -q ".[test]"
+	$(call install,".[test]")
 	rm -rf build
-	@touch $@
 
 $(FRAMEWORKS)/test: $(BUILT)
-	$(PYTHON) -m venv $(FRAMEWORKS)
-	$(FRAMEWORKS)/bin/pip install -q ".[test,frameworks]"
-	@touch $@
+	$(call install,".[test,frameworks]")
