@@ -25,6 +25,7 @@ class DType(Struct, frozen=True):
     smallest_exponent: int
     safetensors: str  # its code in a safetensors header
     npy: str | None  # its descr in a .npy header, or None where NumPy has no such type
+    has_negative_zero: bool = True  # of a float; where False, the code of −0 is NaN
 
     @property
     def is_float(self) -> bool:
