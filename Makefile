@@ -30,14 +30,14 @@ test-slow: $(VENV)/test ## Run the tests that take minutes (every float32 of the
 	$(VENV)/bin/python -m pytest -q -s -m slow
 
 test-kernel: $(VENV)/test ## Compare the kernels over all 2³² words of each law (minutes).
-	$(VENV)/bin/python -m pytest -q -n auto -m slow tests/test_kernel.py
+	$(VENV)/bin/python -m pytest -q -n auto -m slow tests/test_kernel*.py
 
 # Installed, not linked, and not from here: else Python would find the kernel beside the sources.
 test-sanitize: $(SANITIZE)/test ## Run the kernel's tests under the address and undefined behaviour sanitizers.
 	cd $(SANITIZE) && PYTHONSAFEPATH=1 ASAN_OPTIONS=detect_leaks=0 \
 		LD_PRELOAD="$$(cc -print-file-name=libasan.so) $$(cc -print-file-name=libubsan.so)" \
 		bin/python -m pytest -q -p no:cacheprovider -c ../pyproject.toml --rootdir .. \
-		-m "not slow" ../tests/test_kernel.py ../tests/test_views.py
+		-m "not slow" ../tests/test_kernel*.py ../tests/test_views.py
 
 test-oldest: $(OLDEST)/test ## Run the quick tests on the oldest supported libraries (NumPy 1.26).
 	$(OLDEST)/bin/python -m pytest -q -n auto $(QUICK)

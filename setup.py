@@ -1,41 +1,42 @@
-"""The native kernel, built where a C compiler is; without it the package runs on NumPy alone.
+"""Build the native kernel where a C compiler is; without it the package runs on NumPy alone.
 
-All else is in pyproject.toml.
+The kernel's sources and compiler flags stand in pyproject.toml, with everything else.
 """
 
 import sysconfig
+import tomllib
+from glob import glob
+from pathlib import Path
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-# Each operation is rounded as it is written: no fusing, nothing reordered. Without traps and errno,
-# which nothing here looks at, the compiler may vectorize.
-UNIX = ["-std=c11", "-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
-MICROSOFT = ["/std:c11", "/O2", "/fp:precise"]
+PROJECT = Path(__file__).with_name("pyproject.toml").read_text(encoding="utf-8")
+KERNEL = tomllib.loads(PROJECT)["tool"]["xavinit"]["kernel"]
 
 
 class BuildKernel(build_ext):
-    """Compiler flags by the kind of compiler, which is known only here."""
+    """Choose the flags by the kind of compiler, which is not known before."""
 
     def build_extensions(self) -> None:
-        flags = MICROSOFT if self.compiler.compiler_type == "msvc" else UNIX
+        kind = "microsoft" if self.compiler.compiler_type == "msvc" else "unix"
         for extension in self.extensions:
-            extension.extra_compile_args = flags
+            extension.extra_compile_args = KERNEL["flags"][kind]
         super().build_extensions()
 
 
-# One build serves CPython 3.11 and all that follow, but for those without the interpreter lock.
+# One build serves CPython 3.11 and all later ones, except those without the interpreter lock.
 LIMITED = not sysconfig.get_config_var("Py_GIL_DISABLED")
 
 setup(
     ext_modules=[
         Extension(
             "xavinit.streams._kernel",
-            ["xavinit/streams/_kernel.c", "xavinit/streams/_kernel_module.c"],
-            depends=["xavinit/streams/_kernel.h"],
+            KERNEL["sources"],
+            depends=sorted(glob("xavinit/streams/_kernel*.h")),
             py_limited_api=LIMITED,
-            define_macros=[("Py_LIMITED_API", "0x030B0000")] if LIMITED else [],
-            optional=True,  # a warning where there is no compiler
+            define_macros=[("Py_LIMITED_API", KERNEL["limited-api"])] if LIMITED else [],
+            optional=True,  # without a compiler: a warning, and no kernel
         )
     ],
     cmdclass={"build_ext": BuildKernel},

@@ -6,6 +6,7 @@ import ast
 import json
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "xavinit"
 FILES = sorted(PACKAGE.rglob("*.py"))
+C_FILES = sorted(PACKAGE.rglob("*.[ch]"))
 LONGEST = 320  # lines; a file that grows past it usually holds two ideas
 
 GROUND = {"errors", "wording", "choices", "inits", "dtypes"}
@@ -144,9 +146,17 @@ def test_the_command_line_starts_with_click_alone() -> None:
     }
 
 
-@pytest.mark.parametrize("file", FILES, ids=find_module)
+@pytest.mark.parametrize("file", [*FILES, *C_FILES], ids=lambda file: file.name)
 def test_files_stay_short(file: Path) -> None:
     assert len(file.read_text(encoding="utf-8").splitlines()) <= LONGEST
+
+
+def test_every_c_file_of_the_kernel_is_built() -> None:
+    """Where one is missing, the build succeeds and the import fails."""
+    root = PACKAGE.parent
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    sources = project["tool"]["xavinit"]["kernel"]["sources"]
+    assert sources == [str(file.relative_to(root)) for file in C_FILES if file.suffix == ".c"]
 
 
 # --- What a running command has loaded -------------------------------------------------------

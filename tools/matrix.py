@@ -26,7 +26,7 @@ import sysconfig
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).parents[1]
 PROBE = ROOT / "tests" / "matrix" / "probe.py"
@@ -123,6 +123,11 @@ def read_pinned() -> str:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "PINNED":
             return str(ast.literal_eval(node.value))
     raise LookupError(f"{PROBE}: no PINNED")
+
+
+def read_project() -> dict[str, Any]:
+    """pyproject.toml: what the package depends on, and how its kernel is built."""
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
 def run_command(*command: str | Path, environment: Variables = None) -> str:
@@ -257,14 +262,13 @@ def build_arm64_kernel(source: Path) -> None:
     """The extension as setup.py builds it, by a compiler for arm64."""
     if shutil.which(ARM64_COMPILER) is None:
         raise NotRunError(f"needs {ARM64_COMPILER} (as root, --install installs it)")
-    streams = source / "xavinit" / "streams"
-    (flags,) = re.findall(r"^UNIX = (\[.*\])$", (ROOT / "setup.py").read_text("utf-8"), re.M)
+    kernel = read_project()["tool"]["xavinit"]["kernel"]
     run_command(
-        *(ARM64_COMPILER, *ast.literal_eval(flags), "-shared", "-fPIC"),
-        "-DPy_LIMITED_API=0x030B0000",
+        *(ARM64_COMPILER, *kernel["flags"]["unix"], "-shared", "-fPIC"),
+        f"-DPy_LIMITED_API={kernel['limited-api']}",
         f"-I{sysconfig.get_path('include')}",
-        *sorted(streams.glob("_kernel*.c")),
-        *("-o", streams / "_kernel.abi3.so"),
+        *(source / path for path in kernel["sources"]),
+        *("-o", source / "xavinit" / "streams" / "_kernel.abi3.so"),
     )
 
 
@@ -310,7 +314,7 @@ def find_arm64_python(root: Path) -> Path:
 
 def install_arm64_libraries(site: Path, python: Path) -> None:
     """The package's own dependencies, as wheels for arm64 and for that Python."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    project = read_project()["project"]
     platforms = [f"--platform={platform}" for platform in ARM64_PLATFORMS]
     version = python.name.removeprefix("python")
     options = ("-q", "--only-binary=:all:", f"--python-version={version}", *platforms)

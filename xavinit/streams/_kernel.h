@@ -1,17 +1,26 @@
 /* The native kernel: the number contract (docs/reproducibility.md) from Philox words to values.
  *
- * Plain C11 without Python headers; `_kernel_module.c` is all that Python sees of it. The readable
- * form of the same is reference.py, the oracle of the tests: both give the same bits.
+ * It is plain C11 without Python's headers. Python sees it through `_kernel_module.c` alone. Its
+ * parts, in the order in which a number passes through them:
+ *
+ *   _kernel_tables.h, .c   the distributions and dtypes
+ *   _kernel_bits.h         what the compiler must promise; floats and their bits
+ *   _kernel_words.h, .c    a key and a position -> random words
+ *   _kernel_quantile.h     the normal quantile
+ *   _kernel_rounding.h     float32 -> smaller floats
+ *   _kernel_laws.h, .c     words -> values of a law, for each kind of processor
+ *   _kernel_scatter.c      values -> their places in a buffer
+ *
+ * The readable form of the same is reference.py. The tests compare the two: they give the same
+ * bits.
  */
 #ifndef XAVINIT_KERNEL_H
 #define XAVINIT_KERNEL_H
 
+#include "_kernel_tables.h"
+
 #include <stddef.h>
 #include <stdint.h>
-
-enum xv_distribution { XV_UNIFORM, XV_NORMAL, XV_TRUNCATED_NORMAL };
-
-enum xv_dtype { XV_FLOAT64, XV_FLOAT32, XV_FLOAT16, XV_BFLOAT16, XV_FLOAT8_E4M3FN, XV_FLOAT8_E5M2 };
 
 /* A law in a dtype. `scale` is the bound of a uniform, the std of a normal, the std before the cut
  * of a truncated normal. */
@@ -30,17 +39,11 @@ struct xv_axis {
 
 #define XV_MOST_AXES 64
 
-/* Bytes of an element. */
-size_t xv_itemsize(enum xv_dtype dtype);
-
-/* Bytes of the random word that an element takes: 8 for float64, else 4. */
-size_t xv_wordsize(enum xv_dtype dtype);
-
-/* The variants for the processors' vector units, the plain one first, by name; NULL ends them.
- * Only those that this processor can run. */
+/* The names of the variants that this processor can run, the plain one first; NULL ends them. */
 const char *const *xv_variants(void);
 
-/* Use the variant of this number; the best one is used unless told. Not while others draw. */
+/* Use the variant of this number; -1 is the best one. To be called before the first drawing, and
+ * never while another thread draws. */
 void xv_use_variant(int index);
 
 /* Write the elements first + i0*step0 + i1*step1 + ... of the tensor with this key to out +
@@ -48,7 +51,7 @@ void xv_use_variant(int index);
 void xv_fill(struct xv_law law, const uint64_t key[2], uint64_t first, const struct xv_axis *axes,
              int rank, char *out);
 
-/* Values of these random words, 8 bytes each for float64, else 4. */
+/* The values of `count` given random words, each of the dtype's word size. */
 void xv_convert(struct xv_law law, const char *words, size_t count, char *out);
 
 #endif

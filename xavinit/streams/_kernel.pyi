@@ -1,11 +1,17 @@
 """The native kernel: words and values of the number contract, bit by bit those of reference.py.
 
-Distributions are 0 uniform, 1 normal, 2 truncated normal; dtypes 0 float64, 1 float32, 2 float16,
-3 bfloat16, 4 float8_e4m3fn, 5 float8_e5m2. `scale` is the bound of a uniform, the std of a normal,
-the std before the cut of a truncated normal. Other threads run meanwhile.
+A law is given as the number of its distribution, that of its dtype (the tables below), and its
+`scale`: the bound of a uniform, the std of a normal, the std before the cut of a truncated normal.
+Both functions that draw let other threads run meanwhile.
 """
 
 from typing_extensions import Buffer
+
+DISTRIBUTIONS: dict[str, int]
+"""Name → number."""
+
+DTYPES: dict[str, tuple[int, int, int, int, bool]]
+"""Name → (number, itemsize, mantissa, smallest exponent, has a negative zero), as in `DType`."""
 
 def fill(
     out: Buffer,
@@ -22,14 +28,20 @@ def fill(
 
     Each axis is (count, step, stride). Element first + i₀·step₀ + i₁·step₁ + … of the tensor goes
     to place + i₀·stride₀ + i₁·stride₁ + … of `out`, counted in elements. Fastest where the steps
-    descend. `ValueError` where that is not within `out`.
+    descend. `ValueError` where an element would lie outside `out`.
     """
 
 def convert(out: Buffer, words: Buffer, distribution: int, dtype: int, scale: float, /) -> None:
-    """Write the values of random words, of 8 bytes each for float64, else of 4."""
+    """Write the values of random words, which have 8 bytes each for float64, else 4."""
 
 def list_variants() -> list[str]:
-    """The forms for the vector units that this processor has, the plain one first."""
+    """The names of the variants that this processor can run, the plain one first.
+
+    A variant is the kernel compiled for one kind of vector unit. All give the same bits.
+    """
 
 def use_variant(index: int, /) -> None:
-    """Use that form; −1 is the best one, as from the start. Not while another thread draws."""
+    """Use the variant of this place in the list; −1 is the best one, in use from the start.
+
+    Not to be called while another thread draws.
+    """

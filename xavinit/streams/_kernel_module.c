@@ -1,4 +1,4 @@
-/* The kernel as a Python module: arguments in, one call without the interpreter lock. */
+/* The kernel as a Python module: it checks arguments, releases the interpreter lock and calls. */
 
 /* setup.py defines Py_LIMITED_API where it can: one build for CPython 3.11 and all that follow. */
 #define PY_SSIZE_T_CLEAN
@@ -10,8 +10,8 @@
 
 static int parse_law(int distribution, int dtype, double scale, struct xv_law *law)
 {
-    if (distribution < XV_UNIFORM || distribution > XV_TRUNCATED_NORMAL || dtype < XV_FLOAT64 ||
-        dtype > XV_FLOAT8_E5M2) {
+    if (distribution < 0 || distribution >= XV_DISTRIBUTION_COUNT || dtype < 0 ||
+        dtype >= XV_DTYPE_COUNT) {
         PyErr_Format(PyExc_ValueError, "no such law: distribution %d, dtype %d", distribution,
                      dtype);
         return -1;
@@ -54,9 +54,9 @@ static int parse_axes(PyObject *tuple, struct xv_axis *axes, Py_ssize_t elements
         if (count < 0 || count > elements || step < 0)
             return refuse_axes();
         if (count <= 1) {
-            step = stride = 1; /* which no element takes */
+            step = stride = 1; /* no element takes a step, whatever its size */
         } else {
-            /* no overflow: first that one step stays within, then that all of them do */
+            /* First one step must stay within, so that the product of all cannot overflow. */
             if (stride > elements || stride < -elements ||
                 (stride != 0 && count - 1 > elements / (stride < 0 ? -stride : stride)))
                 return refuse_axes();
@@ -73,7 +73,8 @@ static int parse_axes(PyObject *tuple, struct xv_axis *axes, Py_ssize_t elements
     return !is_empty && place >= elements ? refuse_axes() : (int)rank;
 }
 
-/* Elements; to hand the interpreter lock to another thread and back takes as long as to draw them. */
+/* In elements: drawing this many takes as long as giving up the interpreter lock and getting it
+ * back. */
 #define WORTH_UNLOCKING 4096
 
 static uint64_t count_elements(const struct xv_axis *axes, int rank)
@@ -105,7 +106,7 @@ static PyObject *fill(PyObject *Py_UNUSED(module), PyObject *arguments)
         goto end;
     }
     memcpy(words, key.buf, sizeof words);
-    Py_ssize_t size = (Py_ssize_t)xv_itemsize(law.dtype);
+    Py_ssize_t size = (Py_ssize_t)xv_dtype_facts[law.dtype].itemsize;
     int rank = parse_axes(tuple, axes, out.len / size, place);
     if (rank < 0)
         goto end;
@@ -136,8 +137,8 @@ static PyObject *convert(PyObject *Py_UNUSED(module), PyObject *arguments)
         return NULL;
     if (parse_law(distribution, dtype, scale, &law) < 0)
         goto end;
-    Py_ssize_t count = words.len / (Py_ssize_t)xv_wordsize(law.dtype);
-    if (out.len != count * (Py_ssize_t)xv_itemsize(law.dtype)) {
+    Py_ssize_t count = words.len / (Py_ssize_t)xv_dtype_facts[law.dtype].wordsize;
+    if (out.len != count * (Py_ssize_t)xv_dtype_facts[law.dtype].itemsize) {
         PyErr_Format(PyExc_ValueError, "the buffer of %zd values has %zd bytes", count, out.len);
         goto end;
     }
@@ -186,10 +187,49 @@ static PyMethodDef METHODS[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static int execute(PyObject *Py_UNUSED(module))
+/* The table of distributions: name -> number. */
+static PyObject *make_distributions(void)
+{
+    PyObject *table = PyDict_New();
+    for (int i = 0; i < XV_DISTRIBUTION_COUNT && table != NULL; i++) {
+        PyObject *number = PyLong_FromLong(i);
+        if (number == NULL || PyDict_SetItemString(table, xv_distribution_names[i], number) < 0)
+            Py_CLEAR(table);
+        Py_XDECREF(number);
+    }
+    return table;
+}
+
+/* The table of dtypes: name -> (number, itemsize, mantissa, smallest exponent, has a -0). */
+static PyObject *make_dtypes(void)
+{
+    PyObject *table = PyDict_New();
+    for (int i = 0; i < XV_DTYPE_COUNT && table != NULL; i++) {
+        const struct xv_facts *row = &xv_dtype_facts[i];
+        PyObject *facts = Py_BuildValue("iniiO", i, (Py_ssize_t)row->itemsize, row->mantissa,
+                                        row->smallest_exponent,
+                                        row->has_negative_zero ? Py_True : Py_False);
+        if (facts == NULL || PyDict_SetItemString(table, row->name, facts) < 0)
+            Py_CLEAR(table);
+        Py_XDECREF(facts);
+    }
+    return table;
+}
+
+/* Give the module an attribute, and give up our reference to it. */
+static int add(PyObject *module, const char *name, PyObject *value)
+{
+    int result = PyModule_AddObjectRef(module, name, value); /* fails where value is NULL */
+    Py_XDECREF(value);
+    return result;
+}
+
+static int execute(PyObject *module)
 {
     xv_use_variant(-1);
-    return 0;
+    if (add(module, "DISTRIBUTIONS", make_distributions()) < 0)
+        return -1;
+    return add(module, "DTYPES", make_dtypes());
 }
 
 static PyModuleDef_Slot SLOTS[] = {
@@ -200,7 +240,7 @@ static PyModuleDef_Slot SLOTS[] = {
 static struct PyModuleDef MODULE = {
     PyModuleDef_HEAD_INIT,
     .m_name = "_kernel",
-    .m_doc = "The native kernel; _kernel.pyi tells what it does.",
+    .m_doc = "The native kernel; _kernel.pyi describes it.",
     .m_methods = METHODS,
     .m_slots = SLOTS,
 };

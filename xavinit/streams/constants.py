@@ -28,7 +28,7 @@ def fill_constant(
         first, last = (min(max(end, start), stop) for end in (law.start, law.stop))
         out[:] = zero * (first - start) + code * (last - first) + zero * (stop - last)
         return
-    # Of biases alone, so that a step of Python for each element is cheap enough.
+    # Only biases have such a law. They are short, so a Python step for each element is cheap.
     inside = range(law.start, law.stop)
     indices = (sum(steps) for steps in islice(product(*view.axes), start, stop))
     out[:] = b"".join(code if index in inside else zero for index in indices)
@@ -47,10 +47,10 @@ def encode_constant(value: bool | int | float, dtype: DType) -> bytes:
     code = 0
     if number:
         exponent = max(math.frexp(number)[1] - 1, dtype.smallest_exponent)
-        # The significand as an integer; round() goes to even. The implicit leading bit adds the
-        # one that a biased exponent has over `exponent - smallest_exponent`.
+        # The significand as an integer, its leading bit included; round() goes to even. That bit
+        # adds one to the exponent's field, whose value 1 stands for the smallest exponent.
         significand = round(math.ldexp(abs(number), dtype.mantissa - exponent))
         code = ((exponent - dtype.smallest_exponent) << dtype.mantissa) + significand
-    if math.copysign(1.0, number) < 0:
+    if math.copysign(1.0, number) < 0 and (code or dtype.has_negative_zero):
         code |= 1 << (8 * dtype.itemsize - 1)
     return code.to_bytes(dtype.itemsize, "little")

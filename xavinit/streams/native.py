@@ -1,9 +1,12 @@
 """Laws → values by the native kernel: the same bits as `reference`, many times as fast.
 
-Nothing here imports NumPy, whose import takes longer than a small run.
+This module does not import NumPy, whose import takes longer than a small run, unless it meets a
+dtype that the kernel does not know.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from xavinit.dtypes import DType
 from xavinit.layers import View
@@ -12,18 +15,23 @@ from xavinit.streams import _kernel
 from xavinit.streams.boxes import Strided, list_strided
 from xavinit.streams.constants import fill_constant
 
-# As _kernel.pyi numbers them.
-DISTRIBUTIONS = {Uniform: 0, Normal: 1, TruncatedNormal: 2}
-DTYPES = {
-    name: number
-    for number, name in enumerate(
-        ("float64", "float32", "float16", "bfloat16", "float8_e4m3fn", "float8_e5m2")
-    )
+if TYPE_CHECKING:
+    from xavinit.streams import reference
+
+# The kernel's own numbers.
+DISTRIBUTIONS = {
+    Uniform: _kernel.DISTRIBUTIONS["uniform"],
+    Normal: _kernel.DISTRIBUTIONS["normal"],
+    TruncatedNormal: _kernel.DISTRIBUTIONS["truncated_normal"],
 }
+DTYPES = {name: facts[0] for name, facts in _kernel.DTYPES.items()}
 
 
 class Filler:
-    """Fills buffers with elements of any key, for any thread."""
+    """Fills buffers with elements of any key. One for each thread."""
+
+    def __init__(self) -> None:
+        self._reference: reference.Filler | None = None
 
     def fill(
         self,
@@ -42,12 +50,23 @@ class Filler:
         if isinstance(law, Constant):
             fill_constant(out, law, dtype, start, stop, view)
             return
+        if dtype.name not in DTYPES:
+            self._find_reference().fill(out, key, law, dtype, start, stop, view)
+            return
         whole = Strided(start, 0, ((stop - start, 1, 1),))
         pieces = (whole,) if view is None else list_strided(view, start, stop)
         content, kind = key.to_bytes(16, "little"), DTYPES[dtype.name]
         number, scale = DISTRIBUTIONS[type(law)], find_scale(law)
         for first, place, axes in pieces:
             _kernel.fill(out, content, number, kind, scale, first, place, axes)
+
+    def _find_reference(self) -> reference.Filler:
+        """What fills the dtypes that the kernel does not know: the same contract on NumPy."""
+        if self._reference is None:
+            from xavinit.streams import reference
+
+            self._reference = reference.Filler()
+        return self._reference
 
 
 def find_scale(law: Uniform | Normal | TruncatedNormal) -> float:

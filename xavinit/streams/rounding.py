@@ -37,5 +37,8 @@ def round_single(values: Array, dtype: DType, out: Array) -> None:
         limit = np.float32(2.0**dtype.smallest_exponent).view(np.uint32)
         np.copyto(codes, small, where=magnitude < limit)
     width = 8 * dtype.itemsize
-    codes |= (bits >> np.uint32(31)) << np.uint32(width - 1)
+    signs = (bits >> np.uint32(31)) << np.uint32(width - 1)
+    if not dtype.has_negative_zero:
+        signs[codes == 0] = 0
+    codes |= signs
     np.copyto(out, codes, casting="unsafe")  # the upper bits are zero
