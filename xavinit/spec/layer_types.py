@@ -1,6 +1,6 @@
 """What an entry of `layers` may say: a struct for each layer type, the source of checks and schema.
 
-To add a type: its struct here, its tensors in `layers.py`, its variables in `plan/frameworks/`.
+To add a type: its struct here, its parts and classes in `layers/` (docs/architecture.md).
 """
 
 from __future__ import annotations
@@ -15,36 +15,44 @@ from xavinit.spec.types import Expression
 
 _Sizes = Expression | Annotated[list[Expression], Meta(min_length=1)]
 _Kernel = Annotated[
-    _Sizes, Meta(description="The kernel's size, or a list with one for each axis.")
+    _Sizes,
+    Meta(description="The kernel's size: one number for all axes, or a list with one for each."),
 ]
 _Groups = Annotated[
-    Expression, Meta(description="How many groups of channels are convolved apart.")
+    Expression,
+    Meta(description="How many groups the channels are split into; each is convolved by itself."),
 ]
-_Channels = Annotated[Expression, Meta(description="Channels.")]
+_Channels = Annotated[Expression, Meta(description="The number of channels.")]
 _Flattened = Annotated[
     _Sizes,
-    Meta(description="Numbers; or channels, then spatial axes, of what is flattened to them."),
+    Meta(
+        description="The number of features; or [channels, spatial axes …] of the array that is flattened to them."
+    ),
 ]
 
 _Size = Annotated[
     _Sizes,
-    Meta(description="Channels, or numbers in the last axis; a list as for a dense layer."),
+    Meta(description="The number of channels or features; a list as for a dense layer."),
 ]
 
 
 class LayerKeys(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="type"):
     """The keys that all layer types share."""
 
-    name: Annotated[str, Meta(description="As in PyTorch, dots between modules; braces expand.")]
+    name: Annotated[
+        str,
+        Meta(description="The layer's name in PyTorch, with dots between modules; braces expand."),
+    ]
     dtype: Annotated[str, Meta(description="The element type.")] | UnsetType = UNSET
-    init: Annotated[Init, Meta(description="Of its weight.")] | UnsetType = UNSET
+    init: Annotated[Init, Meta(description="The initializer of its weight.")] | UnsetType = UNSET
 
 
 class _Biased(LayerKeys, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    bias: Annotated[bool, Meta(description="Does it have a bias?")] = True
-    bias_init: Annotated[Init, Meta(description="Of its bias; zeros by default.")] | UnsetType = (
-        UNSET
-    )
+    bias: Annotated[bool, Meta(description="Whether it has a bias.")] = True
+    bias_init: (
+        Annotated[Init, Meta(description="The initializer of its bias; zeros by default.")]
+        | UnsetType
+    ) = UNSET
 
 
 class Dense(_Biased, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="dense"):
@@ -80,7 +88,9 @@ class ConvTranspose2d(
 
     stride: Annotated[
         _Sizes,
-        Meta(description="Its stride: an output sees one of that many phases of the kernel."),
+        Meta(
+            description="The stride. It counts in the fans: an output sees one element in stride."
+        ),
     ] = 1
 
 
@@ -91,14 +101,14 @@ class DepthwiseConv2d(
 
     in_: _Channels = msgspec.field(name="in")
     kernel: _Kernel
-    multiplier: Annotated[Expression, Meta(description="Outputs of each channel.")] = 1
+    multiplier: Annotated[Expression, Meta(description="How many outputs each channel has.")] = 1
 
 
 class Embedding(LayerKeys, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="embedding"):
-    """A row for each of so many indices."""
+    """A table with one row for each index."""
 
-    in_: Annotated[Expression, Meta(description="Indices: rows.")] = msgspec.field(name="in")
-    out: Annotated[Expression, Meta(description="Numbers in a row.")]
+    in_: Annotated[Expression, Meta(description="The number of rows.")] = msgspec.field(name="in")
+    out: Annotated[Expression, Meta(description="The size of a row.")]
 
 
 class LayerNorm(_Biased, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="layer_norm"):
@@ -117,23 +127,22 @@ class BatchNorm(LayerKeys, frozen=True, forbid_unknown_fields=True, kw_only=True
     """Normalization over the batch, with a scale, a bias and the running mean and variance."""
 
     size: _Size
-    bias_init: Annotated[Init, Meta(description="Of its bias; zeros by default.")] | UnsetType = (
-        UNSET
-    )
+    bias_init: (
+        Annotated[Init, Meta(description="The initializer of its bias; zeros by default.")]
+        | UnsetType
+    ) = UNSET
 
 
 class _Recurrent(_Biased, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    in_: Annotated[Expression, Meta(description="Numbers in an input.")] = msgspec.field(name="in")
-    hidden: Annotated[
-        Expression, Meta(description="Numbers in the state, which is the output: of one direction.")
-    ]
-    num_layers: Annotated[Expression, Meta(description="Layers stacked on each other.")] = 1
+    in_: Annotated[Expression, Meta(description="Input size.")] = msgspec.field(name="in")
+    hidden: Annotated[Expression, Meta(description="Hidden size, per direction.")]
+    num_layers: Annotated[Expression, Meta(description="How many layers are stacked.")] = 1
     bidirectional: Annotated[
-        bool, Meta(description="Does each layer also run backward, both outputs joined?")
+        bool, Meta(description="Whether each layer also runs backward, with both outputs joined.")
     ] = False
-    recurrent_init: Annotated[Init, Meta(description="Of its weight of the state.")] | UnsetType = (
-        UNSET
-    )
+    recurrent_init: (
+        Annotated[Init, Meta(description="The initializer of the recurrent weights.")] | UnsetType
+    ) = UNSET
 
 
 class Lstm(_Recurrent, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="lstm"):
@@ -154,22 +163,24 @@ class MultiHeadAttention(
 ):
     """Attention of several heads, with projections of query, key, value and output."""
 
-    size: Annotated[Expression, Meta(description="Numbers in an input and in an output.")]
-    heads: Annotated[Expression, Meta(description="How many heads divide them.")]
+    size: Annotated[Expression, Meta(description="Embedding size: of each input and output.")]
+    heads: Annotated[Expression, Meta(description="The number of heads; it must divide size.")]
     kv_heads: (
         Annotated[
             Expression,
-            Meta(description="Heads of key and value, each for several of the query: apart then."),
+            Meta(
+                description="The number of key and value heads, fewer than heads (grouped-query attention)."
+            ),
         ]
         | UnsetType
     ) = UNSET
 
 
 class LayerGroup(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Layers under one name; with braces in it, all of them again for each."""
+    """Layers under one name; braces in it repeat all of them."""
 
-    name: Annotated[str, Meta(description="A prefix of the names of its layers; braces expand.")]
-    layers: Annotated[list[Any], Meta(description="Layers and groups.")]
+    name: Annotated[str, Meta(description="The prefix of its layers' names; braces expand.")]
+    layers: Annotated[list[Any], Meta(description="The layers and groups in it.")]
 
 
 LAYER_TYPES: dict[str, type[LayerKeys]] = {

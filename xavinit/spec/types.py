@@ -29,9 +29,10 @@ AxisNumbers = Annotated[
 class TensorKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The keys that a tensor, a rule and `defaults` share."""
 
-    init: Annotated[Init, Meta(description="The initializer: a name, or a table.")] | UnsetType = (
-        UNSET
-    )
+    init: (
+        Annotated[Init, Meta(description="The initializer: a name, or a table with its type.")]
+        | UnsetType
+    ) = UNSET
     dtype: Annotated[str, Meta(description="The element type.")] | UnsetType = UNSET
     layout: (
         Annotated[Layout, Meta(description="out_in as in PyTorch, in_out as in Keras and Flax.")]
@@ -43,7 +44,9 @@ class TensorKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fused: (
         Annotated[
             int | str,
-            Meta(description="How many equal blocks the out axis holds; fans are those of one."),
+            Meta(
+                description="How many equal blocks the out axis holds; the fans are those of one block."
+            ),
         ]
         | UnsetType
     ) = UNSET
@@ -52,7 +55,13 @@ class TensorKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         | UnsetType
     ) = UNSET
     tied: (
-        Annotated[str, Meta(description="A copy of this tensor; takes no other key.")] | UnsetType
+        Annotated[
+            str,
+            Meta(
+                description="Make this tensor a copy of the named one; no other key may be given."
+            ),
+        ]
+        | UnsetType
     ) = UNSET
 
 
@@ -86,5 +95,5 @@ class SpecTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         Meta(description="Name (braces expand) → shape, or a table."),
     ] = {}
     layers: Annotated[
-        list[Any], Meta(description="Layers and groups of them, in the order of the network.")
+        list[Any], Meta(description="The layers of the network in order, and groups of layers.")
     ] = []

@@ -123,7 +123,7 @@ def choose_format(path: str | None, name: str | None) -> Format:
         if by_suffix is None:
             suffixes = format_choices(suffix for known in FORMATS.values() for suffix in known)
             raise UsageError(
-                f"the suffix of {path} tells no format: name a format "
+                f"cannot tell the format from the suffix of {path}: name a format "
                 f"({format_choices(FORMATS)}), or use a suffix: {suffixes}"
             )
         return parse_format(by_suffix)
