@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from pathlib import Path as FilePath
 from typing import Any
 
 import pytest
@@ -12,9 +13,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from xavinit.api import make_plan
 from xavinit.errors import InputError, Path, SpecError
+from xavinit.spec import document as document_module
 from xavinit.spec.document import LARGEST, Document, copy_plain, load_document, parse_document
-from xavinit.spec.events import DEEPEST, build_data, find_mark
+from xavinit.spec.events import DEEPEST, build_data, find_mark, find_marks
 from xavinit.spec.json_reader import read_json
 from xavinit.spec.yaml_reader import read_yaml, resolve_plain
 
@@ -305,6 +308,47 @@ def test_every_mark_is_where_the_text_stands(data: Any, indent: int | None) -> N
             if path and isinstance(path[-1], str):
                 line, column = find_mark(reader(text), path, True) or (0, 0)
                 assert lines[line - 1][column - 1 :].startswith(json.dumps(path[-1]))
+
+
+@given(data=make_data(TEXT), more=st.lists(st.lists(st.text(max_size=2) | st.integers(0, 3))))
+def test_many_places_are_found_in_one_pass_as_one_by_one(data: Any, more: list[list[Any]]) -> None:
+    text = json.dumps(data, indent=1)
+    paths = [path for path, _ in walk(data)] + [tuple(path) for path in more]
+    requests = [(path, at_key) for path in paths for at_key in (False, True)]
+    for reader in READERS.values():
+        one_by_one = [find_mark(reader(text), *request) for request in requests]
+        assert find_marks(reader(text), requests) == one_by_one
+
+
+def test_a_place_is_looked_for_no_further_than_it_stands() -> None:
+    events = read_json('{"a": 1, "b": !')
+    assert find_marks(events, [(("a",), False), (("a",), True)]) == [(1, 7), (1, 2)]
+
+
+@pytest.mark.parametrize("suffix", READERS)
+def test_two_thousand_warnings_read_the_text_once(
+    suffix: str, tmp_path: FilePath, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = ",\n".join(f'{{"match": "absent.{n}", "init": "zeros"}}' for n in range(2000))
+    path = tmp_path / f"spec.{suffix}"
+    path.write_text(f'{{"tensors": {{"w": [3, 4]}}, "rules": [\n{rules}\n]}}')
+    readings = []
+
+    def count(text: str) -> Any:
+        readings.append(text)
+        return READERS[suffix](text)
+
+    monkeypatch.setattr(document_module, f"read_{suffix}", count)
+    warnings = make_plan(path).warnings
+    assert [warning.line for warning in warnings] == list(range(2, 2002))
+    assert len(readings) == 2  # for the data, and for all places
+
+
+def test_an_error_with_a_place_keeps_it() -> None:
+    document = parse_document(b"a: 1\nb: 2\n", "s.yaml")
+    errors = [SpecError("x", mark=(7, 8)), SpecError("y", ("b",), at_key=True)]
+    document.locate_all(errors)
+    assert [str(error) for error in errors] == ["s.yaml:7:8: x", "s.yaml:2:1: b: y"]
 
 
 # --- What is refused -------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import codecs
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -16,9 +16,8 @@ from xavinit.spec.events import (
     DEEPEST,
     MOST_DIGITS,
     Event,
-    Mark,
     build_data,
-    find_mark,
+    find_marks,
     is_encodable,
 )
 from xavinit.spec.json_reader import read_json
@@ -44,11 +43,20 @@ class Document(Struct, frozen=True):
 
     def locate(self, error: SpecError) -> SpecError:
         """The same error, which now tells file, line and column."""
-        mark: Mark | None = None
-        if self.text is not None and self.reader is not None and error.line is None:
-            mark = find_mark(self.reader(self.text), error.path, error.at_key)
-        error.locate(self.name, mark)
+        self.locate_all([error])
         return error
+
+    def locate_all(self, errors: Iterable[SpecError]) -> None:
+        """Tell each error its file, line and column, all with one reading of the text."""
+        errors = list(errors)
+        missing = [error for error in errors if error.line is None]
+        if missing and self.text is not None and self.reader is not None:
+            requests = [(error.path, error.at_key) for error in missing]
+            marks = find_marks(self.reader(self.text), requests)
+            for error, mark in zip(missing, marks, strict=True):
+                error.locate(self.name, mark)
+        for error in errors:
+            error.locate(self.name, None)
 
     @contextlib.contextmanager
     def locating(self) -> Iterator[None]:
