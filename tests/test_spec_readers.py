@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Iterator
 from pathlib import Path as FilePath
 from typing import Any
@@ -16,8 +17,10 @@ from hypothesis import strategies as st
 from xavinit.api import make_plan
 from xavinit.errors import InputError, Path, SpecError
 from xavinit.spec import document as document_module
+from xavinit.spec import json_decoder
 from xavinit.spec.document import LARGEST, Document, copy_plain, load_document, parse_document
-from xavinit.spec.events import DEEPEST, build_data, find_mark, find_marks
+from xavinit.spec.events import DEEPEST, MOST_DIGITS, build_data, find_mark, find_marks
+from xavinit.spec.json_decoder import load_json
 from xavinit.spec.json_reader import read_json
 from xavinit.spec.yaml_reader import read_yaml, resolve_plain
 
@@ -209,6 +212,121 @@ def test_json_by_its_first_character_is_strict() -> None:
     assert fail("{a: 1}", "spec").fact.startswith("not valid JSON: expected a key in double quotes")
 
 
+# --- JSON by the standard library's decoder --------------------------------------------------
+
+
+def describe(load: Any, text: str) -> tuple[Any, ...]:
+    """All that can be seen of what a text gives: data with types and order, or an error."""
+    try:
+        return ("data", repr(load(text)))
+    except SpecError as error:
+        return ("error", error.fact, error.path, error.hint, error.line, error.column)
+
+
+def check_same(text: str) -> None:
+    expected = describe(lambda text: build_data(read_json(text)), text)
+    assert describe(load_json, text) == expected
+
+
+# What a careless decoder takes, loses or dies of.
+FRAGMENTS = [
+    *'{}[]:,"\\ \n\t\r\f\0+-.01eE/',
+    *("NaN", "Infinity", "-Infinity", "true", "nul", "1e999", "-0", "-0.0", "01", "1.", "2e5"),
+    *("\\u", "\\ud83d", "\\ude00", "\\\\", '\\"', "\u00a0", "\ufeff", "٣", "😀", '"a":1,', '{"a":'),
+    *("1" * 640, "1" * 1000, "1" * 1001, "[" * 63, "]" * 63, "//", "#", "'"),
+]
+
+
+@given(
+    data=make_data(st.sampled_from(["", "a", "b", "{n}", "[", "\\", '"', "😀"]) | ANY_TEXT),
+    ascii_only=st.booleans(),
+    edits=st.lists(
+        st.tuples(st.integers(0), st.integers(0, 3), st.sampled_from(FRAGMENTS)), max_size=3
+    ),
+)
+def test_the_decoder_gives_what_events_give(
+    data: Any, ascii_only: bool, edits: list[tuple[int, int, str]]
+) -> None:
+    text = json.dumps(data, ensure_ascii=ascii_only)
+    for place, cut, fragment in edits:
+        at = place % (len(text) + 1)
+        text = text[:at] + fragment + text[at + cut :]
+    check_same(text)
+
+
+@given(text=st.lists(st.sampled_from(FRAGMENTS), max_size=12).map("".join))
+def test_the_decoder_gives_what_events_give_of_any_text(text: str) -> None:
+    check_same(text)
+
+
+@pytest.mark.parametrize(
+    "string",
+    [
+        r"\ud83d\ude00",
+        r"\ud83d",
+        r"\ude00",
+        r"\ude00\ud83d",
+        r"\ud83d\ud83d\ude00",
+        r"\\ud83d",
+        r"\\ud83d\ude00",
+        r"\\\ud83d\ude00",
+        r"\uD83D\uDE00\uDBFF",
+        r"\ud83dx\ude00",
+    ],
+)
+def test_escaped_surrogates_are_paired_as_events_pair_them(string: str) -> None:
+    check_same(f'["{string}"]')
+    check_same(f'{{"{string}": 1}}')
+
+
+JSON_SAMPLE = r'{"b": [1, -0, 2.5e3, 1e999, true, null], "a": {"h.{n}[": "\ud83d\ude00 \\"}}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        JSON_SAMPLE,
+        "[" * 64 + "]" * 64,
+        '{"a": [' + "9" * 1000 + "]}",
+    ],
+)
+def test_valid_json_is_not_read_by_events(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = build_data(read_json(text))
+    monkeypatch.delattr(json_decoder, "read_json")
+    assert repr(load_json(text)) == repr(expected)
+
+
+def test_json_is_read_on_a_stack_that_is_nearly_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail_deep(*_: Any, **__: Any) -> None:
+        raise RecursionError
+
+    monkeypatch.setattr(json, "loads", fail_deep)
+    assert load_json(JSON_SAMPLE) == build_data(read_json(JSON_SAMPLE))
+
+
+def test_deep_json_never_reaches_a_decoder_that_recurses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(json, "loads")
+    for text in ("[" * 100_000, '{"]": [' * 40_000, '["]",' * 70 + "0" + ',"["]' * 70):
+        with pytest.raises(SpecError, match="at most 64 deep"):
+            load_json(text)
+
+
+@pytest.mark.parametrize("name", ["spec.json", "spec.yaml"])
+def test_long_integers_are_the_same_under_a_strict_limit_of_digits(name: str) -> None:
+    texts = [f"[{sign}{'8' * digits}]" for sign in ("", "-") for digits in (640, 641, 999)]
+    expected = [parse(text, name) for text in texts]
+    before = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(640)
+    try:
+        got = [parse(text, name) for text in texts]
+        assert fail(f"[{'1' * (MOST_DIGITS + 1)}]", name).fact == (
+            "must be an integer of at most 1000 digits; got 1001"
+        )
+    finally:
+        sys.set_int_max_str_digits(before)
+    assert got == expected
+
+
 # --- Where things stand ----------------------------------------------------------------------
 
 YAML_TEXT = """\
@@ -341,7 +459,8 @@ def test_two_thousand_warnings_read_the_text_once(
     monkeypatch.setattr(document_module, f"read_{suffix}", count)
     warnings = make_plan(path).warnings
     assert [warning.line for warning in warnings] == list(range(2, 2002))
-    assert len(readings) == 2  # for the data, and for all places
+    # YAML's data is made from events too.
+    assert len(readings) == {"json": 1, "yaml": 2}[suffix]
 
 
 def test_an_error_with_a_place_keeps_it() -> None:

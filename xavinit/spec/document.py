@@ -20,6 +20,7 @@ from xavinit.spec.events import (
     find_marks,
     is_encodable,
 )
+from xavinit.spec.json_decoder import load_json
 from xavinit.spec.json_reader import read_json
 from xavinit.spec.yaml_reader import read_yaml
 from xavinit.wording import explain_os_error, format_value
@@ -103,9 +104,11 @@ def parse_document(content: bytes, name: str) -> Document:
         suffix = os.path.splitext(name)[1].lower()
         is_yaml = suffix in (".yaml", ".yml")
         is_guessed = suffix != ".json" and not is_yaml and text.lstrip().startswith("{")
-        reader = read_json if suffix == ".json" or is_guessed else read_yaml
+        is_json = suffix == ".json" or is_guessed
         try:
-            return Document(name, build_data(reader(text)), text, reader)
+            if is_json:
+                return Document(name, load_json(text), text, read_json)
+            return Document(name, build_data(read_yaml(text)), text, read_yaml)
         except SpecError as error:
             if is_guessed and error.hint is None:
                 error.hint = "read as JSON, since it starts with {; YAML needs a name with .yaml"
