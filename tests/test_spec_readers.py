@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
+import os
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path as FilePath
 from typing import Any
@@ -15,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xavinit.api import make_plan
-from xavinit.errors import InputError, Path, SpecError
+from xavinit.errors import InputError, Path, SpecError, UsageError
 from xavinit.spec import document as document_module
 from xavinit.spec import json_decoder
 from xavinit.spec.document import LARGEST, Document, copy_plain, load_document, parse_document
@@ -787,6 +790,112 @@ def test_unreadable_files(
     with pytest.raises(InputError) as caught:
         load_document(path)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("path", ["", b""])
+def test_an_empty_name_is_told(path: str | bytes) -> None:
+    with pytest.raises(UsageError) as caught:
+        load_document(path)  # type: ignore[arg-type]  # bytes are taken too
+    assert str(caught.value) == "the name of the spec is empty"
+
+
+def test_an_endless_file_is_read_no_further_than_needed() -> None:
+    with pytest.raises(SpecError) as caught:
+        load_document("/dev/zero")
+    assert str(caught.value) == "/dev/zero: a spec must be at most 16 MiB; this one is larger"
+
+
+# --- Standard input and pipes ----------------------------------------------------------------
+
+PARTS = [b"tensors:\n  a: [3, 4]\n", b"  b: [3, 4]\n", b"  c: [3, 4]\n"]
+WHOLE = {"tensors": {"a": [3, 4], "b": [3, 4], "c": [3, 4]}}
+
+
+class Feeder(threading.Thread):
+    """Writes a part each time the reader has found nothing, then the end."""
+
+    def __init__(self, handle: int, parts: list[bytes]) -> None:
+        super().__init__(daemon=True)
+        self.handle, self.parts = handle, parts
+        self.found_nothing = threading.Semaphore(0)
+
+    def run(self) -> None:
+        for part in self.parts:
+            assert self.found_nothing.acquire(timeout=30)
+            os.write(self.handle, part)
+        assert self.found_nothing.acquire(timeout=30)
+        os.close(self.handle)
+
+
+@pytest.mark.parametrize("parts", [PARTS, [b"".join(PARTS)]], ids=["parts", "late"])
+def test_a_pipe_that_does_not_block_is_read_to_its_end(
+    parts: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    feeder = Feeder(writing, parts)
+    wait = document_module._wait
+
+    def tell_and_wait(file: Any) -> None:
+        feeder.found_nothing.release()
+        wait(file)
+
+    monkeypatch.setattr(document_module, "_wait", tell_and_wait)
+    with os.fdopen(reading) as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        feeder.start()
+        assert load_document("-").data == WHOLE
+    feeder.join()
+
+
+def test_what_was_read_ahead_of_standard_input_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    stdin = io.TextIOWrapper(io.BufferedReader(io.BytesIO(b"header\n" + b"".join(PARTS))))  # type: ignore[arg-type]  # raw enough
+    monkeypatch.setattr(sys, "stdin", stdin)
+    stdin.buffer.readline()
+    assert load_document("-").data == WHOLE
+
+
+@pytest.mark.parametrize("kind", ["fifo", "descriptor"])
+def test_a_path_of_a_pipe_is_read_to_its_end(kind: str, tmp_path: FilePath) -> None:
+    if kind == "fifo":
+        path = str(tmp_path / "spec")
+        os.mkfifo(path)
+        reading, writing = -1, -1
+    else:
+        reading, writing = os.pipe()
+        os.set_blocking(reading, False)
+        path = f"/dev/fd/{reading}"
+
+    def write() -> None:
+        with open(path if writing < 0 else writing, "wb", buffering=0) as file:
+            for part in PARTS:
+                file.write(part)
+
+    writer = threading.Thread(target=write, daemon=True)
+    writer.start()
+    assert load_document(path).data == WHOLE
+    writer.join()
+    if reading >= 0:
+        os.close(reading)
+
+
+@pytest.mark.parametrize("stdin", ["none", "closed", "folder"])
+def test_standard_input_that_cannot_be_read(stdin: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Folder(io.RawIOBase):
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, _: Any) -> int:
+            raise IsADirectoryError(21, "Is a directory")
+
+    file = io.TextIOWrapper(io.BufferedReader(Folder()))
+    if stdin == "closed":
+        file.close()
+    monkeypatch.setattr(sys, "stdin", None if stdin == "none" else file)
+    with pytest.raises(InputError) as caught:
+        load_document("-")
+    reason = "Is a directory" if stdin == "folder" else "standard input is closed"
+    assert str(caught.value) == f"cannot read <stdin>: {reason}"
 
 
 def test_a_path_may_be_bytes_or_a_path(tmp_path: Any) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import codecs
 import contextlib
 import os
+import select
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, BinaryIO
 
 from msgspec import Struct
 
@@ -80,21 +81,51 @@ def load_document(source: str | os.PathLike[str] | Mapping[str, Any]) -> Documen
     if not isinstance(source, (str, bytes, os.PathLike)):
         raise UsageError(f"a spec must be a path or a mapping; got {format_value(source)}")
     path = os.fsdecode(source)
+    if not path:
+        raise UsageError("the name of the spec is empty")
+    name = "<stdin>" if path == "-" else path
     try:
         content = _read_content(path)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = explain_os_error(error) if isinstance(error, OSError) else error
-        raise InputError(f"cannot read {path}: {reason}") from error
-    return parse_document(content, "<stdin>" if path == "-" else path)
+        raise InputError(f"cannot read {name}: {reason}") from error
+    return parse_document(content, name)
 
 
 def _read_content(path: str) -> bytes:
     if path == "-":
-        if sys.stdin is None:
+        if sys.stdin is None or sys.stdin.closed:
             raise OSError("standard input is closed")
-        return sys.stdin.buffer.read(LARGEST + 1)
+        return _read_whole(sys.stdin.buffer)
     with open(path, "rb") as file:
-        return file.read(LARGEST + 1)
+        return _read_whole(file)
+
+
+def _read_whole(file: BinaryIO) -> bytes:
+    """All bytes to the end of a file, or one more than a spec may have.
+
+    `file.read` takes "nothing there yet" for the end where the descriptor does not block, and
+    whoever shares it may switch that at any time.
+    """
+    content = bytearray()
+    block = memoryview(bytearray(2**16))
+    while len(content) <= LARGEST:
+        # Not `read1`, which says b"" for "nothing yet" and for the end alike.
+        count = file.readinto1(block[: LARGEST + 1 - len(content)])  # type: ignore[attr-defined]  # of all binary files
+        if count is None:
+            _wait(file)
+        elif count == 0:
+            break
+        else:
+            content += block[:count]
+    return bytes(content)
+
+
+def _wait(file: BinaryIO) -> None:
+    """Return when there is something to read, or the end."""
+    poll = select.poll()
+    poll.register(file, select.POLLIN)
+    poll.poll()
 
 
 def parse_document(content: bytes, name: str) -> Document:
