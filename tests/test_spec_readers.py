@@ -21,7 +21,14 @@ from xavinit.api import make_plan
 from xavinit.errors import InputError, Path, SpecError, UsageError
 from xavinit.spec import document as document_module
 from xavinit.spec import json_decoder
-from xavinit.spec.document import LARGEST, Document, copy_plain, load_document, parse_document
+from xavinit.spec.document import (
+    LARGEST,
+    LARGEST_YAML,
+    Document,
+    copy_plain,
+    load_document,
+    parse_document,
+)
 from xavinit.spec.events import DEEPEST, MOST_DIGITS, build_data, find_mark, find_marks
 from xavinit.spec.json_decoder import load_json
 from xavinit.spec.json_reader import read_json
@@ -767,9 +774,22 @@ def test_nesting_ends_at_64(reader: str) -> None:
         build_data(READERS[reader]("[" * 65 + "]" * 65))
 
 
-def test_a_file_over_16_mib_is_refused() -> None:
-    error = fail(b"#" * (LARGEST + 1), "spec.yaml")
-    assert str(error) == "spec.yaml: a spec must be at most 16 MiB; this one is larger"
+@pytest.mark.parametrize(
+    ("name", "start", "largest"),
+    [
+        ("spec.json", b"{}", LARGEST),
+        ("<stdin>", b"{}", LARGEST),
+        ("spec.yaml", b"{}", LARGEST_YAML),
+        ("<stdin>", b"a: 1", LARGEST_YAML),
+    ],
+)
+def test_a_text_has_a_largest_size(name: str, start: bytes, largest: int) -> None:
+    assert parse(start.ljust(largest), name) is not None
+    for size in {largest + 1, LARGEST + 1}:
+        error = fail(start.ljust(size), name)
+        assert str(error) == (
+            f"{name}: a spec must be at most 16 MiB of JSON or 4 MiB of YAML; this one is larger"
+        )
 
 
 # --- Files and data --------------------------------------------------------------------------
@@ -802,7 +822,9 @@ def test_an_empty_name_is_told(path: str | bytes) -> None:
 def test_an_endless_file_is_read_no_further_than_needed() -> None:
     with pytest.raises(SpecError) as caught:
         load_document("/dev/zero")
-    assert str(caught.value) == "/dev/zero: a spec must be at most 16 MiB; this one is larger"
+    assert str(caught.value) == (
+        "/dev/zero: a spec must be at most 16 MiB of JSON or 4 MiB of YAML; this one is larger"
+    )
 
 
 # --- Standard input and pipes ----------------------------------------------------------------
