@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
+import os
+import sys
+import threading
 from collections.abc import Iterator
+from pathlib import Path as FilePath
 from typing import Any
 
 import pytest
@@ -12,11 +17,22 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xavinit.errors import InputError, Path, SpecError
-from xavinit.spec.document import LARGEST, Document, copy_plain, load_document, parse_document
-from xavinit.spec.events import DEEPEST, build_data, find_mark
+from xavinit.errors import InputError, Path, SpecError, UsageError
+from xavinit.spec import document as document_module
+from xavinit.spec import events, json_decoder
+from xavinit.spec.document import (
+    LARGEST_SPEC,
+    LARGEST_YAML,
+    Document,
+    copy_plain,
+    load_document,
+    parse_document,
+)
+from xavinit.spec.events import DEEPEST_NESTING, MOST_DIGITS, build_data, find_mark, find_marks
+from xavinit.spec.json_decoder import load_json
 from xavinit.spec.json_reader import read_json
 from xavinit.spec.yaml_reader import read_yaml, resolve_plain
+from xavinit.verbs.prepare import make_plan
 
 READERS = {"json": read_json, "yaml": read_yaml}
 
@@ -206,6 +222,121 @@ def test_json_by_its_first_character_is_strict() -> None:
     assert fail("{a: 1}", "spec").fact.startswith("not valid JSON: expected a key in double quotes")
 
 
+# --- JSON by the standard library's decoder --------------------------------------------------
+
+
+def describe(load: Any, text: str) -> tuple[Any, ...]:
+    """All that can be seen of what a text gives: data with types and order, or an error."""
+    try:
+        return ("data", repr(load(text)))
+    except SpecError as error:
+        return ("error", error.fact, error.path, error.hint, error.line, error.column)
+
+
+def check_same(text: str) -> None:
+    expected = describe(lambda text: build_data(read_json(text)), text)
+    assert describe(load_json, text) == expected
+
+
+# What a careless decoder takes, loses or dies of.
+FRAGMENTS = [
+    *'{}[]:,"\\ \n\t\r\f\0+-.01eE/',
+    *("NaN", "Infinity", "-Infinity", "true", "nul", "1e999", "-0", "-0.0", "01", "1.", "2e5"),
+    *("\\u", "\\ud83d", "\\ude00", "\\\\", '\\"', "\u00a0", "\ufeff", "٣", "😀", '"a":1,', '{"a":'),
+    *("1" * 640, "1" * 1000, "1" * 1001, "[" * 63, "]" * 63, "//", "#", "'"),
+]
+
+
+@given(
+    data=make_data(st.sampled_from(["", "a", "b", "{n}", "[", "\\", '"', "😀"]) | ANY_TEXT),
+    ascii_only=st.booleans(),
+    edits=st.lists(
+        st.tuples(st.integers(0), st.integers(0, 3), st.sampled_from(FRAGMENTS)), max_size=3
+    ),
+)
+def test_the_decoder_gives_what_events_give(
+    data: Any, ascii_only: bool, edits: list[tuple[int, int, str]]
+) -> None:
+    text = json.dumps(data, ensure_ascii=ascii_only)
+    for place, cut, fragment in edits:
+        at = place % (len(text) + 1)
+        text = text[:at] + fragment + text[at + cut :]
+    check_same(text)
+
+
+@given(text=st.lists(st.sampled_from(FRAGMENTS), max_size=12).map("".join))
+def test_the_decoder_gives_what_events_give_of_any_text(text: str) -> None:
+    check_same(text)
+
+
+@pytest.mark.parametrize(
+    "string",
+    [
+        r"\ud83d\ude00",
+        r"\ud83d",
+        r"\ude00",
+        r"\ude00\ud83d",
+        r"\ud83d\ud83d\ude00",
+        r"\\ud83d",
+        r"\\ud83d\ude00",
+        r"\\\ud83d\ude00",
+        r"\uD83D\uDE00\uDBFF",
+        r"\ud83dx\ude00",
+    ],
+)
+def test_escaped_surrogates_are_paired_as_events_pair_them(string: str) -> None:
+    check_same(f'["{string}"]')
+    check_same(f'{{"{string}": 1}}')
+
+
+JSON_SAMPLE = r'{"b": [1, -0, 2.5e3, 1e999, true, null], "a": {"h.{n}[": "\ud83d\ude00 \\"}}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        JSON_SAMPLE,
+        "[" * 64 + "]" * 64,
+        '{"a": [' + "9" * 1000 + "]}",
+    ],
+)
+def test_valid_json_is_not_read_by_events(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = build_data(read_json(text))
+    monkeypatch.delattr(json_decoder, "read_json")
+    assert repr(load_json(text)) == repr(expected)
+
+
+def test_json_is_read_on_a_stack_that_is_nearly_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail_deep(*_: Any, **__: Any) -> None:
+        raise RecursionError
+
+    monkeypatch.setattr(json, "loads", fail_deep)
+    assert load_json(JSON_SAMPLE) == build_data(read_json(JSON_SAMPLE))
+
+
+def test_deep_json_never_reaches_a_decoder_that_recurses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(json, "loads")
+    for text in ("[" * 100_000, '{"]": [' * 40_000, '["]",' * 70 + "0" + ',"["]' * 70):
+        with pytest.raises(SpecError, match="at most 64 deep"):
+            load_json(text)
+
+
+@pytest.mark.parametrize("name", ["spec.json", "spec.yaml"])
+def test_long_integers_are_the_same_under_a_strict_limit_of_digits(name: str) -> None:
+    texts = [f"[{sign}{'8' * digits}]" for sign in ("", "-") for digits in (640, 641, 999)]
+    expected = [parse(text, name) for text in texts]
+    before = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(640)
+    try:
+        got = [parse(text, name) for text in texts]
+        assert fail(f"[{'1' * (MOST_DIGITS + 1)}]", name).fact == (
+            "must be an integer of at most 1000 digits; got 1001"
+        )
+    finally:
+        sys.set_int_max_str_digits(before)
+    assert got == expected
+
+
 # --- Where things stand ----------------------------------------------------------------------
 
 YAML_TEXT = """\
@@ -305,6 +436,48 @@ def test_every_mark_is_where_the_text_stands(data: Any, indent: int | None) -> N
             if path and isinstance(path[-1], str):
                 line, column = find_mark(reader(text), path, True) or (0, 0)
                 assert lines[line - 1][column - 1 :].startswith(json.dumps(path[-1]))
+
+
+@given(data=make_data(TEXT), more=st.lists(st.lists(st.text(max_size=2) | st.integers(0, 3))))
+def test_many_places_are_found_in_one_pass_as_one_by_one(data: Any, more: list[list[Any]]) -> None:
+    text = json.dumps(data, indent=1)
+    paths = [path for path, _ in walk(data)] + [tuple(path) for path in more]
+    requests = [(path, at_key) for path in paths for at_key in (False, True)]
+    for reader in READERS.values():
+        one_by_one = [find_mark(reader(text), *request) for request in requests]
+        assert find_marks(reader(text), requests) == one_by_one
+
+
+def test_a_place_is_looked_for_no_further_than_it_stands() -> None:
+    events = read_json('{"a": 1, "b": !')
+    assert find_marks(events, [(("a",), False), (("a",), True)]) == [(1, 7), (1, 2)]
+
+
+@pytest.mark.parametrize("suffix", READERS)
+def test_two_thousand_warnings_read_the_text_once(
+    suffix: str, tmp_path: FilePath, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = ",\n".join(f'{{"match": "absent.{n}", "init": "zeros"}}' for n in range(2000))
+    path = tmp_path / f"spec.{suffix}"
+    path.write_text(f'{{"tensors": {{"w": [3, 4]}}, "rules": [\n{rules}\n]}}')
+    readings = []
+
+    def count(text: str) -> Any:
+        readings.append(text)
+        return READERS[suffix](text)
+
+    monkeypatch.setattr(document_module, f"read_{suffix}", count)
+    warnings = make_plan(path).warnings
+    assert [warning.line for warning in warnings] == list(range(2, 2002))
+    # YAML's data is made from events too.
+    assert len(readings) == {"json": 1, "yaml": 2}[suffix]
+
+
+def test_an_error_with_a_place_keeps_it() -> None:
+    document = parse_document(b"a: 1\nb: 2\n", "s.yaml")
+    errors = [SpecError("x", mark=(7, 8)), SpecError("y", ("b",), at_key=True)]
+    document.locate_all(errors)
+    assert [str(error) for error in errors] == ["s.yaml:7:8: x", "s.yaml:2:1: b: y"]
 
 
 # --- What is refused -------------------------------------------------------------------------
@@ -595,15 +768,28 @@ def test_an_unquoted_name_that_starts_with_a_bracket_hints_at_quotes(name: str) 
 
 @pytest.mark.parametrize("reader", READERS)
 def test_nesting_ends_at_64(reader: str) -> None:
-    assert DEEPEST == 64
+    assert DEEPEST_NESTING == 64
     assert build_data(READERS[reader]("[" * 64 + "]" * 64)) is not None
     with pytest.raises(SpecError, match="at most 64"):
         build_data(READERS[reader]("[" * 65 + "]" * 65))
 
 
-def test_a_file_over_16_mib_is_refused() -> None:
-    error = fail(b"#" * (LARGEST + 1), "spec.yaml")
-    assert str(error) == "spec.yaml: a spec must be at most 16 MiB; this one is larger"
+@pytest.mark.parametrize(
+    ("name", "start", "largest"),
+    [
+        ("spec.json", b"{}", LARGEST_SPEC),
+        ("<stdin>", b"{}", LARGEST_SPEC),
+        ("spec.yaml", b"{}", LARGEST_YAML),
+        ("<stdin>", b"a: 1", LARGEST_YAML),
+    ],
+)
+def test_a_text_has_a_largest_size(name: str, start: bytes, largest: int) -> None:
+    assert parse(start.ljust(largest), name) is not None
+    for size in {largest + 1, LARGEST_SPEC + 1}:
+        error = fail(start.ljust(size), name)
+        assert str(error) == (
+            f"{name}: a spec must be at most 16 MiB of JSON or 4 MiB of YAML; this one is larger"
+        )
 
 
 # --- Files and data --------------------------------------------------------------------------
@@ -624,6 +810,114 @@ def test_unreadable_files(
     with pytest.raises(InputError) as caught:
         load_document(path)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("path", ["", b""])
+def test_an_empty_name_is_told(path: str | bytes) -> None:
+    with pytest.raises(UsageError) as caught:
+        load_document(path)  # type: ignore[arg-type]  # bytes are taken too
+    assert str(caught.value) == "the name of the spec is empty"
+
+
+def test_an_endless_file_is_read_no_further_than_needed() -> None:
+    with pytest.raises(SpecError) as caught:
+        load_document("/dev/zero")
+    assert str(caught.value) == (
+        "/dev/zero: a spec must be at most 16 MiB of JSON or 4 MiB of YAML; this one is larger"
+    )
+
+
+# --- Standard input and pipes ----------------------------------------------------------------
+
+PARTS = [b"tensors:\n  a: [3, 4]\n", b"  b: [3, 4]\n", b"  c: [3, 4]\n"]
+WHOLE = {"tensors": {"a": [3, 4], "b": [3, 4], "c": [3, 4]}}
+
+
+class Feeder(threading.Thread):
+    """Writes a part each time the reader has found nothing, then the end."""
+
+    def __init__(self, handle: int, parts: list[bytes]) -> None:
+        super().__init__(daemon=True)
+        self.handle, self.parts = handle, parts
+        self.found_nothing = threading.Semaphore(0)
+
+    def run(self) -> None:
+        for part in self.parts:
+            assert self.found_nothing.acquire(timeout=30)
+            os.write(self.handle, part)
+        assert self.found_nothing.acquire(timeout=30)
+        os.close(self.handle)
+
+
+@pytest.mark.parametrize("parts", [PARTS, [b"".join(PARTS)]], ids=["parts", "late"])
+def test_a_pipe_that_does_not_block_is_read_to_its_end(
+    parts: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    feeder = Feeder(writing, parts)
+    wait = document_module._wait
+
+    def tell_and_wait(file: Any) -> None:
+        feeder.found_nothing.release()
+        wait(file)
+
+    monkeypatch.setattr(document_module, "_wait", tell_and_wait)
+    with os.fdopen(reading) as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        feeder.start()
+        assert load_document("-").data == WHOLE
+    feeder.join()
+
+
+def test_what_was_read_ahead_of_standard_input_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    stdin = io.TextIOWrapper(io.BufferedReader(io.BytesIO(b"header\n" + b"".join(PARTS))))  # type: ignore[arg-type]  # raw enough
+    monkeypatch.setattr(sys, "stdin", stdin)
+    stdin.buffer.readline()
+    assert load_document("-").data == WHOLE
+
+
+@pytest.mark.parametrize("kind", ["fifo", "descriptor"])
+def test_a_path_of_a_pipe_is_read_to_its_end(kind: str, tmp_path: FilePath) -> None:
+    if kind == "fifo":
+        path = str(tmp_path / "spec")
+        os.mkfifo(path)
+        reading, writing = -1, -1
+    else:
+        reading, writing = os.pipe()
+        os.set_blocking(reading, False)
+        path = f"/dev/fd/{reading}"
+
+    def write() -> None:
+        with open(path if writing < 0 else writing, "wb", buffering=0) as file:
+            for part in PARTS:
+                file.write(part)
+
+    writer = threading.Thread(target=write, daemon=True)
+    writer.start()
+    assert load_document(path).data == WHOLE
+    writer.join()
+    if reading >= 0:
+        os.close(reading)
+
+
+@pytest.mark.parametrize("stdin", ["none", "closed", "folder"])
+def test_standard_input_that_cannot_be_read(stdin: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Folder(io.RawIOBase):
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, _: Any) -> int:
+            raise IsADirectoryError(21, "Is a directory")
+
+    file = io.TextIOWrapper(io.BufferedReader(Folder()))
+    if stdin == "closed":
+        file.close()
+    monkeypatch.setattr(sys, "stdin", None if stdin == "none" else file)
+    with pytest.raises(InputError) as caught:
+        load_document("-")
+    reason = "Is a directory" if stdin == "folder" else "standard input is closed"
+    assert str(caught.value) == f"cannot read <stdin>: {reason}"
 
 
 def test_a_path_may_be_bytes_or_a_path(tmp_path: Any) -> None:
@@ -672,3 +966,17 @@ def test_data_that_no_text_could_give_is_refused() -> None:
         with pytest.raises(SpecError) as caught:
             load_document(data)
         assert str(caught.value) == f"spec: {message}"
+
+
+@pytest.mark.parametrize("name", ["spec.json", "spec.yaml"])
+def test_lists_and_mappings_have_a_limit(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both readers of JSON count them, brackets in strings apart."""
+    for module in (events, json_decoder):
+        monkeypatch.setattr(module, "MOST_COLLECTIONS", 5)
+    assert parse_document(b'{"a": [[], {}, ["[[[[[["]]}', name).data == {"a": [[], {}, ["[[[[[["]]}
+    error = fail(b'{"a": [[], {}, [[]]]}', name)
+    assert (error.fact, error.line, error.column) == (
+        "must have at most 5 lists and mappings",
+        1,
+        17,
+    )

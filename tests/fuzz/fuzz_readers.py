@@ -1,5 +1,7 @@
 """A coverage-guided fuzz target for the readers of YAML, JSON, expressions and names.
 
+JSON is read in two ways, which are compared too.
+
 `make fuzz` runs it for a minute; FUZZ_SECONDS sets how long. The first byte of an input chooses
 the reader, the rest is the text. What is found lies in tests/fuzz/found: cut it down, give it a
 name that says what it is, and move it to tests/fuzz/corpus, which the quick tests run.
@@ -14,7 +16,10 @@ from collections.abc import Callable
 from xavinit.errors import SpecError, escape
 from xavinit.plan import plan_spec
 from xavinit.spec import parse_document, resolve_spec
+from xavinit.spec.events import build_data
 from xavinit.spec.expressions import evaluate
+from xavinit.spec.json_decoder import load_json
+from xavinit.spec.json_reader import read_json
 from xavinit.spec.names import parse_pattern
 
 LONGEST = 4096  # bytes; a text may be 16 MiB, but faults are found in short ones
@@ -59,12 +64,26 @@ def read_pattern(content: bytes) -> None:
         assert len(list(pattern.expand())) == pattern.count
 
 
+def compare_json(content: bytes) -> None:
+    """The decoder of the standard library against the reader of events."""
+    text = content.decode("utf-8", "replace")
+    assert describe(load_json, text) == describe(lambda text: build_data(read_json(text)), text)
+
+
+def describe(load: Callable[[str], object], text: str) -> tuple[object, ...]:
+    try:
+        return ("data", repr(load(text)))
+    except SpecError as error:
+        return ("error", error.fact, error.path, error.hint, error.line, error.column)
+
+
 READERS: list[Callable[[bytes], None]] = [
     lambda content: read_spec(content, "s.yaml"),
     lambda content: read_spec(content, "s.json"),
     lambda content: read_spec(content, "<stdin>"),
     read_expression,
     read_pattern,
+    compare_json,
 ]
 
 

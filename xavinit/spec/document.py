@@ -5,27 +5,31 @@ from __future__ import annotations
 import codecs
 import contextlib
 import os
+import select
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, BinaryIO
 
 from msgspec import Struct
 
 from xavinit.errors import InputError, Path, SpecError, UsageError
 from xavinit.spec.events import (
-    DEEPEST,
+    DEEPEST_NESTING,
     MOST_DIGITS,
     Event,
-    Mark,
     build_data,
-    find_mark,
+    find_marks,
     is_encodable,
 )
+from xavinit.spec.json_decoder import load_json
 from xavinit.spec.json_reader import read_json
 from xavinit.spec.yaml_reader import read_yaml
 from xavinit.wording import explain_os_error, format_value
 
-LARGEST = 16 * 2**20  # bytes
+LARGEST_SPEC = 16 * 2**20  # bytes
+# Of YAML, whose parser makes an object an event: a text of this size takes seconds and 250 MB at
+# worst, 16 MiB would take a dozen and 800 MB.
+LARGEST_YAML = 4 * 2**20
 
 Reader = Callable[[str], Iterator[Event]]
 
@@ -44,11 +48,20 @@ class Document(Struct, frozen=True):
 
     def locate(self, error: SpecError) -> SpecError:
         """The same error, which now tells file, line and column."""
-        mark: Mark | None = None
-        if self.text is not None and self.reader is not None and error.line is None:
-            mark = find_mark(self.reader(self.text), error.path, error.at_key)
-        error.locate(self.name, mark)
+        self.locate_all([error])
         return error
+
+    def locate_all(self, errors: Iterable[SpecError]) -> None:
+        """Tell each error its file, line and column, all with one reading of the text."""
+        errors = list(errors)
+        missing = [error for error in errors if error.line is None]
+        if missing and self.text is not None and self.reader is not None:
+            requests = [(error.path, error.at_key) for error in missing]
+            marks = find_marks(self.reader(self.text), requests)
+            for error, mark in zip(missing, marks, strict=True):
+                error.locate(self.name, mark)
+        for error in errors:
+            error.locate(self.name, None)
 
     @contextlib.contextmanager
     def locating(self) -> Iterator[None]:
@@ -71,21 +84,51 @@ def load_document(source: str | os.PathLike[str] | Mapping[str, Any]) -> Documen
     if not isinstance(source, (str, bytes, os.PathLike)):
         raise UsageError(f"a spec must be a path or a mapping; got {format_value(source)}")
     path = os.fsdecode(source)
+    if not path:
+        raise UsageError("the name of the spec is empty")
+    name = "<stdin>" if path == "-" else path
     try:
         content = _read_content(path)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = explain_os_error(error) if isinstance(error, OSError) else error
-        raise InputError(f"cannot read {path}: {reason}") from error
-    return parse_document(content, "<stdin>" if path == "-" else path)
+        raise InputError(f"cannot read {name}: {reason}") from error
+    return parse_document(content, name)
 
 
 def _read_content(path: str) -> bytes:
     if path == "-":
-        if sys.stdin is None:
+        if sys.stdin is None or sys.stdin.closed:
             raise OSError("standard input is closed")
-        return sys.stdin.buffer.read(LARGEST + 1)
+        return _read_whole(sys.stdin.buffer)
     with open(path, "rb") as file:
-        return file.read(LARGEST + 1)
+        return _read_whole(file)
+
+
+def _read_whole(file: BinaryIO) -> bytes:
+    """All bytes to the end of a file, or one more than a spec may have.
+
+    `file.read` takes "nothing there yet" for the end where the descriptor does not block, and
+    whoever shares it may switch that at any time.
+    """
+    content = bytearray()
+    block = memoryview(bytearray(2**16))
+    while len(content) <= LARGEST_SPEC:
+        # Not `read1`, which says b"" for "nothing yet" and for the end alike.
+        count = file.readinto1(block[: LARGEST_SPEC + 1 - len(content)])  # type: ignore[attr-defined]  # of all binary files
+        if count is None:
+            _wait(file)
+        elif count == 0:
+            break
+        else:
+            content += block[:count]
+    return bytes(content)
+
+
+def _wait(file: BinaryIO) -> None:
+    """Return when there is something to read, or the end."""
+    poll = select.poll()
+    poll.register(file, select.POLLIN)
+    poll.poll()
 
 
 def parse_document(content: bytes, name: str) -> Document:
@@ -95,19 +138,28 @@ def parse_document(content: bytes, name: str) -> Document:
         suffix = os.path.splitext(name)[1].lower()
         is_yaml = suffix in (".yaml", ".yml")
         is_guessed = suffix != ".json" and not is_yaml and text.lstrip().startswith("{")
-        reader = read_json if suffix == ".json" or is_guessed else read_yaml
+        is_json = suffix == ".json" or is_guessed
+        if not is_json:
+            _check_size(content, LARGEST_YAML)
         try:
-            return Document(name, build_data(reader(text)), text, reader)
+            if is_json:
+                return Document(name, load_json(text), text, read_json)
+            return Document(name, build_data(read_yaml(text)), text, read_yaml)
         except SpecError as error:
             if is_guessed and error.hint is None:
                 error.hint = "read as JSON, since it starts with {; YAML needs a name with .yaml"
             raise
 
 
+def _check_size(content: bytes, largest: int) -> None:
+    if len(content) > largest:
+        limits = f"{LARGEST_SPEC // 2**20} MiB of JSON or {LARGEST_YAML // 2**20} MiB of YAML"
+        raise SpecError(f"a spec must be at most {limits}; this one is larger")
+
+
 def _decode(content: bytes) -> str:
     """The text of a spec: UTF-8, with or without its mark, and not too long."""
-    if len(content) > LARGEST:
-        raise SpecError(f"a spec must be at most {LARGEST // 2**20} MiB; this one is larger")
+    _check_size(content, LARGEST_SPEC)
     # A mark of UTF-16 or, without one, a first character of it: to UTF-8, a NUL.
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in content[:2]:
         raise SpecError("must be UTF-8; this looks like UTF-16", hint="save it as UTF-8")
@@ -135,8 +187,8 @@ def copy_plain(source: Any) -> Any:
             raise SpecError(f"must be an integer of at most {MOST_DIGITS} digits; got {got}", path)
 
     def copy(value: Any, path: Path) -> Any:
-        if len(path) > DEEPEST:
-            raise SpecError(f"must be nested at most {DEEPEST} deep", path[:4])
+        if len(path) > DEEPEST_NESTING:
+            raise SpecError(f"must be nested at most {DEEPEST_NESTING} deep", path[:4])
         if isinstance(value, Mapping):
             for key in value:
                 if not isinstance(key, str):

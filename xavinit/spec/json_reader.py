@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from json.decoder import JSONDecodeError, scanstring  # type: ignore[attr-defined]  # not in stubs
 
 from xavinit.errors import SpecError
-from xavinit.spec.events import Event, Mark, is_encodable, parse_integer
+from xavinit.spec.events import Event, is_encodable, parse_integer
 from xavinit.wording import format_value
 
-_JSON_SPACE = re.compile(r"[ \t\n\r]*")
-_JSON_NUMBER = re.compile(r"(-?(?:0|[1-9][0-9]*))(\.[0-9]+)?([eE][-+]?[0-9]+)?")
-_JSON_WORD = re.compile(r"-?[A-Za-z]+")
-_JSON_WORDS = {"true": True, "false": False, "null": None}
+_SPACE = re.compile(r"[ \t\n\r]*")
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)((?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)")
+_WORD = re.compile(r"-?[A-Za-z]+")
+_WORDS = {"true": True, "false": False, "null": None}
 
 # What is wrong with a string, by how the standard library's message begins.
 _STRING_FAULTS = {
@@ -25,109 +25,133 @@ _STRING_FAULTS = {
 
 
 def read_json(text: str) -> Iterator[Event]:
-    """The events of a JSON text (RFC 8259, nothing beyond it: no NaN, comment, trailing comma).
+    """The events of a JSON text.
 
-    The standard library's decoder would do, but it neither tells where a value stands nor
-    survives deep nesting; its string scanner, the one intricate part, is used.
+    It tells where each value stands and never recurses, both unlike the standard library's
+    decoder; of that, the string scanner, the one intricate part, is used.
     """
-    end = len(text)
-    position = 0
-    line, line_start = 1, 0
-    counted = 0  # newlines before this offset are counted
+    reader = _Reader(text)
+    while reader.step is not None:
+        event = reader.step(reader.skip_space())
+        if event is not None:
+            yield event
 
-    def mark_of(offset: int) -> Mark:
-        nonlocal line, line_start, counted
-        newlines = text.count("\n", counted, offset)
+
+class _Reader:
+    """Where a text is read, and the step that takes its next token.
+
+    Each step gets the token's first character (empty at the end of the text), moves behind the
+    token, and sets the step after it.
+    """
+
+    __slots__ = ("closers", "line", "line_start", "position", "step", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.position = 0
+        self.line, self.line_start = 1, 0
+        self.closers: list[str] = []  # of the open mappings and lists
+        self.step: Callable[[str], Event | None] | None = self.take_value
+
+    def skip_space(self) -> str:
+        char = self.text[self.position : self.position + 1]
+        if char > " ":
+            return char
+        start = self.position
+        self.position = end = _SPACE.match(self.text, start).end()  # type: ignore[union-attr]  # matches always
+        newlines = self.text.count("\n", start, end)  # there are none within a token
         if newlines:
-            line += newlines
-            line_start = text.rindex("\n", counted, offset) + 1
-        counted = max(counted, offset)
-        return line, offset - line_start + 1
+            self.line += newlines
+            self.line_start = self.text.rindex("\n", start, end) + 1
+        return self.text[end : end + 1]
 
-    def fail(expected: str, offset: int) -> SpecError:
-        got = "the end of the text" if offset >= end else format_value(text[offset])
-        return SpecError(
-            f"not valid JSON: expected {expected}; got {got}", mark=mark_of(min(offset, end))
-        )
+    def take_value(self, char: str) -> Event:
+        mark = (self.line, self.position - self.line_start + 1)
+        self.step = self.take_separator
+        if char == '"':
+            return "scalar", self.scan_string(), mark
+        if char == "{":
+            self.closers.append("}")
+            self.step = self.take_first_key
+            self.position += 1
+            return "map", None, mark
+        if char == "[":
+            self.closers.append("]")
+            self.step = self.take_first_item
+            self.position += 1
+            return "list", None, mark
+        if match := _NUMBER.match(self.text, self.position):
+            self.position = match.end()
+            digits = match.group()
+            return "scalar", float(digits) if match[1] else parse_integer(digits, mark), mark
+        if match := _WORD.match(self.text, self.position):
+            word = match.group()
+            if word not in _WORDS:
+                raise self.refuse("a value", format_value(word))
+            self.position = match.end()
+            return "scalar", _WORDS[word], mark
+        raise self.refuse("a value")
 
-    closers: list[str] = []
-    state = "value"  # value | first (value or close) | key | first_key | after
-    while True:
-        match = _JSON_SPACE.match(text, position)
-        assert match is not None  # the pattern matches the empty string
-        position = match.end()
-        char = text[position : position + 1]
-        if state == "after":
-            if not closers:
-                if char:
-                    raise fail("nothing after the value", position)
-                return
-            if char == closers[-1]:
-                closers.pop()
-                yield Event("end", None, *mark_of(position))
-            elif char == ",":
-                state = "key" if closers[-1] == "}" else "value"
-            else:
-                raise fail(f"',' or '{closers[-1]}'", position)
-            position += 1
-        elif state in ("first", "first_key") and char == closers[-1]:
-            closers.pop()
-            yield Event("end", None, *mark_of(position))
-            position += 1
-            state = "after"
-        elif char == '"':
-            mark = mark_of(position)
-            try:
-                value, position = scanstring(text, position + 1, True)
-            except JSONDecodeError as error:
-                fact = _explain_string(error.msg)
-                raise SpecError(
-                    f"not valid JSON: {fact}", mark=mark_of(max(error.pos, counted))
-                ) from None
-            if not is_encodable(value):
-                raise SpecError(
-                    f"a string must not hold a lone surrogate; got {value!a}", mark=mark
-                )
-            yield Event("scalar", value, *mark)
-            if state in ("key", "first_key"):
-                match = _JSON_SPACE.match(text, position)
-                assert match is not None
-                position = match.end()
-                if text[position : position + 1] != ":":
-                    raise fail("':'", position)
-                position += 1
-                state = "value"
-            else:
-                state = "after"
-        elif state in ("key", "first_key"):
-            raise fail("a key in double quotes", position)
-        elif char in ("{", "["):
-            yield Event("map" if char == "{" else "list", None, *mark_of(position))
-            closers.append("}" if char == "{" else "]")
-            state = "first_key" if char == "{" else "first"
-            position += 1
-        elif match := _JSON_NUMBER.match(text, position):
-            mark = mark_of(position)
-            whole, fraction, exponent = match.groups()
-            if fraction or exponent:
-                yield Event("scalar", float(match.group()), *mark)
-            else:
-                yield Event("scalar", parse_integer(whole, mark), *mark)
-            position = match.end()
-            state = "after"
-        elif (match := _JSON_WORD.match(text, position)) and match.group() in _JSON_WORDS:
-            yield Event("scalar", _JSON_WORDS[match.group()], *mark_of(position))
-            position = match.end()
-            state = "after"
-        else:
-            got = format_value(match.group()) if match else None
-            if got is not None:
-                raise SpecError(
-                    f"not valid JSON: expected a value; got {got}", mark=mark_of(position)
-                )
-            raise fail("a value", position)
+    def take_first_item(self, char: str) -> Event:
+        return self.close() if char == "]" else self.take_value(char)
 
+    def take_first_key(self, char: str) -> Event:
+        return self.close() if char == "}" else self.take_key(char)
 
-def _explain_string(message: str) -> str:
-    facts = (fact for start, fact in _STRING_FAULTS.items() if message.startswith(start))
-    return next(facts, message)
+    def take_key(self, char: str) -> Event:
+        if char != '"':
+            raise self.refuse("a key in double quotes")
+        mark = (self.line, self.position - self.line_start + 1)
+        self.step = self.take_colon
+        return "scalar", self.scan_string(), mark
+
+    def take_colon(self, char: str) -> None:
+        if char != ":":
+            raise self.refuse("':'")
+        self.position += 1
+        self.step = self.take_value
+
+    def take_separator(self, char: str) -> Event | None:
+        """What stands behind a value."""
+        if not self.closers:
+            if char:
+                raise self.refuse("nothing after the value")
+            self.step = None
+            return None
+        closer = self.closers[-1]
+        if char == closer:
+            return self.close()
+        if char != ",":
+            raise self.refuse(f"',' or '{closer}'")
+        self.position += 1
+        self.step = self.take_key if closer == "}" else self.take_value
+        return None
+
+    def close(self) -> Event:
+        mark = (self.line, self.position - self.line_start + 1)
+        self.closers.pop()
+        self.position += 1
+        self.step = self.take_separator
+        return "end", None, mark
+
+    def scan_string(self) -> str:
+        start = self.position
+        try:
+            value, self.position = scanstring(self.text, start + 1, True)
+        except JSONDecodeError as error:
+            self.position = max(error.pos, start)
+            facts = (fact for begin, fact in _STRING_FAULTS.items() if error.msg.startswith(begin))
+            raise self.fail(f"not valid JSON: {next(facts, error.msg)}") from None
+        if not is_encodable(value):
+            self.position = start
+            raise self.fail(f"a string must not hold a lone surrogate; got {value!a}")
+        return str(value)
+
+    def refuse(self, expected: str, got: str | None = None) -> SpecError:
+        if got is None:
+            at_end = self.position >= len(self.text)
+            got = "the end of the text" if at_end else format_value(self.text[self.position])
+        return self.fail(f"not valid JSON: expected {expected}; got {got}")
+
+    def fail(self, fact: str) -> SpecError:
+        return SpecError(fact, mark=(self.line, self.position - self.line_start + 1))

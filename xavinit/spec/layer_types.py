@@ -26,7 +26,7 @@ _Channels = Annotated[Expression, Meta(description="The number of channels.")]
 _Flattened = Annotated[
     _Sizes,
     Meta(
-        description="The number of features; or [channels, spatial axes …] of the array that is flattened to them."
+        description="The number of features; or [C, H, W] of the array that is flattened to them."
     ),
 ]
 
@@ -169,7 +169,7 @@ class MultiHeadAttention(
         Annotated[
             Expression,
             Meta(
-                description="The number of key and value heads, fewer than heads (grouped-query attention)."
+                description="The number of key and value heads (grouped-query attention)."
             ),
         ]
         | UnsetType

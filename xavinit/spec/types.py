@@ -45,7 +45,7 @@ class TensorKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Annotated[
             int | str,
             Meta(
-                description="How many equal blocks the out axis holds; the fans are those of one block."
+                description="How many equal blocks the out axis holds; the fans are those of one."
             ),
         ]
         | UnsetType

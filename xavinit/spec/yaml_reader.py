@@ -30,12 +30,18 @@ _YAML_SPECIAL = re.compile(r"[-+]?\.(inf|Inf|INF)\Z|\.(nan|NaN|NAN)\Z")
 _YAML_BREAK = re.compile(r"\r\n|[\r\n\x85\u2028\u2029]")
 
 
+# What the texts begin with that are more than strings; most begin otherwise.
+_YAML_STARTS = frozenset(["", *"~nNtTfF+-.0123456789"])
+
+
 def resolve_plain(text: str, mark: Mark) -> Any:
     """The value of an unquoted YAML scalar under the core schema of YAML 1.2."""
-    if text in _YAML_WORDS:
-        return _YAML_WORDS[text]
+    if text[:1] not in _YAML_STARTS:
+        return text
     if _YAML_INTEGER.match(text):
         return parse_integer(text, mark)
+    if text in _YAML_WORDS:
+        return _YAML_WORDS[text]
     if _YAML_BASED.match(text):
         return parse_integer(text, mark, 8 if text[1] == "o" else 16)
     if _YAML_FLOAT.match(text):
@@ -49,27 +55,56 @@ def read_yaml(text: str) -> Iterator[Event]:
     """The events of a single YAML document; anchors, aliases and tags are errors."""
     import yaml  # here, so that a JSON spec does not pay for it
 
+    # Bound once, since a spec of some MiB has millions of events.
+    scalar, map_start, list_start = (
+        yaml.ScalarEvent,
+        yaml.MappingStartEvent,
+        yaml.SequenceStartEvent,
+    )
+    ends = (yaml.MappingEndEvent, yaml.SequenceEndEvent)
     documents = 0
     try:
         for event in _parse_yaml(yaml, text):
-            start: Any = event.start_mark  # never None for a parsed text
+            kind = type(event)
+            start = event.start_mark
             mark = (start.line + 1, start.column + 1)
-            if isinstance(event, yaml.DocumentStartEvent):
-                documents += 1
-                if documents > 1:
-                    raise SpecError("must be one document; a second one starts here", mark=mark)
-            elif isinstance(event, yaml.AliasEvent):
+            if kind is scalar:
+                if event.anchor is not None or event.tag is not None:
+                    raise _refuse_property(event, mark)
+                yield "scalar", _read_scalar(event, mark), mark
+            elif kind is map_start or kind is list_start:
+                if event.anchor is not None or event.tag is not None:
+                    raise _refuse_property(event, mark)
+                yield "map" if kind is map_start else "list", None, mark
+            elif kind in ends:
+                yield "end", None, mark
+            elif kind is yaml.AliasEvent:
                 raise SpecError(
                     f"aliases are not allowed; got *{event.anchor}", mark=mark, hint=QUOTE_HINT
                 )
-            elif isinstance(event, yaml.NodeEvent):
-                yield _read_yaml_node(yaml, event, mark)
-            elif isinstance(event, yaml.CollectionEndEvent):
-                yield Event("end", None, *mark)
+            elif kind is yaml.DocumentStartEvent:
+                documents += 1
+                if documents > 1:
+                    raise SpecError("must be one document; a second one starts here", mark=mark)
     except yaml.MarkedYAMLError as error:
         raise _explain_yaml_error(text, error) from None
     except yaml.reader.ReaderError as error:
         raise _explain_character(text, error.character) from None
+
+
+def _read_scalar(event: Any, mark: Mark) -> Any:
+    if event.implicit[0]:  # unquoted
+        return resolve_plain(event.value, mark)
+    if not is_encodable(event.value):  # libyaml refuses the escape itself
+        raise SpecError(f"a string must not hold a lone surrogate; got {event.value!a}", mark=mark)
+    return event.value
+
+
+def _refuse_property(event: Any, mark: Mark) -> SpecError:
+    if event.anchor is not None:
+        return SpecError(f"anchors are not allowed; got &{event.anchor}", mark=mark)
+    tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+    return SpecError(f"tags are not allowed; got {tag}", mark=mark, hint=QUOTE_HINT)
 
 
 def _parse_yaml(yaml: Any, text: str) -> Iterator[Any]:
@@ -78,7 +113,7 @@ def _parse_yaml(yaml: Any, text: str) -> Iterator[Any]:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     told = 0
     try:
-        for event in yaml.parse(text, Loader=loader):
+        for event in iter(loader(text).get_event, None):
             yield event
             told += 1
     except yaml.MarkedYAMLError as error:
@@ -87,23 +122,6 @@ def _parse_yaml(yaml: Any, text: str) -> Iterator[Any]:
         # Newer versions of libyaml look ahead and refuse a depth of 1000 before they tell of any.
         # The other parser goes on from here, so that our own limit is met, at its own place.
         yield from itertools.islice(yaml.parse(text, Loader=yaml.SafeLoader), told, None)
-
-
-def _read_yaml_node(yaml: Any, event: Any, mark: Mark) -> Event:
-    if event.anchor is not None:
-        raise SpecError(f"anchors are not allowed; got &{event.anchor}", mark=mark)
-    if event.tag is not None:
-        tag = event.tag.replace("tag:yaml.org,2002:", "!!")
-        raise SpecError(f"tags are not allowed; got {tag}", mark=mark, hint=QUOTE_HINT)
-    if isinstance(event, yaml.MappingStartEvent):
-        return Event("map", None, *mark)
-    if isinstance(event, yaml.SequenceStartEvent):
-        return Event("list", None, *mark)
-    if event.implicit[0]:  # unquoted
-        return Event("scalar", resolve_plain(event.value, mark), *mark)
-    if not is_encodable(event.value):  # libyaml refuses the escape itself
-        raise SpecError(f"a string must not hold a lone surrogate; got {event.value!a}", mark=mark)
-    return Event("scalar", event.value, *mark)
 
 
 def _explain_yaml_error(text: str, error: Any) -> SpecError:

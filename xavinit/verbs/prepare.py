@@ -48,8 +48,7 @@ def make_plan(
 def _read_plan(document: Document, overrides: Overrides) -> Plan:
     with document.locating():
         plan = plan_spec(resolve_spec(document.data, overrides))
-    for warning in plan.warnings:
-        document.locate(warning)
+    document.locate_all(plan.warnings)
     return plan
 
 
