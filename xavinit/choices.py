@@ -13,7 +13,7 @@ FrameworkName = Literal["flax", "keras", "pytorch"]
 # Each is a module of `formats/`.
 FormatName = Literal["safetensors", "hdf5", "keras", "npy"]
 
-Layout = Literal["out_in", "in_out"]
+AxisLayout = Literal["out_in", "in_out"]
 Mode = Literal["fan_in", "fan_out", "fan_avg"]
 Distribution = Literal["uniform", "normal", "truncated_normal"]
 GainName = Literal["linear", "sigmoid", "tanh", "relu", "leaky_relu", "selu"]

@@ -38,11 +38,11 @@ def make_conv_kernel(sizes: Sizes) -> Variable:
     return Variable("kernel", (*shape[2:], shape[1], shape[0]), "weight", view)
 
 
-def make_transposed_kernel(sizes: Sizes, *, in_last: bool, flipped: bool, module: str) -> Variable:
+def make_transposed_kernel(sizes: Sizes, *, in_last: bool, flipped: bool, owner: str) -> Variable:
     """(spatial …, in, out) or (spatial …, out, in) of (in, out, spatial …), spatial axes flipped
     where the module does not do so itself.
     """
-    check_no_groups(sizes, module)
+    check_no_groups(sizes, owner)
     shape = (*sizes.ins, *sizes.outs, *sizes.kernel)
     count, out, *spatial = split_index(shape)
     if flipped:
@@ -53,9 +53,9 @@ def make_transposed_kernel(sizes: Sizes, *, in_last: bool, flipped: bool, module
     return Variable("kernel", (*shape[2:], *numbers), "weight", make_view((*spatial, *pair)))
 
 
-def check_no_groups(sizes: Sizes, module: str) -> None:
+def check_no_groups(sizes: Sizes, owner: str) -> None:
     if sizes.groups > 1:
-        raise SpecError(f"{module} has no groups; got {sizes.groups}", ("groups",))
+        raise SpecError(f"{owner} has no groups; got {sizes.groups}", ("groups",))
 
 
 def make_vector(name: str, size: int, role: str) -> Variable:

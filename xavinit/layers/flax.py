@@ -97,7 +97,7 @@ def _list_conv_transpose(sizes: Sizes) -> tuple[Variable, ...]:
     # Linen's ConvTranspose correlates the dilated input with the kernel as it is, unless
     # `transpose_kernel` is set; PyTorch's and Keras's are gradients of a convolution: they flip it.
     kernel = make_transposed_kernel(
-        sizes, in_last=False, flipped=True, module="Flax's ConvTranspose"
+        sizes, in_last=False, flipped=True, owner="Flax's ConvTranspose"
     )
     return kernel, make_vector("bias", sizes.outs[0], "bias")
 
@@ -140,19 +140,19 @@ def _list_recurrent(kind: str, sizes: Sizes) -> tuple[Variable, ...]:
     """An `RNN` for each layer of the stack, or two in a `Bidirectional`; each gate is a dense."""
     (hidden,) = sizes.outs
     found: list[Variable] = []
-    for cell, module, way in place_cells(sizes, "forward_rnn/", "backward_rnn/"):
+    for cell, suffix, way in place_cells(sizes, "forward_rnn/", "backward_rnn/"):
         for source, count in (("i", cell.inputs), ("h", hidden)):
             weight = f"weight_{source}h_{cell.suffix}"
             for gate in GATES[kind]:
                 scope = f"{way}cell/{source}{gate}"
                 view = make_gate_view(kind, gate, hidden, count)
                 shape = (count, hidden)
-                found.append(Variable(f"{scope}/kernel", shape, weight, view, module=module))
+                found.append(Variable(f"{scope}/kernel", shape, weight, view, suffix=suffix))
                 bias = _BIASES[kind].get(source + gate)
                 if bias is not None:
                     role, view = f"{bias}_{cell.suffix}", make_gate_view(kind, gate, hidden)
                     # the cell has it even where the layer has none
-                    found.append(Variable(f"{scope}/bias", (hidden,), role, view, weight, module))
+                    found.append(Variable(f"{scope}/bias", (hidden,), role, view, weight, suffix))
     return tuple(found)
 
 

@@ -33,7 +33,7 @@ def place_layer(layer: Layer, framework: Framework) -> list[Placed]:
     """
     placed = []
     for variable in _list_variables(framework.name, layer.type, layer.sizes):
-        module = framework.name_module(layer.name, variable.module)
+        module = framework.name_module(layer.name, variable.suffix)
         placed.append(Placed(framework.name_variable(module, variable), module, variable))
     return placed
 

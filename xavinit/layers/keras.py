@@ -84,7 +84,7 @@ def _list_conv(sizes: Sizes) -> tuple[Variable, ...]:
 
 def _list_conv_transpose(sizes: Sizes) -> tuple[Variable, ...]:
     kernel = make_transposed_kernel(
-        sizes, in_last=True, flipped=False, module="Keras's Conv2DTranspose"
+        sizes, in_last=True, flipped=False, owner="Keras's Conv2DTranspose"
     )
     return kernel, make_vector("bias", sizes.outs[0], "bias")
 
@@ -130,7 +130,7 @@ def _list_recurrent(kind: str, sizes: Sizes) -> tuple[Variable, ...]:
     shape, zeros = ((width,), 0) if kind == "lstm" else ((2, width), width)
     bias = make_packed_view(kind, order, hidden, zeros=zeros)
     found: list[Variable] = []
-    for cell, module, way in place_cells(sizes, "forward", "backward"):
+    for cell, suffix, way in place_cells(sizes, "forward", "backward"):
         scope = f"{way}_{kind}/{kind}_cell" if way else f"{kind}_cell"
         variables = (
             Variable(
@@ -147,7 +147,7 @@ def _list_recurrent(kind: str, sizes: Sizes) -> tuple[Variable, ...]:
             ),
             Variable("bias", shape, f"bias_ih_{cell.suffix}", bias),
         )
-        found += (structs.replace(v, name=f"{scope}/{v.name}", module=module) for v in variables)
+        found += (structs.replace(v, name=f"{scope}/{v.name}", suffix=suffix) for v in variables)
     return tuple(found)
 
 

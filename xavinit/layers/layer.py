@@ -82,7 +82,7 @@ class Variable(Struct, frozen=True):
     such part, but the framework's module cannot be without the variable, it is zeros of the dtype
     that the part `like` has.
 
-    One layer of PyTorch's may be a list of modules: `module` is what this one's name ends with.
+    One layer of PyTorch's may be a list of modules: `suffix` is what this one's name ends with.
     """
 
     name: str  # within the module, / between
@@ -90,7 +90,7 @@ class Variable(Struct, frozen=True):
     role: str
     view: View | None = None
     like: str = ""
-    module: str = ""
+    suffix: str = ""
 
 
 def accept_name(name: str, names: Collection[str]) -> None:

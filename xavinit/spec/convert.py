@@ -20,7 +20,7 @@ from xavinit.wording import format_choices, format_value, suggest
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "dtype": tuple(DTYPES),
-    "layout": get_args(choices.Layout),
+    "layout": get_args(choices.AxisLayout),
     "mode": get_args(choices.Mode),
     "distribution": get_args(choices.Distribution),
     "framework": get_args(choices.FrameworkName),

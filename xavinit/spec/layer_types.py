@@ -168,9 +168,7 @@ class MultiHeadAttention(
     kv_heads: (
         Annotated[
             Expression,
-            Meta(
-                description="The number of key and value heads (grouped-query attention)."
-            ),
+            Meta(description="The number of key and value heads (grouped-query attention)."),
         ]
         | UnsetType
     ) = UNSET

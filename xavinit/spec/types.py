@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from xavinit.choices import FrameworkName, Layout
+from xavinit.choices import FrameworkName, AxisLayout
 from xavinit.inits import Init
 
 LARGEST_SEED = 2**64 - 1
@@ -35,7 +35,9 @@ class TensorKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ) = UNSET
     dtype: Annotated[str, Meta(description="The element type.")] | UnsetType = UNSET
     layout: (
-        Annotated[Layout, Meta(description="out_in as in PyTorch, in_out as in Keras and Flax.")]
+        Annotated[
+            AxisLayout, Meta(description="out_in as in PyTorch, in_out as in Keras and Flax.")
+        ]
         | UnsetType
     ) = UNSET
     in_axis: AxisNumbers | UnsetType = UNSET
