@@ -96,4 +96,4 @@ $(SANITIZE)/test: $(BUILT)
 	rm -rf build
 
 $(FRAMEWORKS)/test: $(BUILT)
-	$(call install,".[test,frameworks]")
+	$(call install,".[frameworks]")

@@ -661,26 +661,35 @@ tensors:
   w: {shape: [10, 3, 3], batch_axis: [0, 0]}
 -->
 spec.yaml:2:38: tensors["w"].batch_axis: an axis must be named once; got 0, which is in batch_axis already
-=== an empty list of axes
+=== a constant that is lost by rounding
 tensors:
-  w: {shape: [10, 3], in_axis: [], out_axis: 0}
+  w: {shape: [64, 64], dtype: float8_e4m3fn, init: {type: constant, value: 0.0004}}
 -->
-spec.yaml:2:32: tensors["w"].in_axis: must be an axis (an integer) or a list of at least one; got []
+spec.yaml:2:76: tensors["w"].init.value: must not round to zero everywhere; got 0.0004 in float8_e4m3fn, whose smallest number is 0.00195312
+  hint: take a larger number, or a dtype with smaller ones
+=== a law that is lost by rounding
+defaults: {dtype: float16}
+rules: [{match: "*", init: {type: uniform, bound: 1e-8}}]
+tensors:
+  w: [3]
+-->
+spec.yaml:2:28: rules[0].init: must not round to zero everywhere; got uniform ±1e-08 in float16, whose smallest number is 5.96046e-08 (tensor "w")
+  hint: take a larger number, or a dtype with smaller ones
 === a boolean axis
 tensors:
   w: {shape: [10, 3], in_axis: true, out_axis: 0}
 -->
-spec.yaml:2:32: tensors["w"].in_axis: must be an axis (an integer) or a list of at least one; got true
+spec.yaml:2:32: tensors["w"].in_axis: must be an axis (an integer) or a list of axes; got true
 === a boolean in a list of axes
 tensors:
   w: {shape: [10, 3], in_axis: [1], out_axis: [false]}
 -->
-spec.yaml:2:48: tensors["w"].out_axis[0]: must be an axis (an integer) or a list of at least one; got false
+spec.yaml:2:48: tensors["w"].out_axis[0]: must be an axis (an integer) or a list of axes; got false
 === a string as an axis
 tensors:
   w: {shape: [10, 3], in_axis: "1", out_axis: 0}
 -->
-spec.yaml:2:32: tensors["w"].in_axis: must be an axis (an integer) or a list of at least one; got "1"
+spec.yaml:2:32: tensors["w"].in_axis: must be an axis (an integer) or a list of axes; got "1"
 === in_axis alone
 tensors:
   w: {shape: [10, 3], in_axis: 1}

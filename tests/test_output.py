@@ -355,7 +355,7 @@ def test_a_format_must_not_contradict_the_suffix(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="has the suffix of hdf5, but the format is npy"):
         xavinit.generate(SPEC, tmp_path / "w.h5", format="npy")
     with pytest.raises(
-        UsageError, match="cannot tell the format from the suffix of .*: name a format"
+        UsageError, match=r"cannot tell the format from the suffix of .*: name a format"
     ):
         xavinit.generate(SPEC, tmp_path / "w.bin")
     report = xavinit.generate(SPEC, tmp_path / "w.bin", format="hdf5")

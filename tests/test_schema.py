@@ -153,7 +153,6 @@ BAD: list[Any] = [
     with_keys(dtpye="float32"),
     with_keys(dtype="f32"),
     with_keys(layout="OI"),
-    with_keys(in_axis=[], out_axis=1),
     with_keys(in_axis="0", out_axis=1),
     with_keys(fused=1.5),
     with_keys(stream=5),

@@ -475,7 +475,7 @@ def test_a_gain_replaces_the_initializers_own(name: str) -> None:
 @pytest.mark.parametrize("gain", [1e-300, 1e-30, 1, 3, 1e30])
 def test_laws_are_of_float64_whatever_the_dtype(gain: float) -> None:
     init = {"type": "lecun_normal", "gain": gain}
-    for dtype in ("float32", "float64"):
+    for dtype in ("float32", "float64") if gain > 1e-40 else ("float64",):
         assert plan_one({"shape": [2, 3], "init": init, "dtype": dtype}).law == Normal(
             gain * math.sqrt(1 / 3)
         )
@@ -593,3 +593,73 @@ def test_equal_constants_that_are_not_the_same_stay_apart() -> None:
     assert laws == ["constant 0.0", "constant -0.0", "constant 1", "constant true"]
     weights = xavinit.draw(spec)
     assert [bool(np.signbit(weights[name][0])) for name in "ab"] == [False, True]
+
+
+# --- What is lost by rounding -----------------------------------------------------------------
+
+# Half of the smallest number of each dtype, which rounds to zero: a tie to even.
+HALVES = {
+    "float64": 0.0,  # half of it is no float64
+    "float32": 2.0**-150,
+    "float16": 2.0**-25,
+    "bfloat16": 2.0**-134,
+    "float8_e4m3fn": 2.0**-10,
+    "float8_e5m2": 2.0**-17,
+}
+
+
+@pytest.mark.parametrize(("dtype", "half"), list(HALVES.items())[1:])
+def test_a_law_must_not_round_to_zero(dtype: str, half: float) -> None:
+    for kind, key, most in (
+        ("constant", "value", 1),
+        ("uniform", "bound", 1),
+        ("normal", "std", 6.4),
+        ("truncated_normal", "std", 2 / 0.87962566103423978),
+    ):
+        init = {"type": kind, key: half / most * (1 - 1e-12)}
+        table = {"shape": [3], "dtype": dtype, "init": init}
+        assert fail(table).fact.startswith("must not round to zero everywhere; got ")
+        init[key] = half / most * (1 + 1e-12)
+        plan_one(table)
+
+
+@pytest.mark.parametrize("kind", ["uniform", "normal", "truncated_normal"])
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float8_e4m3fn", "float8_e5m2"])
+@pytest.mark.parametrize("factor", [0.3, 0.9, 1.2, 4, 100])
+def test_the_share_of_zeros_is_that_of_what_is_drawn(kind: str, dtype: str, factor: float) -> None:
+    pytest.importorskip("ml_dtypes")
+    key = "bound" if kind == "uniform" else "std"
+    scale = HALVES[dtype] * factor * (2 if kind == "uniform" else 1)
+    init = {"type": kind, key: scale}
+    spec = {"tensors": {"w": {"shape": [200_000], "dtype": dtype, "init": init}}}
+    most = {"uniform": 1, "normal": 6.4, "truncated_normal": 2 / 0.87962566103423978}[kind]
+    if scale * most <= HALVES[dtype]:
+        assert fail(spec["tensors"]["w"])
+        return
+    plan = xavinit.make_plan(spec)
+    (tensor,) = plan.tensors
+    drawn = np.mean(xavinit.draw(spec)["w"].astype("float32") == 0)
+    share = tensor.law.compute_zero_share(tensor.dtype)
+    assert abs(drawn - share) < 6 * (share * (1 - share) / 200_000) ** 0.5 + 1e-5
+    told = [str(warning) for warning in plan.warnings]
+    assert bool(told) == (share > 0.5)
+    if told:
+        assert f"{share:.0%} of the values round to zero" in told[0]
+
+
+@pytest.mark.parametrize("dtype", HALVES)
+def test_a_glorot_of_usual_sizes_is_silent(dtype: str) -> None:
+    spec = {
+        "defaults": {"dtype": dtype},
+        "tensors": {"a": [4096, 4096], "b": [50257, 768], "c": [64, 3, 7, 7], "d": [14336, 4096]},
+    }
+    assert not xavinit.make_plan(spec).warnings
+
+
+def test_no_in_axis() -> None:
+    """A depthwise kernel: each output sees its own channel, over the receptive field alone."""
+    keras = {"shape": [3, 3, 64, 2], "batch_axis": 2, "in_axis": [], "out_axis": 3}
+    torch = {"shape": [64, 2, 3, 3], "batch_axis": 0, "in_axis": [], "out_axis": 1}
+    assert plan_one(keras).fans == plan_one(torch).fans == Fans(9, 18)
+    layout = {"shape": [3, 3, 64, 1], "layout": "in_out", "batch_axis": 2}
+    assert plan_one(layout).fans == Fans(9, 3)  # the other axes: 3, and 3 and 1

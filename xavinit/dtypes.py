@@ -34,6 +34,15 @@ class DType(Struct, frozen=True):
         """Bytes of an element."""
         return self.bits // 8
 
+    @property
+    def smallest(self) -> int | float:
+        """The smallest positive number, for floats a subnormal one.
+
+        >>> DTYPES["float16"].smallest == 2.0**-24
+        True
+        """
+        return 2.0 ** (self.smallest_exponent - self.mantissa) if self.is_float else 1
+
     def count_bytes(self, size: int) -> int:
         """The bytes of so many elements."""
         return size * self.bits // 8

@@ -22,6 +22,7 @@ from xavinit.wording import format_bytes, plural
 
 WIDTH = 80
 _WIDEST_SHAPE = 20
+_TOLD_SHARE = 0.01  # of values that round to zero; fewer are not worth a word
 
 _COLUMNS = ("NAME", "SHAPE", "DTYPE", "FAN_IN", "FAN_OUT", "LAW", "BYTES")
 
@@ -72,9 +73,18 @@ def _make_row(tensor: TensorPlan) -> tuple[str, ...]:
 def _format_law(tensor: TensorPlan) -> str:
     if tensor.law is None:
         return "-"
+    text = str(tensor.law)
     if tensor.view is not None and tensor.view.zeros:
-        return f"{tensor.law} at 0…{tensor.view.count - 1}"
-    return str(tensor.law)
+        text += f" at 0…{tensor.view.count - 1}"
+    share = _compute_zero_share(tensor)
+    return f"{text}, {share:.0%} zeros" if share >= _TOLD_SHARE else text
+
+
+def _compute_zero_share(tensor: TensorPlan) -> float:
+    """The share of its values that round to zero in its dtype."""
+    if tensor.law is None or not tensor.dtype.is_float:
+        return 0.0
+    return tensor.law.compute_zero_share(tensor.dtype)
 
 
 def plan_to_json(plan: Plan) -> str:
@@ -91,6 +101,7 @@ def plan_to_json(plan: Plan) -> str:
                 "fan_in": tensor.fans.fan_in if tensor.fans else None,
                 "fan_out": tensor.fans.fan_out if tensor.fans else None,
                 "law": _law_to_json(tensor),
+                "zero_share": _compute_zero_share(tensor),
                 "stream": tensor.stream,
                 "bytes": tensor.nbytes,
             }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from msgspec import Struct
 
 from xavinit.dtypes import DType
@@ -16,6 +18,11 @@ CUT = 2.0
 CUT_STD = 0.87962566103423975  # 0.879625661034239750412841…
 
 
+def _find_limit(dtype: DType) -> float:
+    """The largest magnitude that rounds to zero: half of the smallest number, a tie to even."""
+    return dtype.smallest / 2
+
+
 class Constant(Struct, frozen=True):
     """The same number everywhere."""
 
@@ -23,6 +30,10 @@ class Constant(Struct, frozen=True):
 
     def largest(self, dtype: DType) -> float:
         return abs(self.value)
+
+    def compute_zero_share(self, dtype: DType) -> float:
+        """The share of values that are not zero, but round to it in a float dtype."""
+        return float(0 < abs(self.value) <= _find_limit(dtype))
 
     def __str__(self) -> str:
         return f"constant {str(self.value).lower()}"  # true, not True
@@ -54,6 +65,9 @@ class Uniform(Struct, frozen=True):
     def largest(self, dtype: DType) -> float:
         return self.bound
 
+    def compute_zero_share(self, dtype: DType) -> float:
+        return min(_find_limit(dtype) / self.bound, 1.0)
+
     def __str__(self) -> str:
         return f"uniform ±{self.bound:.6g}"
 
@@ -65,6 +79,9 @@ class Normal(Struct, frozen=True):
 
     def largest(self, dtype: DType) -> float:
         return LARGEST_NORMAL.get(dtype.name, LARGEST_NORMAL_SINGLE) * self.std
+
+    def compute_zero_share(self, dtype: DType) -> float:
+        return _compute_central_share(_find_limit(dtype), self.std)
 
     def __str__(self) -> str:
         return f"normal std {self.std:.6g}"
@@ -83,8 +100,17 @@ class TruncatedNormal(Struct, frozen=True):
     def largest(self, dtype: DType) -> float:
         return CUT * self.uncut_std
 
+    def compute_zero_share(self, dtype: DType) -> float:
+        share = _compute_central_share(_find_limit(dtype), self.uncut_std)
+        return min(share / math.erf(CUT / math.sqrt(2)), 1.0)
+
     def __str__(self) -> str:
         return f"truncated std {self.std:.6g}"
+
+
+def _compute_central_share(limit: float, std: float) -> float:
+    """The probability that a normal of this std is at most `limit` in magnitude."""
+    return math.erf(min(limit / std, 100.0) / math.sqrt(2))
 
 
 Law = Constant | Uniform | Normal | TruncatedNormal

@@ -10,7 +10,7 @@ from msgspec import Struct
 from xavinit.errors import SpecError
 from xavinit.layers import Framework, Layer, find_framework
 from xavinit.plan.parts import place_parts
-from xavinit.plan.tensor import LARGEST_FILE, TensorPlan, decide
+from xavinit.plan.tensor import LARGEST_FILE, TensorPlan, decide, find_warning
 from xavinit.spec import Spec, TensorSpec
 from xavinit.wording import format_value
 
@@ -61,7 +61,9 @@ def plan_spec(spec: Spec) -> Plan:
         tensors += made
     if owners:
         _check_names(tensors, framework)
-    plan = Plan(spec.seed, spec.framework, tuple(tensors), spec.canonical, spec.warnings)
+    found = map(find_warning, spec.families, decisions)
+    warnings = (*spec.warnings, *(warning for warning in found if warning is not None))
+    plan = Plan(spec.seed, spec.framework, tuple(tensors), spec.canonical, warnings)
     if plan.nbytes > LARGEST_FILE:
         raise SpecError(
             f"must be at most 2⁶³−1 bytes in all; got {format_value(plan.nbytes)}",

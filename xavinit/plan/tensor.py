@@ -104,6 +104,18 @@ def decide(family: Family) -> Decision:
     return Decision(family.shape, dtype, fans, law, place)
 
 
+def find_warning(family: Family, decision: Decision) -> SpecError | None:
+    """The warning of a law most of whose values round to zero in their dtype."""
+    law, dtype = decision.law, decision.dtype
+    if law is None or not dtype.is_float or law.compute_zero_share(dtype) <= 0.5:
+        return None
+    warning = SpecError(
+        f"warning: {law.compute_zero_share(dtype):.0%} of the values round to zero; got {law} in "
+        f"{dtype.name}, whose smallest number is {dtype.smallest:g}"
+    )
+    return _place(warning, family, _find_fault(family, dtype, lacks_fans=False))
+
+
 def _find_fault(family: Family, dtype: DType, *, lacks_fans: bool) -> str:
     """The key to look at where initializer, shape and dtype do not go together.
 
@@ -137,6 +149,19 @@ def _check_range(law: Law, dtype: DType) -> None:
             got = f"values up to {law.largest(dtype):g} ({law})"
         raise SpecError(
             f"must fit {dtype.name}, whose largest number is {dtype.largest:g}; got {got}"
+        )
+    else:
+        _check_zeros(law, dtype)
+
+
+def _check_zeros(law: Law, dtype: DType) -> None:
+    """Refuse a law none of whose values is left by rounding, as one whose values overflow."""
+    if 0 < law.largest(dtype) <= dtype.smallest / 2:
+        got = format_value(law.value) if isinstance(law, Constant) else str(law)
+        raise SpecError(
+            f"must not round to zero everywhere; got {got} in {dtype.name}, whose smallest number "
+            f"is {dtype.smallest:g}",
+            hint="take a larger number, or a dtype with smaller ones",
         )
 
 

@@ -33,7 +33,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
 INITS = ("init", "bias_init", "recurrent_init")
 
 _POSITIVE = "must be a positive finite number"
-_AXES = "must be an axis (an integer) or a list of at least one"
+_AXES = "must be an axis (an integer) or a list of axes"
 _INTEGER = "must be an integer or an expression"
 _SIZES = "must be an integer, an expression, or a list of at least one"
 _STRING = "must be a string"

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from xavinit.choices import FrameworkName, AxisLayout
+from xavinit.choices import AxisLayout, FrameworkName
 from xavinit.inits import Init
 
 LARGEST_SEED = 2**64 - 1
@@ -21,8 +21,10 @@ Expression = Annotated[
     Meta(description="An integer, or an expression of integers, dims, + - * // and parentheses."),
 ]
 AxisNumbers = Annotated[
-    int | Annotated[list[int], Meta(min_length=1)],
-    Meta(description="An axis or a list of axes; negative counts from the end."),
+    int | list[int],
+    Meta(
+        description="An axis or a list of axes, which may be empty; negative counts from the end."
+    ),
 ]
 
 
