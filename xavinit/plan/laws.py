@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from msgspec import Struct
 
 from xavinit.dtypes import DType
@@ -16,7 +18,15 @@ CUT = 2.0
 CUT_STD = 0.87962566103423975  # 0.879625661034239750412841…
 
 
-class Constant(Struct, frozen=True):
+class AnyLaw(Struct, frozen=True):
+    """What all laws have."""
+
+    # Must a tensor be made in one piece, because its elements depend on each other? Else any part
+    # of it can be drawn by itself.
+    is_whole: ClassVar[bool] = False
+
+
+class Constant(AnyLaw, frozen=True):
     """The same number everywhere."""
 
     value: bool | int | float
@@ -46,7 +56,7 @@ class GateConstant(Constant, frozen=True):
         return f"constant {self.value} at {self.start}…{self.stop - 1}"
 
 
-class Uniform(Struct, frozen=True):
+class Uniform(AnyLaw, frozen=True):
     """Uniform on (−bound, bound)."""
 
     bound: float
@@ -58,7 +68,7 @@ class Uniform(Struct, frozen=True):
         return f"uniform ±{self.bound:.6g}"
 
 
-class Normal(Struct, frozen=True):
+class Normal(AnyLaw, frozen=True):
     """Normal with mean 0 and this standard deviation."""
 
     std: float
@@ -70,7 +80,7 @@ class Normal(Struct, frozen=True):
         return f"normal std {self.std:.6g}"
 
 
-class TruncatedNormal(Struct, frozen=True):
+class TruncatedNormal(AnyLaw, frozen=True):
     """Normal, cut at two of its own standard deviations; `std` is that of the cut law."""
 
     std: float
