@@ -14,8 +14,6 @@ from xavinit.wording import format_value
 if TYPE_CHECKING:
     import numpy as np
 
-    from xavinit.output import Crew
-
     Array = np.ndarray[Any, np.dtype[Any]]
 
 # A spec: the path of its file, `-` for standard input, or its data.
@@ -78,14 +76,13 @@ def generate(
     """
     import numpy as np
 
-    from xavinit.output import fill_arrays
+    from xavinit.output import Drawing, fill_arrays
 
     plan, _ = take_plan(spec, make_overrides(seed, dtype, framework, dims))
     types = {name: _find_array_type(name) for name in {t.dtype.name for t in plan.tensors}}
     flat = {tensor.name: np.empty(tensor.nbytes, np.uint8) for tensor in plan.tensors}
     views = {name: memoryview(array) for name, array in flat.items()}  # type: ignore[arg-type]
-    crew = make_crew(plan, jobs)
-    fill_arrays(plan.tensors, views, crew, lambda _: None)
+    fill_arrays(views, Drawing(plan, jobs), lambda _: None)
     return {t.name: flat[t.name].view(types[t.dtype.name]).reshape(t.shape) for t in plan.tensors}
 
 
@@ -110,14 +107,6 @@ def make_overrides(seed: object, dtype: object, framework: object, dims: object)
         return Overrides(copy_plain(seed), dtype, framework, copy_plain(dims or {}))  # type: ignore[arg-type]  # checked above
     except SpecError as error:
         raise UsageError(str(error)) from None
-
-
-def make_crew(plan: Plan, jobs: int | None) -> Crew:
-    """The workers that draw a plan: `jobs` of them, or as many as there are cores (at most 8)."""
-    from xavinit.output import Crew
-    from xavinit.streams import Stream
-
-    return Crew(Stream(plan.seed), jobs)
 
 
 def _find_array_type(name: str) -> Any:
