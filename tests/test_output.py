@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 import xavinit
+from xavinit.crew.threads import Threads
 from xavinit.errors import OutputError, RefusedError, UsageError
-from xavinit.output import crew, disk, write
+from xavinit.output import disk, files
 
 # About 6 MB: more than the engine does without threads, blocks that end off every boundary.
 SPEC: dict[str, Any] = {
@@ -113,7 +114,7 @@ def test_an_output_that_appears_meanwhile_is_not_replaced(
 ) -> None:
     """Two runs race: the second to finish finds the name taken."""
     path = tmp_path / target
-    real = write._fill_file
+    real = files._fill_file
 
     def fill_and_race(*args: Any) -> None:
         real(*args)
@@ -123,7 +124,7 @@ def test_an_output_that_appears_meanwhile_is_not_replaced(
             else:
                 path.write_bytes(b"the other run's")
 
-    monkeypatch.setattr(write, "_fill_file", fill_and_race)
+    monkeypatch.setattr(files, "_fill_file", fill_and_race)
     with pytest.raises(RefusedError, match="exists"):
         xavinit.generate(
             {"tensors": {"w": [2, 2]}}, path, format="npy" if target == "folder" else None
@@ -288,10 +289,10 @@ def test_an_interrupt_while_drawing_leaves_nothing(
 
 
 def test_a_worker_that_fails_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(self: Any, task: Any) -> memoryview:
+    def fail(*_: Any) -> memoryview:
         raise MemoryError("no memory for a block")
 
-    monkeypatch.setattr(crew.Worker, "draw", fail)
+    monkeypatch.setattr(files, "draw_task", fail)
     with pytest.raises(MemoryError):
         xavinit.generate(SPEC, tmp_path / "w.safetensors", jobs=3)
     assert names(tmp_path) == []
@@ -400,20 +401,22 @@ def test_an_interrupt_while_threads_start_leaves_no_worker(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A worker that outlived its file would write into whatever gets the handle next."""
-    real = crew._Run.start
+    real = Threads.start
     started = 0
 
-    def interrupt_the_third(self: Any, worker: Any) -> None:
+    def interrupt_the_third(self: Any, work: Any) -> None:
         nonlocal started
         started += 1
         if started == 3:
             raise KeyboardInterrupt
-        real(self, worker)
+        real(self, work)
 
-    monkeypatch.setattr(crew._Run, "start", interrupt_the_third)
-    with pytest.raises(KeyboardInterrupt):
-        xavinit.generate(SPEC, tmp_path / "w.safetensors", jobs=4)
-    assert threading.active_count() == 1
+    monkeypatch.setattr(Threads, "start", interrupt_the_third)
+    for target in (tmp_path / "w.safetensors", io.BytesIO()):
+        started = 0
+        with pytest.raises(KeyboardInterrupt):
+            xavinit.generate(SPEC, target, jobs=4)
+        assert threading.active_count() == 1
     assert names(tmp_path) == []
 
 
@@ -426,7 +429,7 @@ def test_a_system_that_gives_no_more_threads(
     monkeypatch.setattr(threading.Thread, "start", refuse)
     with pytest.raises(OutputError, match="cannot start 1 threads: can't start new thread"):
         xavinit.generate(SPEC, tmp_path / "w.safetensors", jobs=4)
-    with pytest.raises(OutputError, match="cannot start so many threads"):
+    with pytest.raises(OutputError, match="cannot start 1 threads: can't start new thread"):
         xavinit.generate(SPEC, io.BytesIO(), jobs=4)
     assert names(tmp_path) == []
 

@@ -31,8 +31,9 @@ ROOMS: dict[str, set[str]] = {
     "plan": {*GROUND, "layers", "spec"},
     "streams": {*GROUND, "layers", "plan"},
     "formats": {*GROUND, "layers", "plan"},
-    "output": {*GROUND, "layers", "plan", "streams", "formats"},
-    "verbs": {*GROUND, "spec", "plan", "streams", "formats", "output"},
+    "crew": {"errors", "wording"},
+    "output": {*GROUND, "plan", "streams", "formats", "crew"},
+    "verbs": {*GROUND, "spec", "plan", "formats", "output"},
     "report": {*GROUND, "layers", "plan", "verbs"},
 }
 # The doors: the public names, the command line. They may open every room, and none opens them.
@@ -127,6 +128,19 @@ def test_rooms_are_acyclic() -> None:
 def test_layers_spec_and_plan_know_no_arrays(file: Path) -> None:
     tops = {name.split(".")[0] for name in find_imports(file)}
     assert tops - set(sys.stdlib_module_names) <= {"xavinit", "msgspec", "yaml"}
+
+
+@pytest.mark.parametrize("file", [f for f in FILES if find_room(f) == "streams"], ids=find_module)
+def test_streams_know_no_files_and_no_threads(file: Path) -> None:
+    tops = {name.split(".")[0] for name in find_imports(file)}
+    assert not tops & {"threading", "concurrent", "multiprocessing", "io", "pathlib", "shutil"}
+
+
+@pytest.mark.parametrize("file", [f for f in FILES if find_room(f) == "crew"], ids=find_module)
+def test_the_crew_knows_no_disk_and_no_arrays(file: Path) -> None:
+    tops = {name.split(".")[0] for name in find_imports(file)}
+    assert tops - set(sys.stdlib_module_names) <= {"xavinit"}
+    assert not tops & {"io", "pathlib", "shutil", "mmap", "tempfile"}
 
 
 def test_errors_import_nothing() -> None:

@@ -1,8 +1,7 @@
-"""Tensors in pieces and tasks: each byte once, small neighbours together, bounded blocks."""
+"""Tasks: each byte once, small neighbours together, bounded blocks."""
 
 from __future__ import annotations
 
-import math
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,35 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import xavinit
+from xavinit.crew import BLOCK
 from xavinit.dtypes import DTYPES
-from xavinit.layers import make_view, split_index
 from xavinit.output import disk
-from xavinit.output.tasks import BLOCK, Piece, join_pieces, split_tensor
+from xavinit.output.tasks import join_pieces
 from xavinit.plan import TensorPlan, Uniform
+from xavinit.streams import Piece
 
 
-def make_tensor(size: int, dtype: str = "float32") -> TensorPlan:
-    return TensorPlan("w", (size,), DTYPES[dtype], None, Uniform(1.0), "w")
-
-
-@given(st.integers(0, 3 * BLOCK), st.sampled_from(["float64", "float16", "float8_e5m2"]))
-def test_pieces_are_the_tensor_in_order(size: int, dtype: str) -> None:
-    pieces = list(split_tensor(make_tensor(size, dtype), 1))
-    assert all(piece.nbytes <= BLOCK for piece in pieces)
-    ends = [0, *(piece.stop for piece in pieces)]
-    assert [piece.start for piece in pieces] == ends[:-1]
-    assert ends[-1] == size
-
-
-@pytest.mark.parametrize("viewed", [1, 4 * BLOCK, 64 * BLOCK])
-def test_pieces_of_a_view_are_whole_rows(viewed: int) -> None:
-    shape = (300, 7000)
-    view = make_view(reversed(split_index(shape)))
-    tensor = TensorPlan("w", (7000, 300), DTYPES["float32"], None, Uniform(1.0), "w", view)
-    pieces = list(split_tensor(tensor, viewed))
-    assert sum(piece.stop - piece.start for piece in pieces) == math.prod(shape)
-    assert all(piece.start % 300 == 0 for piece in pieces)
-    assert all(piece.nbytes <= max(viewed, BLOCK) for piece in pieces)
+def make_tensor(size: int) -> TensorPlan:
+    return TensorPlan("w", (size,), DTYPES["float32"], None, Uniform(1.0), "w")
 
 
 sizes = st.lists(st.sampled_from([0, 1, 5, 1000, BLOCK // 8, BLOCK // 4]), max_size=40)

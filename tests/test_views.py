@@ -16,7 +16,7 @@ import xavinit
 from xavinit.dtypes import DTYPES
 from xavinit.layers import View, make_view, split_index
 from xavinit.plan import Law, Normal, TensorPlan, Uniform
-from xavinit.streams import Stream, gather, reference
+from xavinit.streams import gather, make_stream, reference
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -27,7 +27,7 @@ def make_tensor(shape: tuple[int, ...], dtype: str, view: View | None, law: Law)
 
 def draw(tensor: TensorPlan, start: int, stop: int) -> bytes:
     out = bytearray((stop - start) * tensor.dtype.itemsize)
-    Stream(7).make_fill()(memoryview(out), tensor, start, stop)
+    make_stream("xavinit-1", 7).make_fill()(memoryview(out), tensor, start, stop)
     return bytes(out)
 
 

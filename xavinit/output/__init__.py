@@ -1,27 +1,22 @@
-"""Output: worker threads fill regions; files are published whole or not at all."""
+"""Output: a crew draws what files hold; they are published whole or not at all."""
 
-from xavinit.output.crew import Advance, Crew
 from xavinit.output.disk import BinaryWriter
-from xavinit.output.publish import check_target, is_stream
+from xavinit.output.drawing import Drawing, fill_arrays
+from xavinit.output.pipes import check_pipe, is_pipe, open_pipe, write_pipe
+from xavinit.output.publish import check_target
 from xavinit.output.sets import check_set
-from xavinit.output.write import (
-    check_space,
-    fill_arrays,
-    open_stream,
-    write_path,
-    write_stream,
-)
+from xavinit.output.write import check_space, write_path
 
 __all__ = [
-    "Advance",
     "BinaryWriter",
-    "Crew",
+    "Drawing",
+    "check_pipe",
     "check_set",
     "check_space",
     "check_target",
     "fill_arrays",
-    "is_stream",
-    "open_stream",
+    "is_pipe",
+    "open_pipe",
     "write_path",
-    "write_stream",
+    "write_pipe",
 ]

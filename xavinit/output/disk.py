@@ -29,7 +29,7 @@ _BINARY = getattr(os, "O_BINARY", 0)  # Windows would change line ends
 
 
 class BinaryWriter(Protocol):
-    """What a stream needs: bytes in, how many it took (or None for all) out."""
+    """What a pipe needs: bytes in, how many it took (or None for all) out."""
 
     def write(self, data: memoryview, /) -> int | None: ...
 
@@ -52,13 +52,13 @@ def open_file(path: str) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT | _BINARY, 0o666)
 
 
-def open_stream(path: str) -> BinaryIO:
+def open_pipe(path: str) -> BinaryIO:
     """Open a device, FIFO or socket."""
     return open(path, "wb", buffering=0)
 
 
 def open_handle(handle: int) -> BinaryIO:
-    """One of our own handles as a stream: as it is, not from its beginning."""
+    """One of our own handles as a pipe: as it is, not from its beginning."""
     return os.fdopen(os.dup(handle), "wb", buffering=0)
 
 
@@ -74,14 +74,14 @@ def write_at(handle: int, block: memoryview, offset: int) -> int:
 _SEEK = threading.Lock()  # a handle has one position
 
 
-def write_on(stream: BinaryWriter, block: memoryview) -> int:
-    """Write to a stream where it stands; tells how many bytes were taken."""
-    count = stream.write(block)
+def write_on(pipe: BinaryWriter, block: memoryview) -> int:
+    """Write to a pipe where it stands; tells how many bytes were taken."""
+    count = pipe.write(block)
     if count is not None:
         return count
-    if not isinstance(stream, io.RawIOBase):
+    if not isinstance(pipe, io.RawIOBase):
         return len(block)
-    select.select([], [stream], [])  # a non-blocking pipe that is full took nothing
+    select.select([], [pipe], [])  # one that does not block and is full took nothing
     return 0
 
 

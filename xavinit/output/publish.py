@@ -8,25 +8,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
-import stat
 from collections.abc import Callable, Iterator
 
 from xavinit.errors import OutputError, RefusedError
 from xavinit.output import disk
 from xavinit.output.signals import hold_signals
 from xavinit.wording import explain_os_error
-
-
-def is_stream(path: str) -> bool:
-    """Is the path something that is written through and never replaced (device, FIFO, socket)?"""
-    if path.startswith(("/dev/fd/", "/proc/self/fd/")) or path in ("/dev/stdout", "/dev/stderr"):
-        return True
-    try:
-        mode = os.stat(path).st_mode
-    except (OSError, ValueError):
-        return False
-    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def find_target(path: str) -> str:
@@ -139,7 +126,7 @@ def sync_folder(path: str) -> None:
 
 def _name_temporary(parent: str) -> str:
     """A short name in the target's folder; 64 random bits are nobody else's."""
-    return os.path.join(parent, f".xavinit-{secrets.token_hex(8)}.tmp")
+    return os.path.join(parent, f".xavinit-{os.urandom(8).hex()}.tmp")
 
 
 def _remove_file(path: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 from msgspec import Struct
 
@@ -23,7 +24,15 @@ def _find_limit(dtype: DType) -> float:
     return dtype.smallest / 2
 
 
-class Constant(Struct, frozen=True):
+class AnyLaw(Struct, frozen=True):
+    """What all laws have."""
+
+    # Must a tensor be made in one piece, because its elements depend on each other? Else any part
+    # of it can be drawn by itself.
+    is_whole: ClassVar[bool] = False
+
+
+class Constant(AnyLaw, frozen=True):
     """The same number everywhere."""
 
     value: bool | int | float
@@ -57,7 +66,7 @@ class GateConstant(Constant, frozen=True):
         return f"constant {self.value} at {self.start}…{self.stop - 1}"
 
 
-class Uniform(Struct, frozen=True):
+class Uniform(AnyLaw, frozen=True):
     """Uniform on (−bound, bound)."""
 
     bound: float
@@ -72,7 +81,7 @@ class Uniform(Struct, frozen=True):
         return f"uniform ±{self.bound:.6g}"
 
 
-class Normal(Struct, frozen=True):
+class Normal(AnyLaw, frozen=True):
     """Normal with mean 0 and this standard deviation."""
 
     std: float
@@ -87,7 +96,7 @@ class Normal(Struct, frozen=True):
         return f"normal std {self.std:.6g}"
 
 
-class TruncatedNormal(Struct, frozen=True):
+class TruncatedNormal(AnyLaw, frozen=True):
     """Normal, cut at two of its own standard deviations; `std` is that of the cut law."""
 
     std: float

@@ -36,6 +36,15 @@ class Plan(Struct, frozen=True, dict=True):  # dict: for the cached properties
         """How many elements in all tensors."""
         return sum(tensor.size for tensor in self.tensors)
 
+    @cached_property
+    def memory(self) -> int:
+        """The bytes of the largest tensor that is made in one piece, which memory must hold.
+
+        Each buffer takes as much; 0 where all tensors can be drawn part by part.
+        """
+        whole = (t.nbytes for t in self.tensors if t.law is not None and t.law.is_whole)
+        return max(whole, default=0)
+
 
 def plan_spec(spec: Spec) -> Plan:
     """The plan of a spec. Raises `SpecError`, with the path of the key at fault."""

@@ -1,7 +1,7 @@
 """A view's elements, in the order and by the runs in which PyTorch's tensor has them.
 
 Random words are cheap in long runs. So a range of a viewed tensor is drawn in the order of
-PyTorch's elements, piece by piece, and each piece is put where the file has it.
+PyTorch's elements, grid by grid, and each grid is put where the file has it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _GAP = 1024  # words read for nothing are cheaper than another read, up to so ma
 _SPAN = 1 << 17  # and while what is read stays in the cache
 
 
-class Piece(NamedTuple):
+class Grid(NamedTuple):
     """Elements of PyTorch's tensor by their axes, the coarsest first, and where they belong."""
 
     axes: list[Axis]
@@ -35,14 +35,14 @@ class Piece(NamedTuple):
     def size(self) -> int:
         return self.out.size
 
-    def take(self, places: Sequence[slice]) -> Piece:
+    def take(self, places: Sequence[slice]) -> Grid:
         """The part of it that lies at these places of its axes."""
         axes = [axis[place] for axis, place in zip(self.axes, places, strict=True)]
-        return Piece(axes, self.out[tuple(places)])
+        return Grid(axes, self.out[tuple(places)])
 
 
-def split_range(view: View, start: int, stop: int, out: Array, most: int) -> Iterator[Piece]:
-    """The elements [start, stop) of a view in pieces of at most `most`; `out` is for them all."""
+def split_range(view: View, start: int, stop: int, out: Array, most: int) -> Iterator[Grid]:
+    """The elements [start, stop) of a view in grids of at most `most`; `out` is for them all."""
     done = 0
     for box in split_boxes([len(axis) for axis in view.axes], start, stop):
         axes = [axis[first:last] for axis, (first, last) in zip(view.axes, box, strict=True)]
@@ -50,15 +50,15 @@ def split_range(view: View, start: int, stop: int, out: Array, most: int) -> Ite
         size = math.prod(shape)
         whole = _sort_axes(axes, out[done : done + size].reshape(shape))
         done += size
-        for piece in _cut_long_axis(whole):
-            lengths = piece.out.shape
+        for grid in _cut_long_axis(whole):
+            lengths = grid.out.shape
             step = fit_rows(lengths, most)
-            for first in range(0, piece.size, step):
-                for part in split_boxes(lengths, first, min(first + step, piece.size)):
-                    yield piece.take([slice(*ends) for ends in part])
+            for first in range(0, grid.size, step):
+                for part in split_boxes(lengths, first, min(first + step, grid.size)):
+                    yield grid.take([slice(*ends) for ends in part])
 
 
-def _sort_axes(axes: list[Axis], out: Array) -> Piece:
+def _sort_axes(axes: list[Axis], out: Array) -> Grid:
     """The same elements with their axes from the coarsest to the finest, none of them flipped."""
     turns = [isinstance(axis, range) and axis.step < 0 for axis in axes]
     axes = [axis[::-1] if turn else axis for axis, turn in zip(axes, turns, strict=True)]
@@ -66,28 +66,28 @@ def _sort_axes(axes: list[Axis], out: Array) -> Piece:
     # Blocks in another order are whole axes apart, whatever is within them.
     steps = [axis.step if isinstance(axis, range) else math.inf for axis in axes]
     order = sorted(range(len(axes)), key=lambda index: -steps[index])
-    return Piece([axes[index] for index in order], out.transpose(order))
+    return Grid([axes[index] for index in order], out.transpose(order))
 
 
-def _cut_long_axis(piece: Piece) -> Iterator[Piece]:
+def _cut_long_axis(grid: Grid) -> Iterator[Grid]:
     """Cut the axis that one read would take in, were it not too long, where that helps.
 
     Else each of its positions would be a read of its own: a hundred times as slow.
     """
-    count, span = _choose_span(piece.axes)
-    index = len(piece.axes) - count - 1
-    axis = piece.axes[index] if index >= 0 else ()
+    count, span = _choose_span(grid.axes)
+    index = len(grid.axes) - count - 1
+    axis = grid.axes[index] if index >= 0 else ()
     if isinstance(axis, range) and axis.step - span <= _GAP and (_SPAN - span) // axis.step > 0:
         most = (_SPAN - span) // axis.step + 1
-        whole = [slice(None)] * len(piece.axes)
+        whole = [slice(None)] * len(grid.axes)
         for first in range(0, len(axis), most):
-            yield piece.take([*whole[:index], slice(first, first + most), *whole[index + 1 :]])
+            yield grid.take([*whole[:index], slice(first, first + most), *whole[index + 1 :]])
     else:
-        yield piece
+        yield grid
 
 
 def gather_words(read: Read, axes: Sequence[Axis], out: Array) -> None:
-    """The words of a piece's elements in its own order, into a flat array."""
+    """The words of a grid's elements in its own order, into a flat array."""
     count, span = _choose_span(axes)
     outer, inner = axes[: len(axes) - count], axes[len(axes) - count :]
     size = math.prod(map(len, inner))

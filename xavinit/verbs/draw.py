@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from xavinit.errors import MissingLibraryError
 from xavinit.plan import Plan
-from xavinit.verbs.prepare import SpecSource, make_crew, make_overrides, take_plan
+from xavinit.verbs.prepare import SpecSource, make_overrides, take_plan
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,14 +36,13 @@ def draw(
     """
     import numpy as np
 
-    from xavinit.output import fill_arrays
+    from xavinit.output import Drawing, fill_arrays
 
     plan, _ = take_plan(spec, make_overrides(seed, dtype, framework, dims))
     types = {name: _find_array_type(name) for name in {t.dtype.name for t in plan.tensors}}
     flat = {tensor.name: np.empty(tensor.nbytes, np.uint8) for tensor in plan.tensors}
     views = {name: memoryview(array) for name, array in flat.items()}  # type: ignore[arg-type]
-    crew = make_crew(plan, jobs)
-    fill_arrays(plan.tensors, views, crew, lambda _: None)
+    fill_arrays(views, Drawing(plan, jobs), lambda _: None)
     return {t.name: flat[t.name].view(types[t.dtype.name]).reshape(t.shape) for t in plan.tensors}
 
 

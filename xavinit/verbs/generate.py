@@ -13,11 +13,11 @@ from msgspec import Struct
 from xavinit.errors import OutputError, RefusedError, SpecError, UsageError
 from xavinit.formats import FORMATS, Format, Layout, find_suffix, parse_format, parse_size
 from xavinit.plan import Plan
-from xavinit.verbs.prepare import SpecSource, make_crew, make_overrides, take_plan
+from xavinit.verbs.prepare import SpecSource, make_overrides, take_plan
 from xavinit.wording import explain_os_error, format_choices, format_value
 
 if TYPE_CHECKING:
-    from xavinit.output import BinaryWriter, Crew
+    from xavinit.output import BinaryWriter, Drawing
 
 # Told of bytes done and bytes in all, about ten times a second.
 Progress = Callable[[int, int], None]
@@ -80,25 +80,26 @@ def generate(
     """
     started = time.perf_counter()
     plan, document = take_plan(spec, make_overrides(seed, dtype, framework, dims))
-    from xavinit.output import is_stream
+    from xavinit.output import Drawing, check_pipe, is_pipe
 
     target = _parse_target(path)
-    file = target if isinstance(target, str) and not is_stream(target) else None
+    file = target if isinstance(target, str) and not is_pipe(target) else None
     most = None if max_shard_size is None else parse_size(max_shard_size)
     fmt = choose_format(file, format) if most is None else _choose_sharded(file, format)
     with document.locating() if document else contextlib.nullcontext():
         layout = _lay_out(plan, fmt, file, most)
-    crew = make_crew(plan, jobs)
+    drawing = Drawing(plan, jobs)
     advance = _make_advance(plan.nbytes, progress)
     if file is None:
+        check_pipe(layout, drawing)
         if not dry_run:
-            _stream_layout(layout, target, crew, advance)
+            _write_pipe(layout, target, drawing, advance)
     else:
         _check_file(file, spec, fmt, layout, force)
         if not dry_run:
             from xavinit.output import write_path
 
-            write_path(layout, file, crew, force=force, advance=advance)
+            write_path(layout, file, drawing, force=force, advance=advance)
     return Report(
         path=target if isinstance(target, str) else "-",
         format=fmt.name,
@@ -199,17 +200,17 @@ def _make_advance(total: int, progress: Progress | None) -> Callable[[int], None
     return advance
 
 
-def _stream_layout(
-    layout: Layout, target: str | BinaryWriter, crew: Crew, advance: Callable[[int], None]
+def _write_pipe(
+    layout: Layout, target: str | BinaryWriter, drawing: Drawing, advance: Callable[[int], None]
 ) -> None:
-    from xavinit.output import open_stream, write_stream
+    from xavinit.output import open_pipe, write_pipe
 
     try:
         if isinstance(target, str):
-            with open_stream(target) as stream:
-                write_stream(layout, stream, crew, advance)
+            with open_pipe(target) as pipe:
+                write_pipe(layout, pipe, drawing, advance)
         else:
-            write_stream(layout, target, crew, advance)
+            write_pipe(layout, target, drawing, advance)
     except BrokenPipeError:
         raise  # the reader has enough: not an error of ours
     except OSError as error:

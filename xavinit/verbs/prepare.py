@@ -1,18 +1,15 @@
-"""What the verbs begin with: a spec read, its plan made (`make_plan`), the workers that draw it."""
+"""What the verbs begin with: a spec read, its plan made (`make_plan`)."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from xavinit.errors import SpecError, UsageError
 from xavinit.plan import Plan, plan_spec
 from xavinit.spec import Document, Overrides, copy_plain, load_document, resolve_spec
 from xavinit.wording import format_value
-
-if TYPE_CHECKING:
-    from xavinit.output import Crew
 
 # A spec: the path of its file, `-` for standard input, or its data.
 SpecSource = str | os.PathLike[str] | Mapping[str, Any]
@@ -73,11 +70,3 @@ def make_overrides(seed: object, dtype: object, framework: object, dims: object)
         return Overrides(copy_plain(seed), dtype, framework, copy_plain(dims or {}))  # type: ignore[arg-type]  # checked above
     except SpecError as error:
         raise UsageError(str(error)) from None
-
-
-def make_crew(plan: Plan, jobs: int | None) -> Crew:
-    """The workers that draw a plan: `jobs` of them, or as many as there are cores (at most 8)."""
-    from xavinit.output import Crew
-    from xavinit.streams import Stream
-
-    return Crew(Stream(plan.seed), jobs)

@@ -1,0 +1,32 @@
+"""What the crew works on: tasks of so many bytes, and buffers that are used again and again."""
+
+from __future__ import annotations
+
+from typing import Protocol, TypeVar
+
+BLOCK = 1 << 20  # the bytes of a usual task: large enough for a system call, small for a cache
+
+
+class Task(Protocol):
+    """Anything that tells how many bytes it is about."""
+
+    @property
+    def nbytes(self) -> int: ...
+
+
+TaskT = TypeVar("TaskT", bound=Task)
+State = TypeVar("State")  # what a thread has of its own
+Result = TypeVar("Result")  # what is made of a task
+
+
+class Buffer:
+    """Memory as large as its largest use, a block at least; none before the first."""
+
+    def __init__(self) -> None:
+        self._bytes = memoryview(b"")
+
+    def take(self, nbytes: int) -> memoryview:
+        """So many bytes, with whatever stands in them; the next call gives the same memory."""
+        if nbytes > len(self._bytes):
+            self._bytes = memoryview(bytearray(max(nbytes, BLOCK)))
+        return self._bytes[:nbytes]

@@ -1,0 +1,75 @@
+"""What a stream is: it cuts a tensor into pieces, and fills them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, Protocol
+
+from xavinit.layers import fit_rows
+from xavinit.plan import TensorPlan
+
+PIECE = 1 << 20  # bytes; more only where less would cost
+
+# Fill a buffer with the elements [start, stop) of a tensor.
+Fill = Callable[[memoryview, TensorPlan, int, int], None]
+
+
+class Piece(NamedTuple):
+    """The elements [start, stop) of a tensor."""
+
+    tensor: TensorPlan
+    start: int
+    stop: int
+
+    @property
+    def offset(self) -> int:
+        """Where its bytes begin among the tensor's."""
+        return self.start * self.tensor.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        return (self.stop - self.start) * self.tensor.dtype.itemsize
+
+
+class Stream(Protocol):
+    """The numbers of a plan: a stream's name is a contract that never changes."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def is_ordered(self) -> bool:
+        """Is it one sequence, drawn in the plan's order only?
+
+        Then a single function fills all pieces of all tensors: tensor by tensor as the plan has
+        them, and the pieces of each as `split` gives them. Else any function fills any piece at
+        any time.
+        """
+        ...
+
+    def split(self, tensor: TensorPlan, buffers: int) -> Iterator[Piece]:
+        """A tensor in pieces that are filled one by one: each of its elements in one, in order.
+
+        So many buffers hold a piece each at a time; an empty tensor has no pieces.
+        """
+        ...
+
+    def make_fill(self) -> Fill:
+        """A function that fills pieces; every thread needs one of its own."""
+        ...
+
+
+def split_tensor(tensor: TensorPlan, most: int = PIECE) -> Iterator[Piece]:
+    """A tensor in pieces of about a megabyte, as most streams cut it.
+
+    One that has a view is cut into whole rows of it, in pieces of `most` bytes where that is more.
+    One whose law is whole is one piece.
+    """
+    itemsize = tensor.dtype.itemsize
+    size, step = tensor.size, PIECE // itemsize
+    if tensor.law is not None and tensor.law.is_whole:
+        step = max(size, 1)
+    elif tensor.view is not None:
+        step = fit_rows([len(axis) for axis in tensor.view.axes], max(most // itemsize, step))
+    for start in range(0, size, step):
+        yield Piece(tensor, start, min(start + step, size))

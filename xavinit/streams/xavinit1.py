@@ -1,0 +1,58 @@
+"""Stream `xavinit-1`: random access, so that any thread draws any piece at any time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+from xavinit.plan import TensorPlan
+from xavinit.streams.kernels import choose_kernel, make_filler
+from xavinit.streams.keys import make_key
+from xavinit.streams.stream import Fill, Piece, split_tensor
+
+# Bytes of viewed tensors that are drawn at once, by all threads together. They are made of runs of
+# PyTorch's tensor, the longer the more; and a run costs NumPy a thousand times what it costs C.
+_VIEWED = {"native": 16 << 20, "numpy": 64 << 20}
+
+
+class Xavinit1:
+    """The stream under one seed, by the kernel that is chosen."""
+
+    name = "xavinit-1"
+    is_ordered = False
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._kernel = choose_kernel()
+
+    def split(self, tensor: TensorPlan, buffers: int) -> Iterator[Piece]:
+        return split_tensor(tensor, _VIEWED[self._kernel] // max(buffers, 2))
+
+    def make_fill(self) -> Fill:
+        filler = make_filler(self._kernel)
+        find_key = lru_cache(maxsize=64)(make_key)
+
+        def fill(out: memoryview, tensor: TensorPlan, start: int, stop: int) -> None:
+            if tensor.law is None:  # an empty tensor
+                return
+            if tensor.view is not None and tensor.view.zeros:
+                out, stop = _cut_zeros(out, tensor, start, stop, tensor.view.count)
+            key = find_key(self._seed, tensor.stream)
+            filler.fill(out, key, tensor.law, tensor.dtype, start, stop, tensor.view)
+
+        return fill
+
+
+def make_stream(seed: int) -> Xavinit1:
+    """The stream under this seed."""
+    return Xavinit1(seed)
+
+
+def _cut_zeros(
+    out: memoryview, tensor: TensorPlan, start: int, stop: int, count: int
+) -> tuple[memoryview, int]:
+    """Write the zeros that follow a view's elements; what is left to fill, up to which element."""
+    end = min(max(start, count), stop)
+    cut = (end - start) * tensor.dtype.itemsize
+    out[cut:] = bytes(len(out) - cut)  # +0 in every dtype
+    return out[:cut], end
