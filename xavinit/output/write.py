@@ -41,9 +41,19 @@ def _publish(layout: Layout, path: str, *, force: bool) -> AbstractContextManage
 def write_stream(layout: Layout, stream: disk.BinaryWriter, crew: Crew, advance: Advance) -> None:
     """Write a layout's only file in order, for a pipe. A closed pipe raises `BrokenPipeError`."""
     (file,) = layout.files
-    _write_all(stream, memoryview(file.head))
+    gaps = {gap.offset: bytes(gap.nbytes) for gap in file.find_gaps()}
+    place = 0
+
+    def write(block: memoryview) -> None:
+        nonlocal place
+        _write_all(stream, block)
+        place += len(block)
+        if place in gaps:
+            write(memoryview(gaps.pop(place)))
+
+    write(memoryview(file.head))
     tasks, total = _split_regions(file.regions, crew, SLOTS)
-    crew.run_in_order(tasks, total, lambda block: _write_all(stream, block), advance)
+    crew.run_in_order(tasks, total, write, advance)
 
 
 def open_stream(path: str) -> BinaryIO:
@@ -108,7 +118,8 @@ def _fill_file(file: FileLayout, path: str, crew: Crew, advance: Advance) -> Non
     handle = disk.open_file(path)
     try:
         _write_at(handle, memoryview(file.head), 0)
-
+        for gap in file.find_gaps():
+            _write_at(handle, memoryview(bytes(gap.nbytes)), gap.offset)
         tasks, total = _split_regions(regions, crew, 1)
 
         def act(worker: Worker, task: Task) -> None:
