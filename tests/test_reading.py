@@ -204,7 +204,7 @@ def test_hdf5_links_that_lead_elsewhere_are_not_followed(tmp_path: Path) -> None
 
 def find_type(name: str) -> Any:
     """NumPy's dtype of a name, or that of ml_dtypes, whose older releases have fewer."""
-    if name.startswith(("bfloat", "float8", "float6", "float4")):
+    if name.startswith(("bfloat", "float8_", "float6_", "float4_")):
         if not hasattr(ml_dtypes, name):
             pytest.skip(f"ml_dtypes {ml_dtypes.__version__} has no {name}")
         return np.dtype(getattr(ml_dtypes, name))
