@@ -219,10 +219,9 @@ def default_output(spec: str, fmt: str | None, *, is_folder: bool) -> str:
     """SPEC's own name in the current folder with the format's suffix, or without for a folder."""
     if spec == "-":
         return "-"
-    stem = os.path.splitext(os.path.basename(spec))[0]
-    if is_folder:  # whatever suffix is left in its name
-        return stem.replace(".", "_")
-    return stem + {"hdf5": ".h5", "keras": ".weights.h5"}.get(fmt or "", ".safetensors")
+    from xavinit.formats import name_output
+
+    return name_output(os.path.splitext(os.path.basename(spec))[0], fmt, is_folder=is_folder)
 
 
 def show_warnings(warnings: tuple[SpecError, ...]) -> None:

@@ -13,17 +13,17 @@ class DType(Struct, frozen=True):
 
     For floats, `mantissa` counts the stored bits of the significand and `smallest_exponent` is
     that of the smallest normal number; both are 0 for integers and bool. `largest` and `lowest`
-    bound the finite values.
+    bound the finite values; those of a complex number's two parts.
     """
 
     name: str
-    kind: str  # "float" | "integer" | "bool"
+    kind: str  # "float" | "integer" | "bool" | "complex"
     bits: int  # of an element as it is stored
     lowest: int | float
     largest: int | float
     mantissa: int = 0
     smallest_exponent: int = 0
-    has_negative_zero: bool = True  # the fnuz kinds have a NaN in its place
+    has_negative_zero: bool = True
 
     @property
     def is_float(self) -> bool:
@@ -31,7 +31,7 @@ class DType(Struct, frozen=True):
 
     @property
     def itemsize(self) -> int:
-        """Bytes of an element."""
+        """Bytes of an element; 0 where several share a byte."""
         return self.bits // 8
 
     @property
@@ -59,7 +59,19 @@ def _make_integer(name: str, bits: int, *, signed: bool) -> DType:
     return DType(name, "integer", bits, lowest, largest)
 
 
-# Those that can be drawn. (Files may hold others: reading knows more dtypes than drawing.)
+def _make_complex(name: str, part: DType) -> DType:
+    return DType(
+        name,
+        "complex",
+        2 * part.bits,
+        part.lowest,
+        part.largest,
+        part.mantissa,
+        part.smallest_exponent,
+    )
+
+
+# Those that can be drawn.
 DTYPES: dict[str, DType] = {
     dtype.name: dtype
     for dtype in (
@@ -74,6 +86,29 @@ DTYPES: dict[str, DType] = {
         _make_integer("int32", 32, signed=True),
         _make_integer("uint8", 8, signed=False),
         DType("bool", "bool", 8, 0, 1),
+    )
+}
+
+
+# All that a file may hold: reading knows more dtypes than drawing.
+STORED_DTYPES: dict[str, DType] = DTYPES | {
+    dtype.name: dtype
+    for dtype in (
+        _make_complex("complex128", DTYPES["float64"]),
+        _make_complex("complex64", DTYPES["float32"]),
+        _make_integer("uint64", 64, signed=False),
+        _make_integer("uint32", 32, signed=False),
+        _make_integer("int16", 16, signed=True),
+        _make_integer("uint16", 16, signed=False),
+        _make_integer("int8", 8, signed=True),
+        # The fnuz kinds have a NaN in the place of -0.
+        DType("float8_e4m3fnuz", "float", 8, -240.0, 240.0, 3, -7, has_negative_zero=False),
+        DType("float8_e5m2fnuz", "float", 8, -57344.0, 57344.0, 2, -15, has_negative_zero=False),
+        # OCP: exponents alone, without a sign; and those of 6 and 4 bits, without infinity or NaN.
+        DType("float8_e8m0fnu", "float", 8, 2.0**-127, 2.0**127, 0, -127, has_negative_zero=False),
+        _make_float("float6_e2m3fn", 6, 3, (0, 2)),
+        _make_float("float6_e3m2fn", 6, 2, (-2, 4)),
+        _make_float("float4_e2m1fn", 4, 1, (0, 2)),
     )
 }
 

@@ -10,11 +10,12 @@ from importlib import import_module
 from typing import cast
 
 from xavinit.errors import UsageError
-from xavinit.formats.layout import FileLayout, Format, Layout, Region, StoredTensor
+from xavinit.formats.layout import FileLayout, Format, Gap, Layout, Region
 from xavinit.formats.shards import parse_size
+from xavinit.formats.stored import Index, Reader, StoredTensor
 from xavinit.wording import format_choices, format_value
 
-# Each format's suffixes. Its module, of the same name, is loaded when it is asked for.
+# Each format's suffixes, the usual one first. Its module, of the same name, is loaded on demand.
 FORMATS: dict[str, tuple[str, ...]] = {
     "safetensors": (".safetensors",),
     "hdf5": (".h5", ".hdf5"),
@@ -31,6 +32,17 @@ def find_suffix(path: str) -> str | None:
         (len(suffix), name) for name, suffix in pairs if base.endswith(suffix) and base != suffix
     ]
     return max(found)[1] if found else None  # the longest: a .weights.h5 is no .h5
+
+
+def name_output(stem: str, name: str | None, *, is_folder: bool) -> str:
+    """The name of an output that was not given one: a format's (safetensors by default) suffix.
+
+    A folder has none, nor what is left of another in its name.
+
+    >>> name_output("gpt2", "hdf5", is_folder=False), name_output("gpt.2", "npy", is_folder=True)
+    ('gpt2.h5', 'gpt_2')
+    """
+    return stem.replace(".", "_") if is_folder else stem + FORMATS[name or "safetensors"][0]
 
 
 def detect_format(path: str) -> str:
@@ -54,11 +66,15 @@ __all__ = [
     "FORMATS",
     "FileLayout",
     "Format",
+    "Gap",
+    "Index",
     "Layout",
+    "Reader",
     "Region",
     "StoredTensor",
     "detect_format",
     "find_suffix",
+    "name_output",
     "parse_format",
     "parse_size",
 ]

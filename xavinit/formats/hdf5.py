@@ -7,46 +7,25 @@ are those of one version of the HDF5 library.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from xavinit.dtypes import DTYPES, DType
-from xavinit.errors import InputError, MissingLibraryError, SpecError
-from xavinit.formats.layout import FileLayout, Format, Layout, Region, StoredTensor
+from xavinit.dtypes import DType
+from xavinit.errors import SpecError
+from xavinit.formats.datasets import read_index
+from xavinit.formats.hdf5_library import has_type, import_h5py, make_type, map_errors
+from xavinit.formats.layout import FileLayout, Format, Layout, Region
 from xavinit.formats.metadata import KEY, make_metadata
 from xavinit.plan import Plan, TensorPlan
 from xavinit.wording import format_value
-
-# NumPy's code of each dtype that h5py makes a type of.
-_NUMPY = {
-    "float64": "<f8",
-    "float32": "<f4",
-    "float16": "<f2",
-    "int64": "<i8",
-    "int32": "<i4",
-    "uint8": "|u1",
-    "bool": "|b1",
-}
-
-
-def import_h5py() -> Any:
-    """h5py, or an error that says what to do."""
-    try:
-        import h5py
-    except Exception as error:  # not installed, or whatever a broken or mismatched build raises
-        raise MissingLibraryError(
-            f"HDF5 needs a working h5py ({error}): pip install h5py"
-        ) from error
-    return h5py
 
 
 def lay_out(plan: Plan) -> Layout:
     """One file that h5py begins. Refuses what HDF5 or h5py cannot name or hold."""
     names = {tensor.name for tensor in plan.tensors}
     for tensor in plan.tensors:
-        if not _has_type(tensor.dtype):
+        if not has_type(tensor.dtype):
             raise SpecError(
                 f"HDF5 has no form for {tensor.dtype.name}",
                 tensor.place,
@@ -82,7 +61,7 @@ def begin_file(
     path: str,
     tensors: Sequence[TensorPlan],
     metadata: str,
-    make_type: Callable[[Any, DType], Any] | None = None,
+    make_type: Callable[[Any, DType], Any] = make_type,
     finish: Callable[[Any], None] | None = None,
 ) -> tuple[Region, ...]:
     """Make the file at `path` and tell where each tensor's bytes belong.
@@ -91,10 +70,9 @@ def begin_file(
     attributes to the open file.
     """
     h5py = import_h5py()
-    make_type = make_type or make_usual_type
     regions = []
     # The oldest structures: any reader takes the file, and groups of this kind keep no time stamps.
-    with h5py.File(path, "w", libver=("earliest", "v110")) as file:
+    with map_errors(), h5py.File(path, "w", libver=("earliest", "v110")) as file:
         creation, link = _make_properties(h5py)
         types = {dtype.name: make_type(h5py, dtype) for dtype in {t.dtype for t in tensors}}
         for tensor in sorted(tensors, key=lambda t: t.name.encode()):
@@ -125,61 +103,6 @@ def _make_properties(h5py: Any) -> tuple[Any, Any]:
 
 def _make_space(h5py: Any, shape: tuple[int, ...]) -> Any:
     return h5py.h5s.create_simple(shape) if shape else h5py.h5s.create(h5py.h5s.SCALAR)
-
-
-def make_usual_type(h5py: Any, dtype: DType) -> Any:
-    """The HDF5 type of a dtype."""
-    if dtype.name == "bfloat16":
-        # sign, 8 bits of exponent with bias 127, 7 of mantissa; h5py reads it as float32
-        kind = h5py.h5t.IEEE_F32LE.copy()
-        kind.set_fields(15, 7, 8, 0, 7)
-        kind.set_size(2)
-        kind.set_ebias(127)
-        return kind
-    import numpy
-
-    # h5py's own choice, so that h5py gives back what NumPy would: bool is an enumeration.
-    return h5py.h5t.py_create(numpy.dtype(_NUMPY[dtype.name]), logical=True)
-
-
-def read_index(path: str) -> list[StoredTensor]:
-    """The datasets of a file, as far as they are contiguous and of a known dtype."""
-    h5py = import_h5py()
-    stored: list[StoredTensor] = []
-    try:
-        with h5py.File(path, "r") as file:
-            known = {
-                name: make_usual_type(h5py, dtype)
-                for name, dtype in DTYPES.items()
-                if _has_type(dtype)
-            }
-
-            def visit(name: str, item: Any) -> None:
-                if not isinstance(item, h5py.Dataset):
-                    return
-                kind = item.id.get_type()
-                names = [other for other, known_kind in known.items() if kind == known_kind]
-                if kind.get_class() == h5py.h5t.OPAQUE and kind.get_size() == 2:
-                    # Keras's form of it, which only this attribute tells
-                    names = ["bfloat16"] if item.attrs.get("dtype") == "bfloat16" else []
-                offset = item.id.get_offset()
-                if not names or (offset is None and item.size):
-                    raise InputError(f"{path}: dataset {name} is not of a kind that xavinit reads")
-                nbytes = kind.get_size() * (item.size or 0)
-                stored.append(
-                    StoredTensor(
-                        name, names[0], tuple(item.shape), os.fspath(path), offset or 0, nbytes
-                    )
-                )
-
-            file.visititems(visit)
-    except OSError as error:
-        raise InputError(f"{path} is not a sound HDF5 file: {error}") from error
-    return stored
-
-
-def _has_type(dtype: DType) -> bool:
-    return dtype.name in _NUMPY or dtype.name == "bfloat16"
 
 
 FORMAT = Format("hdf5", lay_out, read_index, streams=False)

@@ -16,15 +16,18 @@ from typing import Any
 
 from msgspec import structs
 
-from xavinit.dtypes import DType
+from xavinit.dtypes import DTYPES, DType
 from xavinit.errors import SpecError, UsageError
-from xavinit.formats.hdf5 import begin_file, make_usual_type, read_index
+from xavinit.formats import FORMATS, datasets, hdf5_library
+from xavinit.formats.hdf5 import begin_file
+from xavinit.formats.hdf5_library import has_type, import_h5py
 from xavinit.formats.layout import FileLayout, Format, Layout
 from xavinit.formats.metadata import make_metadata
+from xavinit.formats.stored import Index
 from xavinit.plan import Plan, TensorPlan
 from xavinit.wording import format_value
 
-SUFFIX = ".weights.h5"
+(SUFFIX,) = FORMATS["keras"]
 
 # The classes whose public name is not their own, which the file has.
 _OWN_NAMES = {"GroupQueryAttention": "GroupedQueryAttention"}
@@ -44,7 +47,7 @@ def lay_out(plan: Plan) -> Layout:
                 tensor.place,
                 hint="list it in layers, or use another format",
             )
-        if tensor.dtype.name.startswith("float8"):
+        if not has_type(tensor.dtype):
             raise SpecError(f"HDF5 has no form for {tensor.dtype.name}", tensor.place)
     tensors, names = name_datasets(plan)
     wide = [tensor.name for tensor in tensors if tensor.dtype.name == "bfloat16"]
@@ -124,10 +127,28 @@ def to_snake_case(name: str) -> str:
 def make_type(h5py: Any, dtype: DType) -> Any:
     """The HDF5 type of a dtype: the usual one, but for bfloat16 two opaque bytes."""
     if dtype.name != "bfloat16":
-        return make_usual_type(h5py, dtype)
+        return hdf5_library.make_type(h5py, dtype)
     kind = h5py.h5t.create(h5py.h5t.OPAQUE, dtype.itemsize)
     kind.set_tag(b"")
     return kind
+
+
+def read_index(path: str) -> Index:
+    """The index of a file, as any HDF5 file's, but with Keras's own form of bfloat16."""
+    return datasets.read_index(path, _find_dtype)
+
+
+def _find_dtype(dataset: Any) -> DType | None:
+    """The dtype of two opaque bytes, which only this attribute tells."""
+    h5py = import_h5py()
+    kind = dataset.get_type()
+    if kind.get_class() != h5py.h5t.OPAQUE or kind.get_size() != 2:
+        return None
+    attributes = h5py.Dataset(dataset).attrs
+    if "dtype" not in attributes or not datasets.is_text(h5py, attributes.get_id("dtype")):
+        return None
+    told = attributes["dtype"]
+    return DTYPES["bfloat16"] if isinstance(told, str) and told == "bfloat16" else None
 
 
 FORMAT = Format("keras", lay_out, read_index, streams=False)

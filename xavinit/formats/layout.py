@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 
+from xavinit.formats.stored import Index
 from xavinit.plan import Plan, TensorPlan
 
 
@@ -16,8 +17,15 @@ class Region(Struct, frozen=True):
     offset: int
 
 
+class Gap(Struct, frozen=True):
+    """A byte range of a file that no tensor fills: it is written with zeros."""
+
+    offset: int
+    nbytes: int
+
+
 class FileLayout(Struct, frozen=True):
-    """One file. `head` is written at its start; the regions follow in ascending order, gapless.
+    """One file: `head` at its start, then the regions, then zeros up to `nbytes`.
 
     A format whose library must make the file itself (HDF5) gives `begin` instead: it makes the
     file at a path, values not yet filled in, and returns the regions, in any order.
@@ -26,7 +34,24 @@ class FileLayout(Struct, frozen=True):
     name: str = ""  # within the folder; empty for an output that is a single file
     head: bytes = b""
     regions: tuple[Region, ...] = ()
+    nbytes: int = 0  # of the file; unknown (0) where `begin` makes it
     begin: Callable[[str], tuple[Region, ...]] | None = None
+
+    def find_gaps(self) -> list[Gap]:
+        """What lies between head, regions and end, so that a pipe gets the bytes that a file has.
+
+        Raises `ValueError` for regions that overlap, or do not ascend: the format is at fault.
+        """
+        gaps = []
+        end = len(self.head)
+        ranges = [(region.offset, region.tensor.nbytes) for region in self.regions]
+        for start, nbytes in [*ranges, (end if self.begin else self.nbytes, 0)]:
+            if start < end:
+                raise ValueError(f"a region at {start} of {self.name!r}, whose bytes end at {end}")
+            if start > end:
+                gaps.append(Gap(end, start - end))
+            end = start + nbytes
+        return gaps
 
 
 class Layout(Struct, frozen=True):
@@ -43,27 +68,17 @@ class Layout(Struct, frozen=True):
     find_set: Callable[[str], list[str]] | None = None
 
 
-class StoredTensor(Struct, frozen=True):
-    """A tensor found in a file: what the index says, and where its bytes are."""
-
-    name: str
-    dtype: str  # a name of `plan.DTYPES`
-    shape: tuple[int, ...]
-    path: str
-    offset: int
-    nbytes: int
-
-
 class Format(Struct, frozen=True):
     """A format: how to lay a plan out, and how to read an index back.
 
     `lay_out(plan)` is pure; it raises `SpecError` where the format cannot hold a tensor.
-    `read_index(path)` opens a finished output, also one that xavinit did not write.
+    `read_index(path)` opens a finished output, also one that xavinit did not write; it raises
+    `InputError` where that is damaged.
     """
 
     name: str
     lay_out: Callable[[Plan], Layout]
-    read_index: Callable[[str], list[StoredTensor]]
+    read_index: Callable[[str], Index]
     lay_out_single: Callable[[Plan], Layout] | None = None  # for a plan of one tensor
     lay_out_shards: Callable[[Plan, int], Layout] | None = None  # of so many bytes at most
     streams: bool = True  # can it be written to a pipe, in order
@@ -71,10 +86,22 @@ class Format(Struct, frozen=True):
     is_ours: Callable[[str], bool] = lambda path: False
 
 
-def place_regions(tensors: list[TensorPlan], start: int) -> tuple[Region, ...]:
-    """The tensors one after another, without gaps, from an offset."""
+def lay_out_file(
+    name: str, head: bytes, tensors: Iterable[TensorPlan] = (), alignment: int = 1
+) -> FileLayout:
+    """A file: its head, then the tensors, each at the next multiple of `alignment` bytes."""
+    regions = place_regions(tensors, len(head), alignment)
+    end = regions[-1].offset + regions[-1].tensor.nbytes if regions else len(head)
+    return FileLayout(name, head, regions, end)
+
+
+def place_regions(
+    tensors: Iterable[TensorPlan], start: int, alignment: int = 1
+) -> tuple[Region, ...]:
+    """The tensors one after another from an offset on, each at the next multiple of `alignment`."""
     regions = []
     for tensor in tensors:
+        start += -start % alignment
         regions.append(Region(tensor, start))
         start += tensor.nbytes
     return tuple(regions)

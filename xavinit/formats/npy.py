@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-import ast
+import io
 import json
 import math
-import operator
 import os
 import struct
-from typing import Any
+import warnings
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
-from xavinit.dtypes import DTYPES
+from xavinit.dtypes import STORED_DTYPES
 from xavinit.errors import InputError, SpecError, UsageError
-from xavinit.formats.layout import FileLayout, Format, Layout, Region, StoredTensor
-from xavinit.formats.metadata import make_metadata
+from xavinit.formats.files import explain_error, find_size, load_json, open_file
+from xavinit.formats.layout import Format, Layout, lay_out_file
+from xavinit.formats.metadata import KEY, make_compact, make_metadata
+from xavinit.formats.stored import Index, PlainRange, Source, StoredTensor, index_tensors
+from xavinit.formats.strided import MOST_AXES, StridedRange, find_strides
 from xavinit.plan import Plan, TensorPlan
 from xavinit.wording import format_value
+
+if TYPE_CHECKING:
+    import numpy as np
 
 MANIFEST = "manifest.json"
 LONGEST_NAME = 255  # bytes; what file systems take
 _MAGIC = b"\x93NUMPY\x01\x00"
 _ALIGNMENT = 64
+_LONGEST_HEADER = 10_000  # bytes, as NumPy's own limit
 
-# The code of each dtype in a header. NumPy has no others of ours.
+# The code of each dtype that is written; NumPy itself knows those that are read.
 CODES = {
     "float64": "<f8",
     "float32": "<f4",
@@ -58,17 +65,16 @@ def lay_out(plan: Plan) -> Layout:
                 at_key=True,
             )
         head = make_head(tensor)
-        files.append(FileLayout(file_name, head, (Region(tensor, len(head)),)))
+        files.append(lay_out_file(file_name, head, [tensor]))
         entries[tensor.name] = {
             "dtype": tensor.dtype.name,
             "file": file_name,
             "shape": list(tensor.shape),
         }
-    content = {"tensors": entries, "xavinit": json.loads(make_metadata(plan))}
+    content = {"tensors": entries, KEY: json.loads(make_metadata(plan))}
     manifest = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-    files.append(FileLayout(MANIFEST, manifest.encode()))
-    total = plan.nbytes + sum(len(file.head) for file in files)
-    return Layout(tuple(files), total, folder=True)
+    files.append(lay_out_file(MANIFEST, manifest.encode()))
+    return Layout(tuple(files), sum(file.nbytes for file in files), folder=True)
 
 
 def lay_out_single(plan: Plan) -> Layout:
@@ -79,8 +85,8 @@ def lay_out_single(plan: Plan) -> Layout:
             "(the format npy with a name that has no suffix makes a folder for several)"
         )
     (tensor,) = plan.tensors
-    head = make_head(tensor)
-    return Layout((FileLayout("", head, (Region(tensor, len(head)),)),), len(head) + plan.nbytes)
+    file = lay_out_file("", make_head(tensor), [tensor])
+    return Layout((file,), file.nbytes)
 
 
 def encode_name(name: str) -> str:
@@ -110,54 +116,84 @@ def make_head(tensor: TensorPlan) -> bytes:
     return _MAGIC + struct.pack("<H", len(text)) + text.encode("ascii")
 
 
-def read_index(path: str) -> list[StoredTensor]:
-    """The tensors of a folder by its manifest, or of a single file (whose name is its stem)."""
+def read_index(path: str) -> Index:
+    """The index of a folder by its manifest, or of a single file (whose tensor is its stem)."""
     if not os.path.isdir(path):
         name = os.path.splitext(os.path.basename(path))[0]
-        return [_read_file(path, unquote(name))]
-    with open(os.path.join(path, MANIFEST), encoding="utf-8") as file:
-        try:
-            entries = json.load(file)["tensors"]
-            files = {name: entry["file"] for name, entry in entries.items()}
-            if any(file != encode_name(name) for name, file in files.items()):
-                raise ValueError("a file's name is not its tensor's")
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InputError(f"{path} has no sound {MANIFEST}: {error}") from error
-    return [_read_file(os.path.join(path, file), name) for name, file in files.items()]
+        return index_tensors(path, [_read_file(path, unquote(name))], {})
+    files, metadata = _read_manifest(path)
+    tensors = [_read_file(os.path.join(path, file), name) for name, file in files.items()]
+    return index_tensors(path, tensors, metadata)
 
 
 def is_ours(path: str) -> bool:
     """Does a folder hold an earlier output and nothing else, or nothing at all?"""
     try:
-        found = {os.path.join(path, name) for name in os.listdir(path)}
-        ours = {stored.path for stored in read_index(path)} if found else set()
+        found = set(os.listdir(path))
+        ours = {MANIFEST, *_read_manifest(path)[0].values()} if found else found
     except (OSError, InputError):
         return False
-    return not found or found == ours | {os.path.join(path, MANIFEST)}
+    return found == ours
+
+
+def _read_manifest(path: str) -> tuple[dict[str, str], dict[str, str]]:
+    """The file of each tensor of a folder, and the folder's metadata."""
+    try:
+        content = load_json(os.path.join(path, MANIFEST))
+        match content:
+            case {"tensors": dict(entries)}:
+                pass
+            case _:
+                raise ValueError("it must have tensors")
+        files = {name: encode_name(name) for name in entries}
+        for name, entry in entries.items():
+            if not isinstance(entry, dict) or entry.get("file") != files[name]:
+                raise ValueError("a file's name is not its tensor's")
+    except ValueError as error:
+        raise InputError(f"{path} has no sound {MANIFEST}: {error}") from error
+    recipe = content.get(KEY)
+    return files, {} if recipe is None else {KEY: make_compact(recipe)}
 
 
 def _read_file(path: str, name: str) -> StoredTensor:
-    with open(path, "rb") as file:
-        try:
-            if file.read(len(_MAGIC)) != _MAGIC:
-                raise ValueError("no npy header of version 1.0")
-            (length,) = struct.unpack("<H", file.read(2))
-            header = ast.literal_eval(file.read(length).decode("ascii"))
-            descr, shape = header["descr"], tuple(map(operator.index, header["shape"]))
-            if header["fortran_order"] and len(shape) > 1:
-                raise ValueError("Fortran order is not read")
-        except (ValueError, KeyError, TypeError, SyntaxError, struct.error) as error:
-            raise InputError(f"{path} is not a sound npy file: {error}") from error
-        offset = file.tell()
-        size = os.fstat(file.fileno()).st_size
-    for known, code in CODES.items():
-        if code == descr:
-            dtype = DTYPES[known]
-            stored = StoredTensor(name, dtype.name, shape, path, offset, size - offset)
-            if math.prod(shape) * dtype.itemsize != stored.nbytes:
-                raise InputError(f"{path} is cut short or too long for its shape")
-            return stored
-    raise InputError(f"{path} is of dtype {descr}, unknown to xavinit")
+    with open_file(path) as file:
+        dtype, shape, is_fortran = _read_header(path, file)
+        offset, size = file.tell(), find_size(file)
+    known = STORED_DTYPES.get(dtype.name)
+    if known is None or dtype.itemsize != known.itemsize or dtype.hasobject:
+        raise InputError(f"{path} is of dtype {format_value(str(dtype))}, unknown to xavinit")
+    if math.prod(shape) * known.itemsize != size - offset:
+        raise InputError(f"{path} is cut short or too long for its shape")
+    is_swapped = dtype.str.startswith(">")
+    source: Source = PlainRange(path, offset)
+    if is_swapped or (is_fortran and sum(number > 1 for number in shape) > 1):
+        strides = find_strides(shape, is_fortran=is_fortran)
+        source = StridedRange(path, offset, strides, is_swapped)
+    return StoredTensor(name, known, shape, source)
+
+
+def _read_header(path: str, file: io.FileIO) -> tuple[np.dtype[Any], tuple[int, ...], bool]:
+    """What the header says, read by NumPy; the file then stands behind it."""
+    from numpy.lib import format as numpy_format
+
+    readers = {
+        (1, 0): numpy_format.read_array_header_1_0,
+        (2, 0): numpy_format.read_array_header_2_0,
+    }
+    try:
+        version = numpy_format.read_magic(file)
+        if version not in readers:
+            raise ValueError(f"its version is {version[0]}.{version[1]}")
+        with warnings.catch_warnings():  # of headers that Python 2 wrote
+            warnings.simplefilter("ignore")
+            shape, is_fortran, dtype = readers[version](file, max_header_size=_LONGEST_HEADER)
+        if not all(type(number) is int and number >= 0 for number in shape):
+            raise ValueError(f"its shape must be of sizes; got {format_value(shape)}")
+        if len(shape) > MOST_AXES:
+            raise ValueError(f"it must have at most {MOST_AXES} axes; got {len(shape)}")
+    except Exception as error:  # Python parses the header, which may raise nearly anything
+        raise InputError(f"{path} is not a sound npy file: {explain_error(error)}") from error
+    return dtype, shape, is_fortran
 
 
 FORMAT = Format("npy", lay_out, read_index, lay_out_single, is_ours=is_ours)

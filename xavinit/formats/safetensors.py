@@ -1,83 +1,118 @@
 """safetensors: a length, a JSON header, then the tensors one after another.
 
 Written by us, byte for byte as the library would: the library needs every tensor in memory and
-orders two or more metadata keys at random. The tests read every file back with it.
+orders two or more metadata keys at random. Read by us: the library takes a path alone, knows the
+dtypes of its release alone, and lets two tensors bear one name. The tests hold both against it.
 """
 
 from __future__ import annotations
 
-import json
+import math
 import os
 import struct
 from collections.abc import Mapping, Sequence
+from json.encoder import encode_basestring as encode  # in C, where there is one
 from typing import Any
 
+from xavinit.dtypes import STORED_DTYPES
 from xavinit.errors import InputError, OutputError
-from xavinit.formats.layout import FileLayout, Format, Layout, StoredTensor, place_regions
+from xavinit.formats.files import find_size, open_file, parse_json, read_from
+from xavinit.formats.layout import FileLayout, Format, Layout, lay_out_file
 from xavinit.formats.metadata import KEY, make_metadata
-from xavinit.formats.shards import INDEX, SINGLE, find_set, make_index, name_shards, read_places
+from xavinit.formats.shards import (
+    INDEX,
+    SINGLE,
+    find_set,
+    make_index,
+    name_shards,
+    read_places,
+)
+from xavinit.formats.stored import Index, PlainRange, StoredTensor, index_tensors
 from xavinit.layers import find_framework
 from xavinit.plan import Plan, TensorPlan
+from xavinit.wording import format_value
 
 LARGEST_HEADER = 100_000_000  # bytes; readers refuse more
 _ALIGNMENT = 8
+_METADATA = "__metadata__"
 
 # The code of each dtype in a header, in the library's order of tensors: widest first.
 CODES = {
+    "uint64": "U64",
     "int64": "I64",
     "float64": "F64",
+    "complex64": "C64",
     "float32": "F32",
+    "uint32": "U32",
     "int32": "I32",
     "bfloat16": "BF16",
     "float16": "F16",
+    "uint16": "U16",
+    "int16": "I16",
+    "float8_e5m2fnuz": "F8_E5M2FNUZ",
+    "float8_e4m3fnuz": "F8_E4M3FNUZ",
+    "float8_e8m0fnu": "F8_E8M0",
     "float8_e4m3fn": "F8_E4M3",
     "float8_e5m2": "F8_E5M2",
+    "int8": "I8",
     "uint8": "U8",
+    "float6_e3m2fn": "F6_E3M2",
+    "float6_e2m3fn": "F6_E2M3",
+    "float4_e2m1fn": "F4",
     "bool": "BOOL",
 }
 _RANK = {name: rank for rank, name in enumerate(CODES)}
+_DTYPES = {code: STORED_DTYPES[name] for name, code in CODES.items()}
 
 
 def lay_out(plan: Plan) -> Layout:
     """One file with all tensors."""
-    file = lay_out_tensors(plan.tensors, plan)
-    return Layout((file,), len(file.head) + plan.nbytes)
+    file = lay_out_tensors(plan.tensors, _make_metadata(plan))
+    return Layout((file,), file.nbytes)
 
 
 def lay_out_shards(plan: Plan, most: int) -> Layout:
     """Files of at most `most` bytes of tensors each, and the index that makes them a set."""
-    shards = name_shards(plan.tensors, most)
-    files = [lay_out_tensors(tensors, plan, name) for name, tensors in shards.items()]
-    total = plan.nbytes + sum(len(file.head) for file in files)
+    shards, metadata = name_shards(plan.tensors, most), _make_metadata(plan)
+    files = [lay_out_tensors(tensors, metadata, name) for name, tensors in shards.items()]
+    total = sum(file.nbytes for file in files)
     if len(files) > 1:
-        files.append(FileLayout(INDEX, make_index(shards)))
+        files.append(lay_out_file(INDEX, make_index(shards)))
     return Layout(tuple(files), total, folder=True, find_set=find_set)
 
 
-def lay_out_tensors(tensors: Sequence[TensorPlan], plan: Plan, name: str = "") -> FileLayout:
+def _make_metadata(plan: Plan) -> dict[str, str]:
+    # transformers takes only files that name a framework it knows.
+    return {"format": find_framework(plan.framework).tag, KEY: make_metadata(plan)}
+
+
+def lay_out_tensors(
+    tensors: Sequence[TensorPlan], metadata: Mapping[str, str], name: str = ""
+) -> FileLayout:
     """A file with these tensors of a plan.
 
     The header, then the tensors in the library's order: widest dtype first, then by name.
     """
     tensors = sorted(tensors, key=lambda t: (_RANK[t.dtype.name], t.name.encode()))
-    # transformers takes only files that name a framework it knows.
-    metadata = {"format": find_framework(plan.framework).tag, KEY: make_metadata(plan)}
-    head = make_header(tensors, metadata)
-    return FileLayout(name, head, place_regions(tensors, len(head)))
+    return lay_out_file(name, make_header(tensors, metadata), tensors)
 
 
 def make_header(tensors: Sequence[TensorPlan], metadata: Mapping[str, str]) -> bytes:
     """The 8 bytes of length and the JSON header, padded with spaces to a multiple of 8."""
-    entries: dict[str, Any] = {"__metadata__": dict(sorted(metadata.items()))}
+    texts = ",".join(f"{encode(key)}:{encode(metadata[key])}" for key in sorted(metadata))
+    entries = [f'"{_METADATA}":{{{texts}}}']
+    forms: dict[tuple[str, tuple[int, ...]], tuple[str, int]] = {}
     start = 0
     for tensor in tensors:
-        entries[tensor.name] = {
-            "dtype": CODES[tensor.dtype.name],
-            "shape": list(tensor.shape),
-            "data_offsets": [start, start + tensor.nbytes],
-        }
-        start += tensor.nbytes
-    header = json.dumps(entries, separators=(",", ":"), ensure_ascii=False).encode()
+        key = (tensor.dtype.name, tensor.shape)
+        if key not in forms:  # many tensors have few shapes
+            shape = ",".join(map(str, tensor.shape))
+            text = f'{{"dtype":"{CODES[tensor.dtype.name]}","shape":[{shape}],"data_offsets":['
+            forms[key] = text, tensor.nbytes
+        text, nbytes = forms[key]
+        entries.append(f"{encode(tensor.name)}:{text}{start},{start + nbytes}]}}")
+        start += nbytes
+    header = f"{{{','.join(entries)}}}".encode()
     header += b" " * (-len(header) % _ALIGNMENT)
     if len(header) > LARGEST_HEADER:
         raise OutputError(
@@ -88,56 +123,95 @@ def make_header(tensors: Sequence[TensorPlan], metadata: Mapping[str, str]) -> b
     return struct.pack("<Q", len(header)) + header
 
 
-def read_index(path: str) -> list[StoredTensor]:
-    """The tensors of a file, or of the set of shards in a folder."""
+def read_index(path: str) -> Index:
+    """The index of a file, or of the set of shards in a folder."""
     if not os.path.isdir(path):
         return read_file(path)
     places = read_places(path)
     if places is None:
         return read_file(os.path.join(path, SINGLE))
-    names = sorted(set(places.values()))
-    stored = [tensor for name in names for tensor in read_file(os.path.join(path, name))]
-    found = {tensor.name: os.path.basename(tensor.path) for tensor in stored}
+    files = [read_file(os.path.join(path, name)) for name in sorted(set(places.values()))]
+    stored = [tensor for file in files for tensor in file.tensors]
+    found = {tensor.name: os.path.basename(tensor.source.path) for tensor in stored}
     if found != places or len(found) < len(stored):
         odd = next(iter(dict(found.items() ^ places.items())), "twice")
-        raise InputError(f"{path}: the index and the shards disagree about tensor {odd}")
-    return stored
-
-
-def read_file(path: str) -> list[StoredTensor]:
-    """The tensors of a file, after the library has found its header sound."""
-    import safetensors
-
-    try:
-        # Opening checks the header, the offsets and the file's length; "numpy" loads nothing.
-        with safetensors.safe_open(path, framework="numpy"):
-            pass
-        with open(path, "rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8))
-            entries = json.loads(file.read(length))
-    except safetensors.SafetensorError as error:
-        raise InputError(f"{path} is not a sound safetensors file: {error}") from error
-    names = {code: name for name, code in CODES.items()}
-    stored = []
-    for name, entry in entries.items():
-        if name == "__metadata__":
-            continue
-        if entry["dtype"] not in names:
-            raise InputError(
-                f"{path}: tensor {name} is of dtype {entry['dtype']}, unknown to xavinit"
-            )
-        start, stop = entry["data_offsets"]
-        stored.append(
-            StoredTensor(
-                name,
-                names[entry["dtype"]],
-                tuple(entry["shape"]),
-                os.fspath(path),
-                8 + length + start,
-                stop - start,
-            )
+        raise InputError(
+            f"{path}: the index and the shards disagree about tensor {format_value(odd)}"
         )
-    return stored
+    # What all files of the set say.
+    common = set.intersection(*(set(file.metadata.items()) for file in files)) if files else set()
+    return index_tensors(path, stored, dict(sorted(common)))
+
+
+def read_file(path: str) -> Index:
+    """The index of a file, after its header and its length are found sound."""
+    with open_file(path) as file:
+        try:
+            head, size = read_from(file, 0, 8), find_size(file)
+            length = int.from_bytes(head, "little")
+            if length > LARGEST_HEADER:
+                raise ValueError(f"its header must be at most {LARGEST_HEADER:,} bytes")
+            entries = parse_json(read_from(file, 8, min(length, size)))
+            tensors, metadata = _parse_header(path, entries, 8 + length)
+            _check_places(tensors, 8 + length, size)
+        except EOFError:
+            raise InputError(
+                f"{path} is not a sound safetensors file: its header is cut short"
+            ) from None
+        except ValueError as error:
+            raise InputError(f"{path} is not a sound safetensors file: {error}") from error
+    return index_tensors(path, tensors, metadata)
+
+
+def _parse_header(path: str, entries: Any, start: int) -> tuple[list[StoredTensor], dict[str, str]]:
+    if not isinstance(entries, dict):
+        raise ValueError("its header must be a JSON object")
+    metadata = entries.pop(_METADATA, None) or {}
+    if not (
+        isinstance(metadata, dict) and all(isinstance(text, str) for text in metadata.values())
+    ):
+        raise ValueError(f"{_METADATA} must be an object of strings")
+    tensors = []
+    for name, entry in entries.items():
+        match entry:
+            case {
+                "dtype": str(code),
+                "shape": [*shape],
+                "data_offsets": [int(first), int(last)],
+            } if all(type(number) is int and number >= 0 for number in (*shape, first, last)):
+                pass
+            case _:
+                raise ValueError(
+                    f"tensor {format_value(name)} must have a dtype, a shape and data_offsets"
+                )
+        if code not in _DTYPES:
+            raise InputError(
+                f"{path}: tensor {format_value(name)} is of dtype {format_value(code)}, "
+                "unknown to xavinit"
+            )
+        dtype = _DTYPES[code]
+        if (last - first) * 8 != math.prod(shape) * dtype.bits:
+            raise ValueError(
+                f"tensor {format_value(name)} has {format_value(last - first)} bytes, "
+                f"which is not the size of its shape {format_value(shape)}"
+            )
+        source = PlainRange(path, start + first)
+        tensors.append(StoredTensor(name, dtype, tuple(shape), source))
+    return tensors, metadata
+
+
+def _check_places(tensors: Sequence[StoredTensor], start: int, size: int) -> None:
+    """The tensors lie one after another and fill the file."""
+    plain = ((tensor.plain, tensor) for tensor in tensors)
+    ranges = sorted((place.offset, tensor.nbytes, tensor.name) for place, tensor in plain if place)
+    for offset, nbytes, name in ranges:
+        if offset != start:
+            raise ValueError(
+                f"tensor {format_value(name)} does not begin where the one before it ends"
+            )
+        start += nbytes
+    if start != size:
+        raise ValueError(f"it must be {format_value(start)} bytes; got {format_value(size)}")
 
 
 FORMAT = Format("safetensors", lay_out, read_index, lay_out_shards=lay_out_shards)

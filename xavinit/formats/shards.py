@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from xavinit.errors import InputError, UsageError
+from xavinit.formats.files import load_json
 from xavinit.plan import TensorPlan
 from xavinit.wording import format_choices, format_value
 
@@ -99,10 +100,13 @@ def read_places(folder: str) -> dict[str, str] | None:
     if not os.path.exists(path) and os.path.exists(os.path.join(folder, SINGLE)):
         return None
     try:
-        with open(path, encoding="utf-8") as file:
-            places: dict[str, str] = json.load(file)["weight_map"]
-        if not all(_NAME.match(name) for name in places.values()):
+        match load_json(path):
+            case {"weight_map": dict(places)}:
+                pass
+            case _:
+                raise ValueError("it must have a weight_map")
+        if not all(isinstance(name, str) and _NAME.match(name) for name in places.values()):
             raise ValueError("a file's name is not that of a shard")
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except ValueError as error:
         raise InputError(f"{path} is not a sound index: {error}") from error
     return places

@@ -122,6 +122,8 @@ def _start_file(file: FileLayout, path: str) -> Iterator[tuple[int, Sequence[Reg
     handle = disk.open_file(path)
     try:
         _write_at(handle, memoryview(file.head), 0)
+        for gap in file.find_gaps():
+            _write_at(handle, memoryview(bytes(gap.nbytes)), gap.offset)
         yield handle, regions
     finally:
         disk.close(handle)

@@ -58,10 +58,21 @@ def write_pipe(layout: Layout, pipe: disk.BinaryWriter, drawing: Drawing, advanc
     """Write a layout's only file in order. A closed pipe raises `BrokenPipeError`."""
     check_pipe(layout, drawing)
     (file,) = layout.files
-    _write_all(pipe, memoryview(file.head))
+    gaps = {gap.offset: gap.nbytes for gap in file.find_gaps()}
+    place = 0
+
+    def write(block: memoryview) -> None:
+        """Write a block, and the zeros that follow it in the file."""
+        nonlocal place
+        _write_all(pipe, block)
+        place += len(block)
+        if place in gaps:
+            write(memoryview(bytes(gaps.pop(place))))
 
     def take(_: Task, block: memoryview) -> None:
-        _write_all(pipe, block)
+        write(block)
+
+    write(memoryview(file.head))
 
     crew = drawing.crew
     tasks = drawing.split(file.regions, buffers=crew.buffers_ahead)

@@ -7,15 +7,15 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from xavinit.dtypes import DTYPES
+from xavinit.dtypes import STORED_DTYPES
 from xavinit.errors import InputError, UsageError
-from xavinit.formats import StoredTensor, detect_format, parse_format
-from xavinit.wording import explain_os_error
+from xavinit.formats import Reader, StoredTensor, detect_format, parse_format
+from xavinit.wording import explain_os_error, format_value
 
 if TYPE_CHECKING:
     import numpy as np
 
-_PIECE = 1 << 20  # bytes read at once
+_BLOCK = 1 << 20  # bytes read at once, or a tensor's own unit
 
 
 def digest(source: str | os.PathLike[str] | Mapping[str, np.ndarray[Any, Any]]) -> str:
@@ -34,49 +34,63 @@ def digest(source: str | os.PathLike[str] | Mapping[str, np.ndarray[Any, Any]]) 
     '12d77f518ee7998b'
     """
     total = hashlib.sha256()
-    tensors = _list_arrays(source) if isinstance(source, Mapping) else _list_stored(source)
-    for name, dtype, shape, pieces in sorted(tensors, key=lambda tensor: tensor[0].encode()):
-        for text in (name.encode(), dtype.encode()):
-            total.update(len(text).to_bytes(8, "little") + text)
-        for number in (len(shape), *shape):
-            total.update(number.to_bytes(8, "little"))
-        for piece in pieces:
-            total.update(piece)
+    with Reader() as reader:
+        if isinstance(source, Mapping):
+            tensors = _list_arrays(source)
+        else:
+            tensors = _list_stored(source, reader)
+        for name, dtype, shape, blocks in sorted(tensors, key=lambda tensor: tensor[0].encode()):
+            for text in (name.encode(), dtype.encode()):
+                total.update(len(text).to_bytes(8, "little") + text)
+            for number in (len(shape), *shape):
+                total.update(number.to_bytes(8, "little"))
+            for block in blocks:
+                total.update(block)
     return total.hexdigest()
 
 
-_Tensor = tuple[str, str, tuple[int, ...], Iterator[bytes]]
+_Tensor = tuple[str, str, tuple[int, ...], Iterator[bytes | bytearray | memoryview]]
 
 
 def _list_arrays(arrays: Mapping[str, np.ndarray[Any, Any]]) -> list[_Tensor]:
-    def pieces(array: np.ndarray[Any, Any]) -> Iterator[bytes]:
+    def list_blocks(array: np.ndarray[Any, Any]) -> Iterator[bytes]:
         if array.dtype.byteorder == ">":
             array = array.astype(array.dtype.newbyteorder("<"))
         yield array.tobytes()
 
     for name, array in arrays.items():
         kind = getattr(getattr(array, "dtype", None), "name", type(array).__name__)
-        if kind not in DTYPES:
+        # Of those under a byte, an array has one in each byte, which no file has.
+        if kind not in STORED_DTYPES or not STORED_DTYPES[kind].itemsize:
             raise UsageError(f"a tensor must be an array of a known dtype; got {kind} for {name}")
-    return [(name, a.dtype.name, a.shape, pieces(a)) for name, a in arrays.items()]
+        if not isinstance(name, str) or not _is_utf8(name):
+            raise UsageError(f"the name of a tensor must be a text; got {format_value(name)}")
+    return [(name, a.dtype.name, a.shape, list_blocks(a)) for name, a in arrays.items()]
 
 
-def _list_stored(source: str | os.PathLike[str]) -> list[_Tensor]:
-    path = os.fspath(source)
+def _is_utf8(name: str) -> bool:
+    return not any("\ud800" <= char <= "\udfff" for char in name)
+
+
+def _list_stored(source: object, reader: Reader) -> list[_Tensor]:
+    if not isinstance(source, str | bytes | os.PathLike):
+        raise UsageError(f"digest takes a path, or arrays by name; got {format_value(source)}")
+    path = os.fsdecode(source)
     fmt = parse_format(detect_format(path))
     try:
-        return [(s.name, s.dtype, s.shape, _read_pieces(s)) for s in fmt.read_index(path)]
+        tensors = fmt.read_index(path).tensors
     except OSError as error:
         raise InputError(f"cannot read {path}: {explain_os_error(error)}") from error
+    return [(s.name, s.dtype.name, s.shape, _read_blocks(s, reader)) for s in tensors]
 
 
-def _read_pieces(stored: StoredTensor) -> Iterator[bytes]:
-    left = stored.nbytes
-    with open(stored.path, "rb") as file:
-        file.seek(stored.offset)
-        while left:
-            piece = file.read(min(left, _PIECE))
-            if not piece:
-                raise InputError(f"{stored.path} is cut short at tensor {stored.name}")
-            left -= len(piece)
-            yield piece
+def _read_blocks(stored: StoredTensor, reader: Reader) -> Iterator[memoryview]:
+    """The elements, a whole number of units at a time; each block is overwritten by the next."""
+    size, unit, count = stored.size, stored.unit, stored.dtype.count_bytes
+    step = max(_BLOCK * 8 // stored.dtype.bits // unit, 1) * unit
+    buffer = memoryview(bytearray(count(min(step, size))))
+    for start in range(0, size, step):
+        stop = min(start + step, size)
+        block = buffer[: count(stop - start)]
+        reader.fill(stored, start, stop, block)
+        yield block

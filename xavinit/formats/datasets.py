@@ -1,0 +1,256 @@
+"""HDF5 datasets, read: contiguous, chunked or compressed, in either byte order."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from msgspec import Struct
+
+from xavinit.dtypes import DType
+from xavinit.errors import InputError
+from xavinit.formats.boxes import split_run
+from xavinit.formats.files import LARGEST_TEXT, find_size, open_file
+from xavinit.formats.hdf5_library import import_h5py, list_types, map_errors
+from xavinit.formats.heaps import check_heaps
+from xavinit.formats.stored import Index, PlainRange, Source, StoredTensor, index_tensors
+from xavinit.formats.strided import swap_bytes
+from xavinit.wording import explain_os_error, format_bytes, format_value
+
+MOST_OBJECTS = 1_000_000
+DEEPEST = 1000  # groups in groups
+LARGEST_CHUNK = 256 << 20  # bytes; the library holds a chunk whole
+_MOST_EXPANDED = 2000  # times the bytes of the file: what deflate may make of them, twice
+_UNIT = 16 << 20  # bytes read at once
+
+# The dtype of a dataset whose type is not one of the usual, or None.
+FindDType = Callable[[Any], DType | None]
+
+
+class Hdf5Dataset(Struct, frozen=True):
+    """Elements that HDF5's library has to put together: of chunks, filtered or not, or compact."""
+
+    path: str
+    name: str
+    chunk: tuple[int, ...] | None = None
+    is_swapped: bool = False
+
+    def open(self) -> _OpenedFile:
+        return _OpenedFile(self.path)
+
+    def fill(
+        self, opened: _OpenedFile, tensor: StoredTensor, start: int, stop: int, block: memoryview
+    ) -> None:
+        import numpy as np
+
+        flat = np.frombuffer(block, np.uint8)
+        with map_errors():
+            dataset = opened.find_dataset(self.name)
+            if (dataset.shape, dataset.get_type().get_size()) != (
+                tensor.shape,
+                tensor.dtype.itemsize,
+            ):
+                raise EOFError
+            place = 0
+            for starts, counts in split_run(tensor.shape, start, stop):
+                end = place + math.prod(counts) * tensor.dtype.itemsize
+                opened.read_box(dataset, starts, counts, flat[place:end])
+                place = end
+        if self.is_swapped:
+            swap_bytes(block, tensor.dtype)
+
+    def find_unit(self, tensor: StoredTensor) -> int:
+        """A row of chunks, or as many rows of elements as fit, along the first axis that allows."""
+        if self.chunk is None:
+            return 1
+        most = _UNIT // tensor.dtype.itemsize
+        for axis, size in enumerate(self.chunk):
+            row = math.prod(tensor.shape[axis + 1 :])
+            if row <= most:
+                return min(size, tensor.shape[axis], most // row) * row
+        return most
+
+    def count_memory(self, tensor: StoredTensor) -> int:
+        """A chunk as it is stored, one as it is read, and the library's cache of chunks."""
+        return 2 * math.prod(self.chunk or ()) * tensor.dtype.itemsize + (8 << 20)
+
+
+class _OpenedFile:
+    """A file that datasets are read from, one after another."""
+
+    def __init__(self, path: str) -> None:
+        open_file(path).close()  # still a regular file
+        self._h5py = import_h5py()
+        with map_errors():
+            self._file = self._h5py.File(path, "r")
+        self._name: str | None = None
+        self._dataset: Any = None
+
+    def close(self) -> None:
+        with map_errors():
+            self._file.close()
+
+    def find_dataset(self, name: str) -> Any:
+        if name != self._name:
+            self._dataset = self._h5py.h5d.open(self._file.id, name.encode())
+            self._name = name
+        return self._dataset
+
+    def read_box(
+        self, dataset: Any, starts: tuple[int, ...], counts: tuple[int, ...], out: Any
+    ) -> None:
+        """Read a box as it is stored: in the file's own type, so that nothing is converted."""
+        space = dataset.get_space()
+        if counts:
+            space.select_hyperslab(starts, counts)
+            memory = self._h5py.h5s.create_simple(counts)
+        else:
+            memory = self._h5py.h5s.create(self._h5py.h5s.SCALAR)
+        dataset.read(memory, space, out, dataset.get_type())
+
+
+def read_index(path: str, find_dtype: FindDType = lambda dataset: None) -> Index:
+    """The index of a file: its datasets, by their paths, and the texts among its attributes."""
+    with open_file(path) as opened:
+        size = find_size(opened)
+    h5py = import_h5py()
+    with _reading(path), h5py.File(path, "r") as file:
+        types = list_types(h5py)
+        tensors: list[StoredTensor] = []
+        unknown = []
+        values = []  # where they lie
+        for name, dataset in _walk(h5py, file, path):
+            kind = dataset.get_type()
+            found = [(dtype, swapped) for known, dtype, swapped in types if kind == known]
+            if found:
+                tensors.append(_read_dataset(h5py, path, name, dataset, size, *found[0]))
+            else:
+                unknown.append(name)
+            if (place := _find_range(h5py, dataset)) is not None:
+                values.append(place)
+        texts = [name for name in sorted(file.attrs) if is_text(h5py, file.attrs.get_id(name))]
+        if texts or unknown:
+            with open_file(path) as opened:
+                check_heaps(opened, size, values)
+        for name in unknown:
+            dataset = h5py.h5d.open(file.id, name.encode())
+            special = find_dtype(dataset)
+            tensors.append(_read_dataset(h5py, path, name, dataset, size, special))
+        metadata = {name: file.attrs[name] for name in texts}
+    _check_expanded(path, tensors, size)
+    metadata = {name: text for name, text in metadata.items() if isinstance(text, str)}
+    return index_tensors(path, sorted(tensors, key=lambda tensor: tensor.name.encode()), metadata)
+
+
+def is_text(h5py: Any, attribute: Any) -> bool:
+    """Is it one text? One of a damaged shape or size would take for ever, or all memory."""
+    kind = attribute.get_type()
+    if kind.get_class() != h5py.h5t.STRING or attribute.shape != ():
+        return False
+    return bool(kind.is_variable_str()) or kind.get_size() <= LARGEST_TEXT
+
+
+def _check_expanded(path: str, tensors: Iterable[StoredTensor], size: int) -> None:
+    expanded = 0
+    for tensor in tensors:
+        expanded += 0 if tensor.plain else tensor.nbytes
+        if expanded > _MOST_EXPANDED * size:
+            raise InputError(
+                f"{path}: dataset {format_value(tensor.name)} is refused: its chunks would make "
+                f"over {_MOST_EXPANDED:,} times the {format_bytes(size)} of the file"
+            )
+
+
+@contextlib.contextmanager
+def _reading(path: str) -> Iterator[None]:
+    try:
+        with map_errors():
+            yield
+    except OSError as error:
+        raise InputError(f"{path} is not a sound HDF5 file: {explain_os_error(error)}") from error
+
+
+def _walk(h5py: Any, file: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """The datasets under their names, each once. Links that lead elsewhere are not followed.
+
+    Not h5py's own walk: the library's goes as deep into itself as a file has groups.
+    """
+    pending = [("", 0, h5py.h5g.open(file.id, b"/"))]
+    seen = {_find_address(h5py, file.id)}
+    while pending:
+        prefix, depth, group = pending.pop()
+        if depth > DEEPEST:
+            raise InputError(f"{path}: its groups must be at most {DEEPEST:,} deep")
+        links: list[bytes] = []
+        group.links.iterate(links.append)
+        for link in sorted(links):
+            if group.links.get_info(link).type != h5py.h5l.TYPE_HARD:
+                continue
+            item = h5py.h5o.open(group, link)
+            address = _find_address(h5py, item)
+            if address in seen:
+                continue
+            seen.add(address)
+            if len(seen) > MOST_OBJECTS:
+                raise InputError(f"{path}: it must hold at most {MOST_OBJECTS:,} objects")
+            try:
+                name = prefix + link.decode()
+            except UnicodeDecodeError:
+                raise InputError(
+                    f"{path}: the name of an object is not UTF-8: {link[:100]!r}"
+                ) from None
+            if isinstance(item, h5py.h5g.GroupID):
+                pending.append((f"{name}/", depth + 1, item))
+            elif isinstance(item, h5py.h5d.DatasetID):
+                yield name, item
+
+
+def _find_address(h5py: Any, item: Any) -> tuple[int, int]:
+    info = h5py.h5o.get_info(item)
+    return info.fileno, info.addr
+
+
+def _find_range(h5py: Any, dataset: Any) -> tuple[int, int] | None:
+    """The offset and bytes of the values in the file, where they lie side by side."""
+    if dataset.get_create_plist().get_layout() != h5py.h5d.CONTIGUOUS:
+        return None
+    offset = dataset.get_offset()
+    return None if offset is None else (offset, dataset.get_storage_size())
+
+
+def _read_dataset(
+    h5py: Any,
+    path: str,
+    name: str,
+    dataset: Any,
+    file_size: int,
+    dtype: DType | None,
+    is_swapped: bool = False,
+) -> StoredTensor:
+    creation, space = dataset.get_create_plist(), dataset.get_space()
+    shown, layout = f"{path}: dataset {format_value(name)}", creation.get_layout()
+    if (
+        dtype is None
+        or space.get_simple_extent_type() not in (h5py.h5s.SIMPLE, h5py.h5s.SCALAR)
+        or layout not in (h5py.h5d.CONTIGUOUS, h5py.h5d.CHUNKED, h5py.h5d.COMPACT)
+    ):
+        raise InputError(f"{shown} is not of a kind that xavinit reads")
+    if layout == h5py.h5d.CONTIGUOUS and creation.get_external_count():
+        raise InputError(f"{shown} has its values in another file, which is not read")
+    is_swapped = is_swapped and dtype.itemsize > 1
+    shape = tuple(space.get_simple_extent_dims())
+    nbytes = math.prod(shape) * dtype.itemsize
+    offset = dataset.get_offset() if layout == h5py.h5d.CONTIGUOUS else None
+    chunk = tuple(creation.get_chunk()) if layout == h5py.h5d.CHUNKED else None
+    if chunk is not None and math.prod(chunk) * dtype.itemsize > LARGEST_CHUNK:
+        raise InputError(f"{shown} has chunks over {format_bytes(LARGEST_CHUNK)}")
+    if offset is not None and offset + nbytes > file_size:
+        raise InputError(f"{path} is cut short at tensor {format_value(name)}")
+    source: Source
+    if nbytes == 0 or (offset is not None and not is_swapped):
+        source = PlainRange(path, offset or 0)
+    else:
+        source = Hdf5Dataset(path, name, chunk, is_swapped)
+    return StoredTensor(name, dtype, shape, source)

@@ -1,0 +1,95 @@
+"""What every reader does with a file: open it without waiting, read in places, take strict JSON."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import stat
+from typing import Any
+
+from xavinit.errors import InputError
+from xavinit.wording import explain_os_error, format_bytes, format_value
+
+LARGEST_TEXT = 100_000_000  # bytes of JSON; a million tensors need less
+
+
+def open_file(path: str) -> io.FileIO:
+    """Open a regular file: no FIFO, on which a reader would wait for ever, and no device."""
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+    try:
+        handle = os.open(path, flags)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {explain_os_error(error)}") from error
+    except ValueError as error:  # a NUL
+        raise InputError(f"cannot read {format_value(path)}: {error}") from error
+    mode = os.fstat(handle).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(handle)
+        kind = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
+        raise InputError(f"cannot read {path}: it is {kind}")
+    return io.FileIO(handle, "rb")
+
+
+def find_size(file: io.FileIO) -> int:
+    """The bytes of an open file."""
+    return os.fstat(file.fileno()).st_size
+
+
+def fill_from(file: io.FileIO, offset: int, block: memoryview) -> None:
+    """Fill a block with a file's bytes from an offset on; `EOFError` where there are too few."""
+    file.seek(offset)
+    while block:
+        count = file.readinto(block)
+        if not count:
+            raise EOFError
+        block = block[count:]
+
+
+def read_from(file: io.FileIO, offset: int, nbytes: int) -> bytearray:
+    """So many bytes of a file from an offset on; `EOFError` where there are fewer."""
+    content = bytearray(nbytes)
+    fill_from(file, offset, memoryview(content))
+    return content
+
+
+def load_json(path: str) -> Any:
+    """The data of a JSON file. Raises `ValueError` with what is wrong with it."""
+    with open_file(path) as file:
+        size = find_size(file)
+        if size > LARGEST_TEXT:
+            raise ValueError(f"it is over {format_bytes(LARGEST_TEXT)}")
+        try:
+            return parse_json(read_from(file, 0, size))
+        except EOFError:
+            raise ValueError("it is cut short") from None
+
+
+def parse_json(content: bytes | bytearray, most: int = 2_000_000) -> Any:
+    """The data of a JSON text of at most so many objects; `ValueError` for duplicate keys too."""
+    left = most
+
+    def make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise ValueError(f"it holds over {most:,} objects")
+        made = dict(pairs)
+        if len(made) < len(pairs):
+            names = [name for name, _ in pairs]
+            twice = next(name for name in made if names.count(name) > 1)
+            raise ValueError(f"{format_value(twice)} stands in it twice")
+        return made
+
+    try:
+        return json.loads(content.decode(), object_pairs_hook=make_object)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def explain_error(error: Exception) -> str:
+    """What a library's exception says, on one line that is not too long."""
+    if isinstance(error, OSError):
+        return explain_os_error(error)
+    text = error.args[0] if isinstance(error, KeyError) and error.args else error
+    return " ".join(str(text).split())[:200] or type(error).__name__

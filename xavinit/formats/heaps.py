@@ -1,0 +1,58 @@
+"""HDF5's global heaps, where its texts lie, checked before the library reads one.
+
+The library (2.0 and older) never comes back from a heap with a free space of no bytes, which a
+damaged file may hold. Nothing tells where the heaps are; so they are looked for.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Iterable, Iterator
+
+from xavinit.formats.files import LARGEST_TEXT, read_from
+
+_MARK = b"GCOL\x01\0\0\0"  # signature, version, three reserved bytes
+_HEADER = 16  # bytes of a heap's, and of an object's, where sizes have 8 bytes
+_WINDOW = 1 << 20  # bytes searched at once
+
+
+def check_heaps(file: io.FileIO, size: int, values: Iterable[tuple[int, int]]) -> None:
+    """Raise `ValueError` for a heap without an end, anywhere but in `values`: (offset, nbytes)."""
+    place = checked = 0
+    for offset, nbytes in [*sorted(values), (size, 0)]:
+        for start in _find_marks(file, place, offset):
+            checked += _check_heap(file, start, size)
+            if checked > size:
+                raise ValueError("its heaps of texts overlap")
+        place = max(place, offset + nbytes)
+
+
+def _find_marks(file: io.FileIO, start: int, stop: int) -> Iterator[int]:
+    """Where the marks of heaps begin in [start, stop)."""
+    while stop - start >= len(_MARK):
+        window = read_from(file, start, min(_WINDOW, stop - start))
+        found = window.find(_MARK)
+        while found >= 0:
+            yield start + found
+            found = window.find(_MARK, found + 1)
+        # The next window begins with what may be the first part of a mark.
+        start += max(len(window) - len(_MARK) + 1, 1)
+
+
+def _check_heap(file: io.FileIO, start: int, size: int) -> int:
+    """Walk through a heap; its bytes."""
+    if size - start < _HEADER:
+        raise ValueError("a heap of texts is cut short")
+    nbytes = int.from_bytes(read_from(file, start + 8, 8), "little")
+    if nbytes > min(size - start, LARGEST_TEXT):
+        raise ValueError("a heap of texts is cut short")
+    heap = memoryview(read_from(file, start, nbytes))
+    place = _HEADER
+    while place + _HEADER <= nbytes:
+        index, _, _, used = struct.unpack_from("<HHIQ", heap, place)
+        step = _HEADER + used + -used % 8 if index else used  # index 0 is the free space
+        if step == 0:
+            raise ValueError("a heap of texts has no end")
+        place += step
+    return nbytes

@@ -1,0 +1,187 @@
+"""What a format tells of a file that it reads: the tensors in it, and how their elements are read.
+
+Whatever lies on the disk, a `StoredTensor` is read as a run of elements in C order, little-endian.
+How is the business of its `Source`: a plain byte range here, other orders in `strided.py`, the
+chunks of HDF5 in `datasets.py`.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from xavinit.dtypes import DType
+from xavinit.errors import InputError
+from xavinit.formats.files import fill_from, open_file
+from xavinit.formats.metadata import Recipe, parse_recipe
+from xavinit.wording import explain_os_error, format_value
+
+_LARGEST = 2**63 - 1  # of a dimension, and bytes of a tensor
+
+
+class Source(Protocol):
+    """Where the elements of a stored tensor lie, and how they are read."""
+
+    @property
+    def path(self) -> str: ...
+
+    def open(self) -> Any:
+        """The open file that `fill` reads from; has a `close`."""
+
+    def fill(
+        self, opened: Any, tensor: StoredTensor, start: int, stop: int, block: memoryview
+    ) -> None:
+        """Fill a block with the elements [start, stop): little-endian, in C order."""
+
+    def find_unit(self, tensor: StoredTensor) -> int:
+        """How many elements are best read at once: a run should begin at a multiple of it."""
+
+    def count_memory(self, tensor: StoredTensor) -> int:
+        """The most bytes that reading takes beside the block."""
+
+
+class StoredTensor(Struct, frozen=True):
+    """A tensor found in a file: what the index says, and where its elements are."""
+
+    name: str
+    dtype: DType
+    shape: tuple[int, ...]
+    source: Source
+
+    @property
+    def size(self) -> int:
+        """How many elements."""
+        return math.prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        return self.dtype.count_bytes(math.prod(self.shape))
+
+    @property
+    def plain(self) -> PlainRange | None:
+        """The byte range that holds the elements as they are read, where there is one."""
+        return self.source if isinstance(self.source, PlainRange) else None
+
+    @property
+    def unit(self) -> int:
+        """How many elements are best read at once."""
+        return self.source.find_unit(self)
+
+    @property
+    def memory(self) -> int:
+        """The most bytes that reading takes beside the block that is filled."""
+        return self.source.count_memory(self)
+
+
+class PlainRange(Struct, frozen=True):
+    """A byte range of a file: little-endian elements in C order from an offset on."""
+
+    path: str
+    offset: int
+
+    def open(self) -> io.FileIO:
+        return open_file(self.path)
+
+    def fill(
+        self, opened: io.FileIO, tensor: StoredTensor, start: int, stop: int, block: memoryview
+    ) -> None:
+        fill_from(opened, self.offset + tensor.dtype.count_bytes(start), block)
+
+    def find_unit(self, tensor: StoredTensor) -> int:
+        return 8 // math.gcd(tensor.dtype.bits, 8)  # whole bytes
+
+    def count_memory(self, tensor: StoredTensor) -> int:
+        return 0
+
+
+class Reader:
+    """Reads elements of stored tensors. One for each thread; the file read last stays open.
+
+    >>> with Reader() as reader:  # doctest: +SKIP
+    ...     reader.fill(tensor, 0, 4, block)
+    """
+
+    def __init__(self) -> None:
+        self._key: tuple[type[Source], str] | None = None
+        self._opened: Any = None
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._key, opened, self._opened = None, self._opened, None
+        if opened is not None:
+            opened.close()
+
+    def fill(self, tensor: StoredTensor, start: int, stop: int, block: memoryview) -> None:
+        """Fill a block of their size with the elements [start, stop): little-endian, in C order.
+
+        Raises `InputError` where the file cannot be read, or has changed since its index was read.
+        """
+        source, count = tensor.source, tensor.dtype.count_bytes
+        whole = tensor.dtype.bits * start % 8 == 0
+        if not (whole and 0 <= start <= stop <= tensor.size and len(block) == count(stop - start)):
+            raise ValueError(f"no block of {len(block)} bytes takes elements {start} to {stop}")
+        if start == stop:
+            return
+        key = (type(source), source.path)
+        try:
+            if key != self._key:
+                self.close()
+                self._opened = source.open()
+                self._key = key
+            source.fill(self._opened, tensor, start, stop, block)
+        except OSError as error:
+            raise InputError(f"cannot read {source.path}: {explain_os_error(error)}") from error
+        except EOFError:
+            raise InputError(
+                f"{source.path} is cut short at tensor {format_value(tensor.name)}"
+            ) from None
+
+    def read(self, tensor: StoredTensor, start: int, stop: int) -> bytearray:
+        """The elements [start, stop): little-endian, in C order."""
+        block = bytearray(tensor.dtype.count_bytes(max(stop - start, 0)))
+        self.fill(tensor, start, stop, memoryview(block))
+        return block
+
+
+class Index(Struct, frozen=True):
+    """What a file, or a set of files, holds: its tensors and its own metadata."""
+
+    path: str
+    tensors: tuple[StoredTensor, ...]
+    metadata: Mapping[str, str]
+
+    def parse_recipe(self) -> Recipe | None:
+        """What xavinit made the file of, or None. Raises `InputError` where that is damaged."""
+        try:
+            return parse_recipe(self.metadata)
+        except ValueError as error:
+            raise InputError(f"{self.path} has no sound metadata of xavinit: {error}") from error
+
+
+def index_tensors(path: str, tensors: Iterable[StoredTensor], metadata: Mapping[str, str]) -> Index:
+    """The index, its names and shapes checked; `InputError` otherwise."""
+    tensors = tuple(tensors)
+    names: set[str] = set()
+    for tensor in tensors:
+        name = tensor.name
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise InputError(
+                f"{path}: the name of a tensor is not UTF-8: {format_value(name)}"
+            ) from None
+        if name in names:
+            raise InputError(f"{path}: it holds two tensors {format_value(name)}")
+        names.add(name)
+        if any(size > _LARGEST for size in tensor.shape) or tensor.nbytes > _LARGEST:
+            raise InputError(f"{path}: tensor {format_value(name)} is over 2⁶³−1 bytes")
+    return Index(path, tensors, metadata)

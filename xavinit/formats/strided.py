@@ -1,0 +1,111 @@
+"""Elements in another order, or of another byte order, than they are read in."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from xavinit.dtypes import DType
+from xavinit.formats.boxes import split_run
+from xavinit.formats.files import open_file, read_from
+from xavinit.formats.stored import StoredTensor
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+MOST_AXES = 32  # of an array, in the oldest NumPy
+
+_UNIT = 8 << 20  # bytes read at once
+_SPAN = 4 << 20  # bytes of the file held for that
+_PAGE = 4096  # bytes that are not worth two reads
+
+
+class StridedRange(Struct, frozen=True):
+    """Elements that lie in a file from an offset on, each axis with its own step.
+
+    `strides` counts elements, not bytes; 0 repeats one. `is_swapped` says that the bytes of every
+    number stand in the other order, big-endian.
+    """
+
+    path: str
+    offset: int
+    strides: tuple[int, ...]
+    is_swapped: bool = False
+
+    def open(self) -> io.FileIO:
+        return open_file(self.path)
+
+    def fill(
+        self, opened: io.FileIO, tensor: StoredTensor, start: int, stop: int, block: memoryview
+    ) -> None:
+        import numpy as np
+
+        itemsize = tensor.dtype.itemsize
+        flat = np.frombuffer(block, f"V{itemsize}" if itemsize > 8 else f"u{itemsize}")
+        place = 0
+        for starts, counts in split_run(tensor.shape, start, stop):
+            end = place + math.prod(counts)
+            first = sum(i * step for i, step in zip(starts, self.strides, strict=True))
+            out = flat[place:end].reshape(counts)
+            _gather(opened, self.offset + first * itemsize, out, self.strides)
+            place = end
+        if self.is_swapped:
+            swap_bytes(block, tensor.dtype)
+
+    def find_unit(self, tensor: StoredTensor) -> int:
+        """As many whole rows of the first axis as fit; all of a small tensor."""
+        most = max(_UNIT // tensor.dtype.itemsize, 1)
+        row = math.prod(tensor.shape[1:])
+        return most if row > most else max(min(most // max(row, 1) * row, tensor.size), 1)
+
+    def count_memory(self, tensor: StoredTensor) -> int:
+        return _SPAN
+
+
+def find_strides(shape: Sequence[int], *, is_fortran: bool) -> tuple[int, ...]:
+    """The steps of each axis, in elements, of an array without gaps.
+
+    >>> find_strides((2, 3, 4), is_fortran=False), find_strides((2, 3, 4), is_fortran=True)
+    ((12, 4, 1), (1, 2, 6))
+    """
+    axes = range(len(shape))
+    inner = (shape[:axis] if is_fortran else shape[axis + 1 :] for axis in axes)
+    return tuple(math.prod(sizes) for sizes in inner)
+
+
+def swap_bytes(block: memoryview, dtype: DType) -> None:
+    """Turn the bytes of each number round; a complex number is two."""
+    import numpy as np
+
+    itemsize = dtype.itemsize // (2 if dtype.kind == "complex" else 1)
+    if itemsize > 1:
+        np.frombuffer(block, f"u{itemsize}").byteswap(inplace=True)
+
+
+def _gather(file: io.FileIO, offset: int, out: Array, strides: Sequence[int]) -> None:
+    """Fill an array from the elements that begin at an offset, at the strides of its axes.
+
+    Its span of the file is read whole where that is small and mostly wanted; otherwise the array
+    is halved along the axis that reaches farthest.
+    """
+    import numpy as np
+
+    reach = [(count - 1) * step for count, step in zip(out.shape, strides, strict=True)]
+    span = (sum(reach) + 1) * out.itemsize
+    wanted = math.prod(n for n, step in zip(out.shape, strides, strict=True) if step)
+    if span <= max(_PAGE, out.itemsize) or (span <= _SPAN and span <= 4 * wanted * out.itemsize):
+        steps = [step * out.itemsize for step in strides]
+        out[...] = np.ndarray(out.shape, out.dtype, read_from(file, offset, span), strides=steps)
+        return
+    axis = reach.index(max(reach))
+    middle = out.shape[axis] // 2
+    before: list[slice] = [slice(None)] * axis
+    _gather(file, offset, out[(*before, slice(None, middle))], strides)
+    farther = offset + middle * strides[axis] * out.itemsize
+    _gather(file, farther, out[(*before, slice(middle, None))], strides)
