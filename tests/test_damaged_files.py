@@ -242,7 +242,7 @@ def test_hdf5_of_kinds_that_are_not_read(
 
 def test_a_heap_without_an_end_does_not_hang_the_library(tmp_path: Path) -> None:
     path = tmp_path / "w.h5"
-    xavinit.write({"tensors": {"w": [2, 2]}}, path)
+    xavinit.generate({"tensors": {"w": [2, 2]}}, path)
     content = bytearray(path.read_bytes())
     heap = content.index(b"GCOL")
     (used,) = struct.unpack_from("<Q", content, heap + 16 + 8)
@@ -267,7 +267,7 @@ def test_whatever_h5py_raises_is_one_line(
     tmp_path: Path, error: type[Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "w.h5"
-    xavinit.write({"tensors": {"w": [2, 2]}}, path)
+    xavinit.generate({"tensors": {"w": [2, 2]}}, path)
 
     def fail(*_: object, **__: object) -> None:
         raise error("the library's\n  words (errno = 28, error message = 'x')")
@@ -276,7 +276,7 @@ def test_whatever_h5py_raises_is_one_line(
     refuse(path, "is not a sound HDF5 file: No space left on device")
     monkeypatch.setattr(h5py.h5d, "create", fail)
     with pytest.raises(OutputError, match=r"cannot write .*: No space left on device$"):
-        xavinit.write({"tensors": {"w": [2, 2]}}, tmp_path / "new.h5")
+        xavinit.generate({"tensors": {"w": [2, 2]}}, tmp_path / "new.h5")
     assert list(tmp_path.iterdir()) == [path]
     with pytest.raises(OSError, match=r"^two lines$"), map_errors():
         raise error("two\n   lines")
@@ -314,9 +314,9 @@ def make_samples(folder: Path) -> list[Path]:
     """Small files of each format, of xavinit's own and of others."""
     spec = {"tensors": {"a": [3, 5], "b/c": {"shape": [4], "init": "ones"}}}
     layers = {"framework": "keras", "layers": [{"name": "a", "type": "dense", "in": 3, "out": 4}]}
-    xavinit.write(spec, folder / "w.safetensors")
-    xavinit.write(spec, folder / "w.h5")
-    xavinit.write(layers, folder / "m.weights.h5", dtype="bfloat16")
+    xavinit.generate(spec, folder / "w.safetensors")
+    xavinit.generate(spec, folder / "w.h5")
+    xavinit.generate(layers, folder / "m.weights.h5", dtype="bfloat16")
     for name, libver in (("earliest.h5", "earliest"), ("latest.h5", "latest")):
         with h5py.File(folder / name, "w", libver=libver) as file:
             array = np.arange(60.0).reshape(6, 10)

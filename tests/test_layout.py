@@ -19,9 +19,8 @@ from xavinit.formats import FORMATS, FileLayout, Gap, Layout, Region, find_suffi
 from xavinit.formats.layout import lay_out_file, place_regions
 from xavinit.formats.metadata import make_metadata
 from xavinit.formats.safetensors import CODES, make_header
-from xavinit.output import Crew, write_path, write_stream
+from xavinit.output import Drawing, write_path, write_pipe
 from xavinit.plan import TensorPlan
-from xavinit.streams import Stream
 
 SIZES = [[5, 3], [0, 4], [7], [], [300, 999], [1, 1], [0]]
 INIT = {"type": "uniform", "bound": 1.0}
@@ -32,9 +31,10 @@ SPEC: dict[str, Any] = {
 
 def write_both(file: FileLayout, tmp_path: Path) -> tuple[bytes, bytes]:
     """The bytes of a layout in a file and in a pipe."""
-    layout, crew, pipe = Layout((file,), file.nbytes), Crew(Stream(0), 2), io.BytesIO()
-    write_path(layout, str(tmp_path / "out"), crew, force=True, advance=lambda _: None)
-    write_stream(layout, pipe, crew, lambda _: None)
+    layout, plan, pipe = Layout((file,), file.nbytes), xavinit.make_plan(SPEC), io.BytesIO()
+    path = str(tmp_path / "out")
+    write_path(layout, path, Drawing(plan, 2), force=True, advance=lambda _: None)
+    write_pipe(layout, pipe, Drawing(plan, 2), lambda _: None)
     return (tmp_path / "out").read_bytes(), pipe.getvalue()
 
 
@@ -43,7 +43,7 @@ def write_both(file: FileLayout, tmp_path: Path) -> tuple[bytes, bytes]:
 def test_alignment_is_the_same_in_a_file_and_in_a_pipe(
     tmp_path: Path, alignment: int, count: int
 ) -> None:
-    plan, arrays = xavinit.make_plan(SPEC), xavinit.generate(SPEC)
+    plan, arrays = xavinit.make_plan(SPEC), xavinit.draw(SPEC)
     file = lay_out_file("", b"head", plan.tensors[:count], alignment)
     on_disk, piped = write_both(file, tmp_path)
     expected = b"head"

@@ -22,9 +22,9 @@ import xavinit
 from xavinit.dtypes import DTYPES, STORED_DTYPES
 from xavinit.errors import InputError
 from xavinit.formats import Index, Reader, StoredTensor, detect_format, parse_format
-from xavinit.formats.boxes import split_run
 from xavinit.formats.safetensors import CODES
 from xavinit.formats.strided import StridedRange, find_strides
+from xavinit.layers import split_boxes
 
 SPEC: dict[str, Any] = {"seed": 3, "tensors": {"b.w": [5, 3], "a": {"shape": [4], "init": "ones"}}}
 ORDERS = ["<", ">"]
@@ -134,8 +134,8 @@ def test_runs_as_boxes(shape: list[int], data: st.DataObject) -> None:
     indices = np.arange(np.prod(shape, dtype=int)).reshape(shape)
     start, stop = sorted(data.draw(st.tuples(*[st.integers(0, indices.size)] * 2)))
     found = [
-        indices[tuple(slice(i, i + n) for i, n in zip(*box, strict=True))].ravel()
-        for box in split_run(shape, start, stop)
+        indices[tuple(slice(*ends) for ends in box)].ravel()
+        for box in split_boxes(shape, start, stop)
     ]
     assert [int(i) for part in found for i in part] == list(range(start, stop))
     assert len(found) <= 2 * max(len(shape), 1)
@@ -262,16 +262,16 @@ def test_what_can_be_drawn_can_be_stored() -> None:
 
 
 def write_shards(path: Path) -> None:
-    xavinit.write(SPEC, path, max_shard_size=50)
+    xavinit.generate(SPEC, path, max_shard_size=50)
 
 
 @pytest.mark.parametrize(
     ("name", "write"),
     [
-        ("w.safetensors", lambda path: xavinit.write(SPEC, path)),
+        ("w.safetensors", lambda path: xavinit.generate(SPEC, path)),
         ("shards", write_shards),
-        ("w.h5", lambda path: xavinit.write(SPEC, path)),
-        ("folder", lambda path: xavinit.write(SPEC, path, format="npy")),
+        ("w.h5", lambda path: xavinit.generate(SPEC, path)),
+        ("folder", lambda path: xavinit.generate(SPEC, path, format="npy")),
     ],
 )
 def test_an_index_has_the_metadata(
@@ -307,7 +307,7 @@ def test_metadata_of_others_and_of_damaged_files(tmp_path: Path) -> None:
 def test_keras_own_bfloat16_is_read_in_its_own_files_alone(tmp_path: Path) -> None:
     path = tmp_path / "m.weights.h5"
     layers = [{"name": "a", "type": "dense", "in": 3, "out": 4}]
-    xavinit.write({"layers": layers}, path, framework="keras", dtype="bfloat16")
+    xavinit.generate({"layers": layers}, path, framework="keras", dtype="bfloat16")
     assert {tensor.dtype.name for tensor in read_index(path).tensors} == {"bfloat16"}
     other = path.rename(tmp_path / "m.h5")
     with pytest.raises(InputError, match='dataset "layers/dense/vars/0" is not of a kind that'):
@@ -318,7 +318,7 @@ def make_files(folder: Path) -> list[Path]:
     """One of each kind of source, in which each tensor is over a block."""
     array = np.random.default_rng(5).random((300, 1200)).astype("<f4")
     paths = [folder / name for name in ("w.safetensors", "w.npy", "w.h5")]
-    xavinit.write({"tensors": {"w": [300, 1200]}}, paths[0])
+    xavinit.generate({"tensors": {"w": [300, 1200]}}, paths[0])
     np.save(paths[1], np.asfortranarray(array))
     with h5py.File(paths[2], "w") as file:
         file.create_dataset("w", data=array, chunks=(7, 100), compression="lzf")

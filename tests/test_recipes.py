@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -204,7 +205,7 @@ def test_a_format(copy: Copy) -> None:
     assert "toy" in copy.run("xavinit", "generate", spec, "-o", "w.toy", "--json")
     copy.run("xavinit", "generate", spec, "-o", "w.safetensors")
     made = (copy.folder / "w.toy").read_bytes()
-    assert len(made) == 32 + 64 + 32 + 28
+    assert len(made) == 64 + 64 + 32 + 28
     program = "import json, xavinit; print(json.dumps([xavinit.digest(p) for p in {}]))"
     ours, theirs = copy.load(program.format(["w.toy", "w.safetensors"]))
     assert ours == theirs
@@ -287,6 +288,29 @@ def test_a_framework(copy: Copy) -> None:
     assert "toy" in copy.run("xavinit", "generate", "--help")
 
 
+def test_a_stream(copy: Copy) -> None:
+    """No key of a spec asks for another one yet; a plan can."""
+    copy.follow(
+        "a stream",
+        {
+            "xavinit/streams/toy.py": [("", TOY_STREAM)],
+            "xavinit/streams/__init__.py": [
+                ("STREAMS = {", 'STREAMS = {\n    "toy": "xavinit.streams.toy",\n   ')
+            ],
+        },
+    )
+    copy.write_spec(seed=3, tensors={"w": {"shape": [2, 2], "dtype": "float32"}})
+    program = (
+        "import json, xavinit\nfrom msgspec.structs import replace\n"
+        "plan = replace(xavinit.make_plan('s.json'), stream='toy')\n"
+        "xavinit.generate(plan, 'w.safetensors')\n"
+        "print(json.dumps(xavinit.draw(plan)['w'].tolist()))"
+    )
+    assert copy.load(program) == [[3, 3], [3, 3]]
+    data = (copy.folder / "w.safetensors").read_bytes()
+    assert data.endswith(struct.pack("<4f", 3, 3, 3, 3))
+
+
 def test_a_verb(copy: Copy) -> None:
     copy.follow(
         "a verb",
@@ -328,6 +352,32 @@ FRAMEWORK = Framework(
 )
 """
 
+TOY_STREAM = """
+import struct
+
+from xavinit.streams.stream import split_tensor
+
+
+class Seeds:
+    name = "toy"
+    is_ordered = False
+
+    def __init__(self, seed):
+        self.seed = seed
+
+    def split(self, tensor, buffers):
+        return split_tensor(tensor)
+
+    def make_fill(self):
+        def fill(out, tensor, start, stop):
+            out[:] = struct.pack("<f", self.seed) * (stop - start)
+
+        return fill
+
+
+make_stream = Seeds
+"""
+
 TOY_VERB = """
 from xavinit.verbs.prepare import make_plan
 
@@ -335,3 +385,35 @@ from xavinit.verbs.prepare import make_plan
 def count(spec, **overrides):
     return make_plan(spec, **overrides).parameters
 """
+
+
+TOY_FORMAT = '''
+import json
+
+from xavinit.dtypes import DTYPES
+from xavinit.formats.layout import Format, Layout, lay_out_file
+from xavinit.formats.stored import Index, PlainRange, StoredTensor
+
+HEAD = 64
+
+
+def lay_out(plan):
+    """A head of 64 bytes with the names' shapes, then each tensor at a multiple of 32."""
+    shapes = {tensor.name: tensor.shape for tensor in plan.tensors}
+    file = lay_out_file("", json.dumps(shapes).encode()[:HEAD].ljust(HEAD), plan.tensors, 32)
+    return Layout((file,), file.nbytes)
+
+
+def read_index(path):
+    with open(path, "rb") as file:
+        shapes = json.loads(file.read(HEAD))
+    place, tensors = HEAD, []
+    for name, shape in shapes.items():
+        tensor = StoredTensor(name, DTYPES["float32"], tuple(shape), PlainRange(path, place))
+        tensors.append(tensor)
+        place += tensor.nbytes + -tensor.nbytes % 32
+    return Index(path, tuple(tensors), {})
+
+
+FORMAT = Format("toy", lay_out, read_index)
+'''

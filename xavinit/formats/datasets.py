@@ -11,12 +11,12 @@ from msgspec import Struct
 
 from xavinit.dtypes import DType
 from xavinit.errors import InputError
-from xavinit.formats.boxes import split_run
 from xavinit.formats.files import LARGEST_TEXT, find_size, open_file
 from xavinit.formats.hdf5_library import import_h5py, list_types, map_errors
 from xavinit.formats.heaps import check_heaps
 from xavinit.formats.stored import Index, PlainRange, Source, StoredTensor, index_tensors
 from xavinit.formats.strided import swap_bytes
+from xavinit.layers import split_boxes
 from xavinit.wording import explain_os_error, format_bytes, format_value
 
 MOST_OBJECTS = 1_000_000
@@ -54,7 +54,9 @@ class Hdf5Dataset(Struct, frozen=True):
             ):
                 raise EOFError
             place = 0
-            for starts, counts in split_run(tensor.shape, start, stop):
+            for box in split_boxes(tensor.shape, start, stop):
+                starts = tuple(first for first, _ in box)
+                counts = tuple(last - first for first, last in box)
                 end = place + math.prod(counts) * tensor.dtype.itemsize
                 opened.read_box(dataset, starts, counts, flat[place:end])
                 place = end

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from xavinit.dtypes import DType
-from xavinit.formats.boxes import split_run
 from xavinit.formats.files import open_file, read_from
 from xavinit.formats.stored import StoredTensor
+from xavinit.layers import split_boxes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,9 +49,10 @@ class StridedRange(Struct, frozen=True):
         itemsize = tensor.dtype.itemsize
         flat = np.frombuffer(block, f"V{itemsize}" if itemsize > 8 else f"u{itemsize}")
         place = 0
-        for starts, counts in split_run(tensor.shape, start, stop):
+        for box in split_boxes(tensor.shape, start, stop):
+            counts = [last - first for first, last in box]
             end = place + math.prod(counts)
-            first = sum(i * step for i, step in zip(starts, self.strides, strict=True))
+            first = sum(i * step for (i, _), step in zip(box, self.strides, strict=True))
             out = flat[place:end].reshape(counts)
             _gather(opened, self.offset + first * itemsize, out, self.strides)
             place = end

@@ -8,7 +8,7 @@ from xavinit.layers.frameworks import find_framework, place_layer
 from xavinit.layers.gates import GATES, TENSORS_OF_A_CELL
 from xavinit.layers.layer import Axes, Framework, Layer, Part, Sizes, Variable
 from xavinit.layers.pytorch import VARIANCE, list_parts
-from xavinit.layers.views import Axis, View, fit_rows, make_view, split_index
+from xavinit.layers.views import Axis, View, fit_rows, make_view, split_boxes, split_index
 
 __all__ = [
     "GATES",
@@ -27,5 +27,6 @@ __all__ = [
     "list_parts",
     "make_view",
     "place_layer",
+    "split_boxes",
     "split_index",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 
 from msgspec import Struct
@@ -38,6 +38,34 @@ def split_index(shape: Sequence[int]) -> tuple[range, ...]:
     """
     steps = [*accumulate(reversed(shape), lambda a, b: a * b, initial=1)][-2::-1]
     return tuple(range(0, step * size, step) for size, step in zip(shape, steps, strict=True))
+
+
+def split_boxes(
+    lengths: Sequence[int], start: int, stop: int
+) -> Iterator[tuple[tuple[int, int], ...]]:
+    """The range [start, stop) of an array in C order as boxes: a first and a last for each axis.
+
+    >>> list(split_boxes([3, 4], 2, 9))
+    [((0, 1), (2, 4)), ((1, 2), (0, 4)), ((2, 3), (0, 1))]
+    """
+    if start == stop:
+        return
+    if not lengths:
+        yield ()
+        return
+    inner = math.prod(lengths[1:])
+    row, skipped = divmod(start, inner)
+    last, left = divmod(stop, inner)
+    if skipped:
+        end = left if row == last else inner
+        for box in split_boxes(lengths[1:], skipped, end):
+            yield ((row, row + 1), *box)
+        row += 1
+    if row < last:
+        yield ((row, last), *((0, length) for length in lengths[1:]))
+    if left and row <= last:
+        for box in split_boxes(lengths[1:], 0, left):
+            yield ((last, last + 1), *box)
 
 
 def fit_rows(lengths: Sequence[int], most: int) -> int:

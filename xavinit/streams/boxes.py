@@ -1,39 +1,13 @@
-"""A range of a viewed tensor as boxes, and a box as the native kernel takes it."""
+"""A range of a viewed tensor as the native kernel takes it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import product
 from typing import NamedTuple
 
-from xavinit.layers import Axis, View
-
-
-def split_boxes(
-    lengths: Sequence[int], start: int, stop: int
-) -> Iterator[tuple[tuple[int, int], ...]]:
-    """The range [start, stop) of an array in C order as boxes: a first and a last for each axis.
-
-    >>> list(split_boxes([3, 4], 2, 9))
-    [((0, 1), (2, 4)), ((1, 2), (0, 4)), ((2, 3), (0, 1))]
-    """
-    if not lengths:
-        yield ()
-        return
-    inner = math.prod(lengths[1:])
-    row, skipped = divmod(start, inner)
-    last, left = divmod(stop, inner)
-    if skipped:
-        end = left if row == last else inner
-        for box in split_boxes(lengths[1:], skipped, end):
-            yield ((row, row + 1), *box)
-        row += 1
-    if row < last:
-        yield ((row, last), *((0, length) for length in lengths[1:]))
-    if left and row <= last:
-        for box in split_boxes(lengths[1:], 0, left):
-            yield ((last, last + 1), *box)
+from xavinit.layers import Axis, View, split_boxes
 
 
 class Strided(NamedTuple):

@@ -13,8 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from xavinit.layers import Axis, View, fit_rows
-from xavinit.streams.boxes import split_boxes
+from xavinit.layers import Axis, View, fit_rows, split_boxes
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
