@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors import safe_open
 from safetensors.numpy import load_file
 
 import xavinit
@@ -310,3 +311,31 @@ def test_a_bad_spec_is_told_before_the_folder_is_touched(tmp_path: Path) -> None
     with pytest.raises(SpecError):
         xavinit.generate({"tensors": {"w": [3]}}, tmp_path / "m", max_shard_size="5GB")
     assert os.listdir(tmp_path) == []
+
+
+def test_a_set_is_made_again_from_the_metadata_of_any_of_its_files(tmp_path: Path) -> None:
+    """Shards are cut in the spec's order, which is not that of the names."""
+    spec = {"seed": 3, "tensors": {"z.{2}": [100, 100], "a": [100, 100], "m": [50, 100]}}
+    first = tmp_path / "first"
+    xavinit.generate(spec, first, max_shard_size="80kB", seed=5)
+    files = {file.name: file.read_bytes() for file in first.iterdir()}
+    shards = [name for name in files if name.endswith(".safetensors")]
+    assert len(shards) == 2
+    for name in shards:
+        with safe_open(first / name, "numpy") as file:
+            told = json.loads(file.metadata()["xavinit"])
+        assert list(told) == sorted(told)
+        assert (told["seed"], told["max_shard_size"]) == (5, 80_000)
+        assert list(told["spec"]["tensors"]) == ["z.{2}", "a", "m"]
+        again = tmp_path / f"again from {name.partition('.')[0]}"
+        xavinit.generate(told["spec"], again, max_shard_size=told["max_shard_size"])
+        assert {file.name: file.read_bytes() for file in again.iterdir()} == files
+
+
+def test_one_file_knows_neither_order_nor_a_limit(tmp_path: Path) -> None:
+    names = ["z", "a"]
+    for order in (names, names[::-1]):
+        xavinit.generate(
+            {"tensors": {n: [2, 2] for n in order}}, tmp_path / f"{order[0]}.safetensors"
+        )
+    assert (tmp_path / "z.safetensors").read_bytes() == (tmp_path / "a.safetensors").read_bytes()

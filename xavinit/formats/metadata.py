@@ -20,12 +20,29 @@ class Recipe(Struct, frozen=True):
     seed: int
     spec: Mapping[str, Any]
     stream: str
+    max_shard_size: int | None = None  # of a sharded set
 
 
 def make_metadata(plan: Plan) -> str:
     """Compact JSON of stream, seed and canonical spec; the same for the same spec and seed."""
     # The canonical spec is compact JSON with sorted keys already.
     return f'{{"seed":{plan.seed},"spec":{plan.canonical},"stream":{json.dumps(plan.stream)}}}'
+
+
+def make_set_metadata(plan: Plan, max_shard_size: int) -> str:
+    """The metadata of a sharded set, so that any of its files can make the whole set again.
+
+    Shards are cut in the order of the spec's tensors, so the spec keeps that order here, and the
+    most bytes of a shard stand beside it.
+    """
+    spec = json.loads(plan.canonical)
+    if plan.order:
+        spec["tensors"] = {name: spec["tensors"][name] for name in plan.order}
+    text = json.dumps(spec, separators=(",", ":"), ensure_ascii=False)
+    stream = json.dumps(plan.stream)
+    return (
+        f'{{"max_shard_size":{max_shard_size},"seed":{plan.seed},"spec":{text},"stream":{stream}}}'
+    )
 
 
 def make_compact(data: Any) -> str:
@@ -38,7 +55,12 @@ def parse_recipe(metadata: Mapping[str, str]) -> Recipe | None:
     if KEY not in metadata:
         return None
     match parse_json(metadata[KEY].encode()):
-        case {"seed": int(seed), "spec": dict(spec), "stream": str(stream)} if type(seed) is int:
-            return Recipe(seed, spec, stream)
+        case {"seed": int(seed), "spec": dict(spec), "stream": str(stream), **rest} if (
+            not isinstance(seed, bool)
+        ):
+            most = rest.get("max_shard_size")
+            if most is None or (isinstance(most, int) and not isinstance(most, bool) and most > 0):
+                return Recipe(seed, spec, stream, most)
+            raise ValueError("max_shard_size must be a positive integer")
         case _:
             raise ValueError("it must have seed, spec and stream")

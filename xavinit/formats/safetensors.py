@@ -18,7 +18,7 @@ from xavinit.dtypes import STORED_DTYPES
 from xavinit.errors import InputError, OutputError
 from xavinit.formats.files import find_size, open_file, parse_json, read_from
 from xavinit.formats.layout import FileLayout, Format, Layout, lay_out_file
-from xavinit.formats.metadata import KEY, make_metadata
+from xavinit.formats.metadata import KEY, make_metadata, make_set_metadata
 from xavinit.formats.shards import (
     INDEX,
     SINGLE,
@@ -67,23 +67,26 @@ _DTYPES = {code: STORED_DTYPES[name] for name, code in CODES.items()}
 
 def lay_out(plan: Plan) -> Layout:
     """One file with all tensors."""
-    file = lay_out_tensors(plan.tensors, _make_metadata(plan))
+    file = lay_out_tensors(plan.tensors, _make_metadata(plan, make_metadata(plan)))
     return Layout((file,), file.nbytes)
 
 
 def lay_out_shards(plan: Plan, most: int) -> Layout:
     """Files of at most `most` bytes of tensors each, and the index that makes them a set."""
-    shards, metadata = name_shards(plan.tensors, most), _make_metadata(plan)
+    shards = name_shards(plan.tensors, most)
+    is_set = len(shards) > 1  # else the file is one like any other
+    text = make_set_metadata(plan, most) if is_set else make_metadata(plan)
+    metadata = _make_metadata(plan, text)
     files = [lay_out_tensors(tensors, metadata, name) for name, tensors in shards.items()]
     total = sum(file.nbytes for file in files)
-    if len(files) > 1:
+    if is_set:
         files.append(lay_out_file(INDEX, make_index(shards)))
     return Layout(tuple(files), total, folder=True, find_set=find_set)
 
 
-def _make_metadata(plan: Plan) -> dict[str, str]:
+def _make_metadata(plan: Plan, ours: str) -> dict[str, str]:
     # transformers takes only files that name a framework it knows.
-    return {"format": find_framework(plan.framework).tag, KEY: make_metadata(plan)}
+    return {"format": find_framework(plan.framework).tag, KEY: ours}
 
 
 def lay_out_tensors(

@@ -24,6 +24,7 @@ class Plan(Struct, frozen=True, dict=True):  # dict: for the cached properties
     framework: str
     tensors: tuple[TensorPlan, ...]
     canonical: str
+    order: tuple[str, ...] = ()  # the names of the spec's `tensors` as it has them
     warnings: tuple[SpecError, ...] = ()
     stream: str = STREAM
 
@@ -72,7 +73,7 @@ def plan_spec(spec: Spec) -> Plan:
         _check_names(tensors, framework)
     found = map(find_warning, spec.families, decisions)
     warnings = (*spec.warnings, *(warning for warning in found if warning is not None))
-    plan = Plan(spec.seed, spec.framework, tuple(tensors), spec.canonical, warnings)
+    plan = Plan(spec.seed, spec.framework, tuple(tensors), spec.canonical, spec.order, warnings)
     if plan.nbytes > LARGEST_FILE:
         raise SpecError(
             f"must be at most 2⁶³−1 bytes in all; got {format_value(plan.nbytes)}",

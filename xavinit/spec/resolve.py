@@ -47,6 +47,7 @@ class Spec(Struct, frozen=True):
     families: tuple[Family, ...]
     listing: Listing
     canonical: str
+    order: tuple[str, ...]  # the names of `tensors` as the text has them, which canonical sorts
     warnings: tuple[SpecError, ...] = ()
 
 
@@ -72,7 +73,8 @@ def resolve_spec(data: Any, overrides: Overrides = NO_OVERRIDES) -> Spec:
         for rule, is_used in zip(rules, used, strict=True)
         if is_used is not True
     )
-    return Spec(seed, framework, families, listing, make_canonical(data), warnings)
+    order = tuple(data.get("tensors", ()))
+    return Spec(seed, framework, families, listing, make_canonical(data), order, warnings)
 
 
 def _warn(rule: ParsedRule, fixed: bool | str) -> SpecError:
