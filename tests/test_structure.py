@@ -36,7 +36,7 @@ ROOMS: dict[str, set[str]] = {
     "report": {*GROUND, "layers", "plan", "verbs"},
 }
 # The doors: the public names, the command line. They may open every room, and none opens them.
-DOORS = {"__init__", "__main__", "cli", "process"}
+DOORS = {"__init__", "__main__", "cli", "console", "process"}
 
 
 def find_room(file: Path) -> str:
@@ -129,6 +129,12 @@ def test_layers_spec_and_plan_know_no_arrays(file: Path) -> None:
     assert tops - set(sys.stdlib_module_names) <= {"xavinit", "msgspec", "yaml"}
 
 
+def test_nothing_loads_before_interrupts_are_silent() -> None:
+    """What `xavinit.__main__` needs before it runs: nothing that Python has not loaded itself."""
+    assert find_imports(PACKAGE / "__init__.py", nested=False) == {"__future__"}
+    assert find_imports(PACKAGE / "__main__.py", nested=False) == {"os"}
+
+
 def test_errors_import_nothing() -> None:
     assert find_imports(PACKAGE / "errors.py") == {"__future__"}
 
@@ -142,6 +148,7 @@ def test_the_command_line_starts_with_click_alone() -> None:
     assert {name for name in early if name.startswith("xavinit")} <= {
         "xavinit",
         "xavinit.choices",
+        "xavinit.console",
         "xavinit.errors",
     }
 
