@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from msgspec import Struct
 
@@ -202,11 +203,11 @@ def _make_advance(total: int, progress: Progress | None) -> Callable[[int], None
 def _stream_layout(
     layout: Layout, target: str | BinaryWriter, crew: Crew, advance: Callable[[int], None]
 ) -> None:
-    from xavinit.output import open_stream, write_stream
+    from xavinit.output import write_stream
 
     try:
         if isinstance(target, str):
-            with open_stream(target) as stream:
+            with _open_stream(target) as stream:
                 write_stream(layout, stream, crew, advance)
         else:
             write_stream(layout, target, crew, advance)
@@ -215,3 +216,13 @@ def _stream_layout(
     except OSError as error:
         name = target if isinstance(target, str) else "the stream"
         raise OutputError(f"cannot write {name}: {explain_os_error(error)}") from error
+
+
+def _open_stream(path: str) -> BinaryIO:
+    from xavinit.output import open_stream
+
+    try:
+        return open_stream(path)
+    except (OverflowError, ValueError) as error:  # /dev/fd/9999999999; a NUL
+        reason = os.strerror(errno.EBADF) if isinstance(error, OverflowError) else error
+        raise OutputError(f"cannot write {path}: {reason}") from error
