@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -203,6 +204,20 @@ def test_a_path_that_no_system_takes(tmp_path: Path) -> None:
         xavinit.generate(SPEC, "a\0.h5")
     xavinit.generate(SPEC, str(tmp_path / "w.h5").encode())
     assert (tmp_path / "w.h5").exists()
+
+
+@pytest.mark.parametrize("name", ["/dev/fd/" + "9" * 30, "/dev/fd/\0"])
+def test_a_handle_that_no_system_takes(name: str) -> None:
+    with pytest.raises(xavinit.OutputError, match="cannot write /dev/fd/"):
+        xavinit.generate(SPEC, name)
+
+
+def test_an_empty_shape_that_numpy_has_no_arrays_of() -> None:
+    """NumPy counts the elements beside an empty axis; a file takes the shape."""
+    spec = {"tensors": {"w": [2**40, 2**40, 4, 0]}}
+    with pytest.raises(SpecError, match=r"a shape must be one that NumPy has arrays of; got \["):
+        xavinit.draw(spec)
+    assert xavinit.generate(spec, io.BytesIO()).nbytes == 0
 
 
 def test_a_layout_and_axes_exclude_each_other() -> None:
