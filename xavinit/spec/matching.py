@@ -15,9 +15,10 @@ MOST_STEPS = 5 * 10**9  # of comparing names with globs: two seconds
 STEPS_OF_A_LOOKUP = 200  # of a name's start or end
 STEPS_OF_A_TEST = 60  # of whether a name holds a text
 STEPS_OF_A_MATCH = 1500
-STEPS_OF_A_HIT = 240  # a rule more that a name follows: for the memory of it, too
+STEPS_OF_A_HIT = 400  # of each rule that a name follows beyond a few, to be kept and merged
+FEW_HITS = 16
 STEPS_OF_A_SEGMENT = 500  # between two stars
-WILDCARD_STEPS = 4  # for each pair of characters, where such a segment has a ? or a set
+WILDCARD_STEPS = 6  # for each pair of characters, where such a segment has a ? or a set
 LONGEST_KEY = 32  # characters of a glob's start or end that are looked up
 
 
@@ -101,7 +102,7 @@ class Matcher:
                     if not trial.glob.matches(name):
                         continue
                 found.append(trial.index)
-        self._count(STEPS_OF_A_HIT * len(found))
+        self._count(STEPS_OF_A_HIT * max(0, len(found) - FEW_HITS))
         if len(found) > 1:
             found.sort()
         return tuple(found)
@@ -110,7 +111,7 @@ class Matcher:
         self._steps += steps
         if self._steps > MOST_STEPS:
             raise SpecError(
-                f"must take at most {MOST_STEPS:,} steps to compare with all names; these take more",
+                f"must take at most {MOST_STEPS:,} steps to compare with all names; got more",
                 ("rules",),
                 hint="a glob that starts or ends with text, as *.bias, is compared with few names",
             )
