@@ -8,6 +8,8 @@ from __future__ import annotations
 
 Path = tuple[str | int, ...]
 
+LONGEST_KEY = 300  # characters of a key that a message shows; names of real tensors are shorter
+
 
 class XavinitError(Exception):
     """Base of all errors that xavinit raises on purpose."""
@@ -106,7 +108,10 @@ def format_path(path: Path) -> str:
     for depth, part in enumerate(path):
         if isinstance(part, int):
             text += f"[{part}]"
-        elif depth == 0:
+            continue
+        if len(part) > LONGEST_KEY:
+            part = part[: LONGEST_KEY - 1] + "…"
+        if depth == 0:
             text = part
         elif part.isascii() and part.isidentifier() and path[depth - 1] != "tensors":
             text += f".{part}"

@@ -10,11 +10,11 @@ from msgspec import Struct
 from xavinit.errors import Path, SpecError, format_path
 from xavinit.layers import Layer
 from xavinit.spec.entries import Entry, parse_entries
-from xavinit.spec.families import OF_AXES, Family, Sorter
-from xavinit.spec.names import MOST_TENSORS
+from xavinit.spec.families import OF_AXES, Draft, Family, RuleSet, Sorter
+from xavinit.spec.names import MOST_NAME_BYTES, MOST_TENSORS
 from xavinit.spec.network import expand_layers, list_leaves, parse_layers
 from xavinit.spec.settings import ParsedRule, Settings
-from xavinit.wording import format_value, suggest
+from xavinit.wording import MOST_SUGGESTED, format_value, suggest
 
 
 class TensorSpec(Struct, frozen=True):
@@ -49,6 +49,7 @@ class _Names:
         self._families = families
         self._found: dict[str, TensorSpec | _Tie] = {}
         self._places: dict[str, Path] = {}
+        self._referred = 0  # bytes of all streams and targets
 
     def add(self, name: str, words: tuple[str, ...], sorter: Sorter) -> None:
         """A name of an entry, whose braces stand for these words."""
@@ -59,11 +60,23 @@ class _Names:
             raise _refuse_twice(name, entry, self._places[name])
         self._places[name] = entry.path
         draft = sorter.find(name)
-        other = name if draft.reference is None else draft.reference.fill(words)
+        other = name
+        if draft.reference is not None:
+            other = draft.reference.fill(words)
+            self._count_reference(other, draft, entry)
         if draft.number is None:
             self._found[name] = _Tie(name, other, entry, draft.places)
         else:
             self._found[name] = TensorSpec(name, other, draft.number)
+
+    def _count_reference(self, text: str, draft: Draft, entry: Entry) -> None:
+        self._referred += len(text) if text.isascii() else len(text.encode())
+        if self._referred > MOST_NAME_BYTES:
+            key = "tied" if draft.number is None else "stream"
+            raise SpecError(
+                f"streams and targets of ties must be at most {MOST_NAME_BYTES:,} bytes together",
+                draft.places.get(key, entry.path),
+            )
 
     def follow_ties(self) -> dict[str, TensorSpec]:
         """Each tie replaced by the tensor at the end of its chain, under the tie's name."""
@@ -100,7 +113,7 @@ class _Names:
         return SpecError(
             f"must be the name of a tensor; got {format_value(tie.target)}",
             tie.places["tied"],
-            hint=suggest(tie.target, self._found) if len(self._found) <= 10_000 else None,
+            hint=suggest(tie.target, self._found) if len(self._found) <= MOST_SUGGESTED else None,
         )
 
 
@@ -113,21 +126,28 @@ def expand_tensors(
     the name of one of them.
     """
     families: list[Family] = []
-    used: list[bool | str] = [False] * len(rules)
+    rule_set = RuleSet(rules)
     # A layer knows its own axes; what the defaults say of them is for raw tensors.
     below = {key: value for key, value in defaults.items() if key not in OF_AXES}
 
     def sort(entry: Entry) -> Sorter:
         settings = defaults if entry.axes is None else below
-        return Sorter(entry, settings, rules, dims, families, used)
+        return Sorter(entry, settings, rule_set, dims, families)
 
     entries = parse_entries(data.get("tensors", {}), dims)
     nodes = parse_layers(data.get("layers", []), dims)
-    total = sum(pattern.count for _, pattern in entries) + sum(node.count for node in nodes)
+    extents = [pattern.extent for _, pattern in entries] + [node.extent for node in nodes]
+    place = "tensors" if entries else "layers"
+    total = sum(extent.count for extent in extents)
     if total > MOST_TENSORS:
-        place = "tensors" if entries else "layers"
         raise SpecError(
             f"must be at most {MOST_TENSORS:,} tensors; got {format_value(total)}", (place,)
+        )
+    nbytes = sum(extent.nbytes for extent in extents)
+    if nbytes > MOST_NAME_BYTES:
+        raise SpecError(
+            f"names must be at most {MOST_NAME_BYTES:,} bytes together; got {format_value(nbytes)}",
+            (place,),
         )
     names = _Names(families)
     listed: list[str] = []
@@ -145,7 +165,7 @@ def expand_tensors(
     ends = names.follow_ties()
     listing: list[TensorSpec | LayerSpec] = [ends[name] for name in listed]
     listing += _list_layers(layers, ends)
-    return tuple(families), tuple(listing), used
+    return tuple(families), tuple(listing), rule_set.used
 
 
 def _list_layers(
