@@ -147,8 +147,7 @@ def explain_error(error: Exception) -> tuple[str, int]:
     if isinstance(error, SpecError):
         return str(error), error.exit_code
     if isinstance(error, XavinitError):
-        lines = [escape(line) for line in str(error).split("\n  hint: ")]
-        return "xavinit: " + "\n  hint: ".join(lines), error.exit_code
+        return f"xavinit: {error}", error.exit_code
     if is_out_of_memory(error):
         return "xavinit: not enough memory: try fewer threads, -j 1", OutputError.exit_code
     if isinstance(error, OSError):  # of Python's own work, such as too many files while it imports

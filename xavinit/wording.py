@@ -28,8 +28,16 @@ def format_value(value: object) -> str:
     try:
         text = json.dumps(value, ensure_ascii=False)
     except (TypeError, ValueError, RecursionError):
-        text = repr(value)
+        text = _show(value)
     return cut(text)
+
+
+def _show(value: object) -> str:
+    """What JSON does not have, as Python shows it; or, where that fails too, what it is."""
+    try:
+        return repr(value)
+    except (ValueError, RecursionError):  # an integer longer than PYTHONINTMAXSTRDIGITS; too deep
+        return f"a {type(value).__name__}"
 
 
 def cut(text: str) -> str:
