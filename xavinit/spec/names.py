@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -101,17 +101,46 @@ class Pattern(Struct, frozen=True):
     def count(self) -> int:
         return self.extent.count
 
+    @property
+    def head(self) -> str | None:
+        """The name up to and including its first brace, as it is written; None without a brace."""
+        head = ""
+        for piece in self.pieces:
+            if isinstance(piece, Brace):
+                return f"{head}{{{piece.text}}}"
+            head += piece.replace("{", "{{").replace("}", "}}")
+        return None
+
     def expand(self) -> Iterator[tuple[str, tuple[str, ...]]]:
         """Each name with the words of its braces, the last brace fastest."""
-        braces = self.braces
+        return ((name, words) for _, name, words in expand_block([self]))
+
+
+def expand_block(patterns: Sequence[Pattern]) -> Iterator[tuple[int, str, tuple[str, ...]]]:
+    """The names of patterns with one head: all of them for its first word, then for the next.
+
+    Each with the number of its pattern and the words of its braces, the last brace fastest.
+
+    >>> block = [parse_pattern(text, {}) for text in ("h.{2}.w", "h.{2}.{a,b}")]
+    >>> [name for _, name, _ in expand_block(block)]
+    ['h.0.w', 'h.0.a', 'h.0.b', 'h.1.w', 'h.1.a', 'h.1.b']
+    """
+    forms: list[tuple[int, str, list[list[str]]]] = []
+    heads: list[str] = []
+    for number, pattern in enumerate(patterns):
+        braces = pattern.braces
         if not braces:
-            yield "".join(map(str, self.pieces)), ()
-            return
-        if self.count == 0:
-            return  # beside an empty brace another may be too large to list
-        form = "".join("%s" if isinstance(p, Brace) else p.replace("%", "%%") for p in self.pieces)
-        for words in itertools.product(*([str(w) for w in b.words] for b in braces)):
-            yield form % words, words
+            yield number, "".join(map(str, pattern.pieces)), ()
+        elif pattern.count:  # beside an empty brace another may be too large to list
+            form = "".join(
+                "%s" if isinstance(p, Brace) else p.replace("%", "%%") for p in pattern.pieces
+            )
+            forms.append((number, form, [[str(word) for word in b.words] for b in braces[1:]]))
+            heads = heads or [str(word) for word in braces[0].words]
+    for head in heads:
+        for number, form, rest in forms:
+            for words in itertools.product((head,), *rest):
+                yield number, form % words, words
 
 
 def parse_pattern(text: str, dims: Mapping[str, int]) -> Pattern:

@@ -11,7 +11,7 @@ from xavinit.errors import Path, SpecError, format_path
 from xavinit.layers import Layer
 from xavinit.spec.entries import Entry, parse_entries
 from xavinit.spec.families import OF_AXES, Draft, Family, RuleSet, Sorter
-from xavinit.spec.names import MOST_NAME_BYTES, MOST_TENSORS
+from xavinit.spec.names import MOST_NAME_BYTES, MOST_TENSORS, Pattern, expand_block
 from xavinit.spec.network import expand_layers, list_leaves, parse_layers
 from xavinit.spec.settings import ParsedRule, Settings
 from xavinit.wording import MOST_SUGGESTED, format_value, suggest
@@ -151,10 +151,10 @@ def expand_tensors(
         )
     names = _Names(families)
     listed: list[str] = []
-    for entry, pattern in entries:
-        sorter = sort(entry)
-        for name, words in pattern.expand():
-            names.add(name, words, sorter)
+    for block in _list_blocks(entries):
+        block_sorters = [sort(entry) for entry, _ in block]
+        for number, name, words in expand_block([pattern for _, pattern in block]):
+            names.add(name, words, block_sorters[number])
             listed.append(name)
     layers: list[tuple[Layer, tuple[Entry, ...]]] = []
     sorters = {leaf.path: [sort(entry) for entry in leaf.entries] for leaf in list_leaves(nodes)}
@@ -166,6 +166,25 @@ def expand_tensors(
     listing: list[TensorSpec | LayerSpec] = [ends[name] for name in listed]
     listing += _list_layers(layers, ends)
     return tuple(families), tuple(listing), rule_set.used
+
+
+def _list_blocks(
+    entries: Sequence[tuple[Entry, Pattern]],
+) -> Iterator[list[tuple[Entry, Pattern]]]:
+    """Consecutive entries whose names have one head: they expand together, as the blocks of a
+    model do. Any other entry is by itself.
+    """
+    block: list[tuple[Entry, Pattern]] = []
+    held: str | None = None
+    for entry, pattern in entries:
+        head = pattern.head
+        if block and (head is None or head != held):
+            yield block
+            block = []
+        block.append((entry, pattern))
+        held = head
+    if block:
+        yield block
 
 
 def _list_layers(
