@@ -58,6 +58,8 @@ class RuleSet:
 
     def find(self, name: str) -> tuple[int, ...]:
         """The numbers of the rules that match a name, in their order."""
+        if not self.rules:
+            return ()
         hits = self._matcher.find(name)
         return self._hits.setdefault(hits, hits)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -58,9 +58,11 @@ NOTHING = Extent(0)
 
 def measure(words: Collection[str]) -> Extent:
     """The extent of words that are listed."""
+    if not words:
+        return Extent(0)
     sizes = [len(word) if word.isascii() else len(word.encode()) for word in words]
-    dividers = max((word.count(".") + word.count("/") for word in words), default=0)
-    return Extent(len(sizes), sum(sizes), max(sizes, default=0), dividers)
+    dividers = max([word.count(".") + word.count("/") for word in words])
+    return Extent(len(sizes), sum(sizes), max(sizes), dividers)
 
 
 def measure_range(start: int, stop: int) -> Extent:
@@ -85,17 +87,11 @@ class Pattern(Struct, frozen=True):
     """A name in pieces: literal text and braces by turns."""
 
     pieces: tuple[str | Brace, ...]
+    extent: Extent  # of its names
 
     @property
     def braces(self) -> tuple[Brace, ...]:
         return tuple(piece for piece in self.pieces if isinstance(piece, Brace))
-
-    @property
-    def extent(self) -> Extent:
-        return math.prod(
-            (p.extent if isinstance(p, Brace) else measure([p]) for p in self.pieces),
-            start=Extent(),
-        )
 
     @property
     def count(self) -> int:
@@ -149,15 +145,22 @@ def parse_pattern(text: str, dims: Mapping[str, int]) -> Pattern:
     >>> [name for name, _ in parse_pattern("h.{1..2}.{w,b}", {}).expand()]
     ['h.1.w', 'h.1.b', 'h.2.w', 'h.2.b']
     """
-    pieces: tuple[str | Brace, ...] = (text,)
-    if "{" in text or "}" in text:
-        pieces = tuple(
+    if "{" not in text and "}" not in text:
+        pattern = Pattern((text,), measure([text]))
+    else:
+        pattern = make_pattern(
             piece if literal else Brace(piece, *_parse_words(piece, text, dims))
             for literal, piece in _split(text)
         )
-    pattern = Pattern(pieces)
     check_length(pattern.extent, text)
     return pattern
+
+
+def make_pattern(pieces: Iterable[str | Brace]) -> Pattern:
+    """The pattern of these pieces."""
+    pieces = tuple(pieces)
+    extents = (p.extent if isinstance(p, Brace) else measure([p]) for p in pieces)
+    return Pattern(pieces, math.prod(extents, start=Extent()))
 
 
 def check_length(extent: Extent, text: str) -> None:

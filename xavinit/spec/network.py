@@ -24,6 +24,7 @@ from xavinit.spec.names import (
     Extent,
     Pattern,
     check_length,
+    make_pattern,
     measure,
     measure_range,
     parse_pattern,
@@ -47,7 +48,7 @@ _FOREIGN = {
 }
 
 
-NO_GROUP = Pattern(())
+NO_GROUP = make_pattern(())
 
 
 class Node(Struct, frozen=True, dict=True):  # dict: for the cached property
@@ -128,7 +129,7 @@ def _parse_node(data: Any, dims: Mapping[str, int], path: Path, outer: Pattern) 
         pattern = _parse_name(group["name"], dims, path)
         if group["layers"] == []:
             raise SpecError("a group must have a layer; got []", (*path, "layers"))
-        within = Pattern((*outer.pieces, *pattern.pieces, "."))
+        within = make_pattern((*outer.pieces, *pattern.pieces, "."))
         children = parse_layers(group["layers"], dims, (*path, "layers"), within)
         extent = sum((child.extent for child in children), start=NOTHING)
         return Node(pattern, path, extent, children)
@@ -141,7 +142,7 @@ def _parse_node(data: Any, dims: Mapping[str, int], path: Path, outer: Pattern) 
     table = read_table(data, LAYER_TYPES[kind], path)
     sizes = _read_sizes(table, kind, dims, path)
     pattern = _parse_name(table["name"], dims, path)
-    whole = Pattern((*outer.pieces, *pattern.pieces))
+    whole = make_pattern((*outer.pieces, *pattern.pieces))
     own = _read_own(table, sizes, path)
     has_bias = table.get("bias", True)
     extent = whole.extent * _measure_roles(kind, sizes, has_bias)

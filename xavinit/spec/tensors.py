@@ -47,8 +47,8 @@ class _Names:
 
     def __init__(self, families: Sequence[Family]) -> None:
         self._families = families
-        self._found: dict[str, TensorSpec | _Tie] = {}
-        self._places: dict[str, Path] = {}
+        self._ends: dict[str, TensorSpec] = {}
+        self._ties: dict[str, _Tie] = {}
         self._referred = 0  # bytes of all streams and targets
 
     def add(self, name: str, words: tuple[str, ...], sorter: Sorter) -> None:
@@ -56,18 +56,23 @@ class _Names:
         entry = sorter.entry
         if not name or name == "__metadata__" or "\0" in name:
             raise _refuse_name(name, entry)
-        if name in self._found:
-            raise _refuse_twice(name, entry, self._places[name])
-        self._places[name] = entry.path
+        if name in self._ends or name in self._ties:
+            raise _refuse_twice(name, entry, self._find_place(name))
         draft = sorter.find(name)
         other = name
         if draft.reference is not None:
             other = draft.reference.fill(words)
             self._count_reference(other, draft, entry)
         if draft.number is None:
-            self._found[name] = _Tie(name, other, entry, draft.places)
+            self._ties[name] = _Tie(name, other, entry, draft.places)
         else:
-            self._found[name] = TensorSpec(name, other, draft.number)
+            self._ends[name] = TensorSpec(name, other, draft.number)
+
+    def _find_place(self, name: str) -> Path:
+        """Where the entry of a name stands."""
+        if name in self._ties:
+            return self._ties[name].entry.path
+        return self._families[self._ends[name].family].places[""]
 
     def _count_reference(self, text: str, draft: Draft, entry: Entry) -> None:
         self._referred += len(text) if text.isascii() else len(text.encode())
@@ -80,8 +85,7 @@ class _Names:
 
     def follow_ties(self) -> dict[str, TensorSpec]:
         """Each tie replaced by the tensor at the end of its chain, under the tie's name."""
-        ties = {name: tie for name, tie in self._found.items() if isinstance(tie, _Tie)}
-        ends = {name: end for name, end in self._found.items() if isinstance(end, TensorSpec)}
+        ties, ends = self._ties, self._ends
         for start, first in ties.items():
             chain: dict[str, _Tie] = {}
             name, tie = start, first
@@ -110,10 +114,11 @@ class _Names:
         return TensorSpec(tie.name, tensor.stream, tensor.family)
 
     def _refuse_target(self, tie: _Tie) -> SpecError:
+        names = [*self._ends, *self._ties]
         return SpecError(
             f"must be the name of a tensor; got {format_value(tie.target)}",
             tie.places["tied"],
-            hint=suggest(tie.target, self._found) if len(self._found) <= MOST_SUGGESTED else None,
+            hint=suggest(tie.target, names) if len(names) <= MOST_SUGGESTED else None,
         )
 
 
