@@ -16,7 +16,8 @@ from jsonschema import Draft202012Validator
 import xavinit
 from xavinit import choices
 from xavinit.inits import GAINS, KINDS, NAMED, NAMES
-from xavinit.spec import load_document, make_schema
+from xavinit.spec import load_document
+from xavinit.spec.schema import make_schema
 
 ROOT = Path(__file__).parent.parent
 SCHEMA = make_schema()

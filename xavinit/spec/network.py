@@ -30,7 +30,7 @@ from xavinit.spec.names import (
     parse_pattern,
 )
 from xavinit.spec.settings import Settings
-from xavinit.wording import format_value
+from xavinit.wording import format_choices, format_value, suggest
 
 _SPATIAL_RANK = {"conv1d": 1, "conv2d": 2, "conv3d": 3}  # and 2 for the others
 # Keys that users know of the frameworks' modules, and why a spec has none of them.
@@ -137,7 +137,11 @@ def _parse_node(data: Any, dims: Mapping[str, int], path: Path, outer: Pattern) 
         raise SpecError('must have the key "type" (or "layers", for a group)', path)
     kind = data["type"]
     if not isinstance(kind, str) or kind not in LAYER_TYPES:
-        raise explain_value("layer", kind, (*path, "type"))
+        raise SpecError(
+            f"must be {format_choices(LAYER_TYPES)}; got {format_value(kind)}",
+            (*path, "type"),
+            hint=suggest(kind, LAYER_TYPES),
+        )
     _check_foreign(data, kind, path)
     table = read_table(data, LAYER_TYPES[kind], path)
     sizes = _read_sizes(table, kind, dims, path)
