@@ -19,6 +19,11 @@ from pathlib import Path
 
 import xavinit
 from xavinit.errors import InputError, escape
+from xavinit.formats import FORMATS, parse_format
+from xavinit.verbs.digest import digest
+
+for name in FORMATS:  # loaded on demand otherwise, after the code has been rewritten
+    parse_format(name)
 
 LONGEST = 1 << 16  # bytes; faults are found in short files
 SECONDS = 5  # more for such a file is a fault too
@@ -39,7 +44,7 @@ atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 def read_file(content: bytes, name: str) -> None:
     path = FOLDER / name
     path.write_bytes(content)
-    xavinit.digest(path)
+    digest(path)
 
 
 def read_manifest(content: bytes) -> None:
@@ -48,7 +53,7 @@ def read_manifest(content: bytes) -> None:
     if not folder.exists():
         xavinit.generate(SPEC, folder, format="npy")
     (folder / "manifest.json").write_bytes(content)
-    xavinit.digest(folder)
+    digest(folder)
 
 
 def read_set(content: bytes) -> None:
@@ -57,7 +62,7 @@ def read_set(content: bytes) -> None:
     if not folder.exists():
         xavinit.generate(SPEC, folder, max_shard_size=8)
     (folder / "model.safetensors.index.json").write_bytes(content)
-    xavinit.digest(folder)
+    digest(folder)
 
 
 READERS: list[Callable[[bytes], None]] = [
