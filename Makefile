@@ -14,7 +14,7 @@ BUILT = pyproject.toml setup.py $(wildcard xavinit/streams/_kernel*.[ch])
 QUICK = -m "not frameworks and not slow"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-kernel test-sanitize test-oldest test-frameworks matrix fuzz fuzz-files lint format bench clean
+.PHONY: help demo test test-slow test-kernel test-sanitize test-oldest test-pythons test-frameworks matrix fuzz fuzz-files lint format bench clean
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -41,6 +41,9 @@ test-sanitize: $(SANITIZE)/test ## Run the kernel's tests under the address and 
 
 test-oldest: $(OLDEST)/test ## Run the quick tests on the oldest supported libraries (NumPy 1.26).
 	$(OLDEST)/bin/python -m pytest -q -n auto $(QUICK)
+
+test-pythons: ## Run the quick tests on every other Python that is here (3.12 …, free-threaded ones too).
+	$(PYTHON) tools/pythons.py
 
 test-frameworks: $(FRAMEWORKS)/test ## Load our files in PyTorch, TensorFlow, JAX and transformers (2 GB).
 	$(FRAMEWORKS)/bin/pip install -q --no-deps .
@@ -74,7 +77,7 @@ bench: $(FRAMEWORKS)/test ## Time whole jobs beside NumPy, PyTorch and JAX.
 	$(FRAMEWORKS)/bin/python benchmarks/run.py
 
 clean: ## Remove environments and caches.
-	rm -rf $(VENV) $(OLDEST) $(FRAMEWORKS) $(SANITIZE) .venv-matrix build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(OLDEST) $(FRAMEWORKS) $(SANITIZE) .venv-matrix .venv-pythons build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # A virtual environment with what pip is told to install in it.
 define install

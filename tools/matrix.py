@@ -2,8 +2,8 @@
 
     python tools/matrix.py [--install]
 
-Each row is an interpreter with its libraries: the oldest supported and the newest ones, either
-kernel, without a compiler, without the processor's own instructions, with one thread and with
+Each row is an interpreter with its libraries: the oldest supported and the newest ones, every
+Python, either kernel, without a compiler, without the processor's own instructions, with one thread and with
 several, and arm64 under qemu-user. A row that this machine cannot have says why. The exit code is
 1 where two rows differ, or where one differs from the digest pinned in tests/matrix/probe.py; and
 where a row that could run failed.
@@ -18,20 +18,22 @@ import argparse
 import ast
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
 import sysconfig
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from pythons import WANTED, list_pythons
 
 ROOT = Path(__file__).parents[1]
 PROBE = ROOT / "tests" / "matrix" / "probe.py"
 HOME = ROOT / ".venv-matrix"
-OLDEST_PYTHON = (3, 11)
+OLDEST_PYTHON = "3.11"
 
 # pip tries each of these in turn: a wheel names the oldest C library that it runs with.
 ARM64_PLATFORMS = (
@@ -105,10 +107,7 @@ def make_rows(install: bool) -> list[Row]:
             "oldest libraries",
             lambda: run_probe(make_environment("oldest", find_python(OLDEST_PYTHON), oldest)),
         ),
-        Row(
-            "newest Python, newest libraries",
-            lambda: run_probe(make_environment("newest-python", find_newest_python())),
-        ),
+        *(Row(f"Python {version}", partial(run_python, version)) for version in WANTED),
         Row("processor's own features off", run_without_features),
         Row("one thread", lambda: run_newest("--jobs=1")),
         Row("seven threads", lambda: run_newest("--jobs=7")),
@@ -164,35 +163,17 @@ def make_environment(name: str, python: str | Path, constraints: Path | None = N
     return interpreter
 
 
-def list_pythons() -> dict[tuple[int, int], Path]:
-    """The interpreters by version: those on PATH, and those that pyenv keeps."""
-    found: dict[tuple[int, int], Path] = {}
-    folders = [*map(Path, os.get_exec_path())]
-    folders += sorted(Path.home().glob(".pyenv/versions/*/bin"))
-    for folder in folders:
-        for path in sorted(folder.glob("python3.*")) if folder.is_dir() else []:
-            match = re.fullmatch(r"python3\.(\d+)", path.name)
-            # a pyenv shim is there for versions that are not chosen: it fails when it is run
-            if match and "shims" not in path.parts and os.access(path, os.X_OK):
-                found.setdefault((3, int(match[1])), path)
-    found.setdefault((sys.version_info.major, sys.version_info.minor), Path(sys.executable))
-    return found
+def run_python(version: str) -> Facts:
+    """Another Python, with the newest libraries for it."""
+    return run_probe(make_environment(f"python-{version}", find_python(version)))
 
 
-def find_python(wanted: tuple[int, int]) -> Path:
+def find_python(version: str) -> Path:
     """An interpreter of this version."""
     try:
-        return list_pythons()[wanted]
+        return list_pythons()[version]
     except KeyError:
-        raise NotRunError(f"no Python {wanted[0]}.{wanted[1]} here") from None
-
-
-def find_newest_python() -> Path:
-    """The newest interpreter that is not the one of the first row."""
-    version, path = max(list_pythons().items())
-    if version <= (sys.version_info.major, sys.version_info.minor):
-        raise NotRunError(f"no Python newer than {sys.version_info.major}.{sys.version_info.minor}")
-    return path
+        raise NotRunError(f"no Python {version} here") from None
 
 
 def run_without_compiler() -> Facts:
