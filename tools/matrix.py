@@ -3,10 +3,10 @@
     python tools/matrix.py [--install]
 
 Each row is an interpreter with its libraries: the oldest supported and the newest ones, every
-Python, either kernel, without a compiler, without the processor's own instructions, with one thread and with
-several, and arm64 under qemu-user. A row that this machine cannot have says why. The exit code is
-1 where two rows differ, or where one differs from the digest pinned in tests/matrix/probe.py; and
-where a row that could run failed.
+Python, either kernel, without a compiler, without the processor's own instructions, with one
+thread and with several, and arm64 under qemu-user. A row that this machine cannot have says why.
+The exit code is 1 where two rows differ, or where one differs from the digest pinned in
+tests/matrix/probe.py; and where a row that could run failed.
 
 Environments are made under .venv-matrix/ and kept. `--install` lets it install Debian's
 qemu-user-static, debootstrap and compiler for arm64, as root, for the rows of arm64.
