@@ -20,7 +20,6 @@ from xavinit.spec.names import MOST_TENSORS, Brace, Pattern, parse_pattern
 from xavinit.spec.settings import Settings
 from xavinit.wording import format_value
 
-_SPATIAL_RANK = {"conv1d": 1, "conv2d": 2, "conv3d": 3}  # and 2 for the others
 # Keys that users know of the frameworks' modules, and why a spec has none of them.
 _WITHOUT_WEIGHT = "it changes no weight: leave it out"
 _ONE_WAY = "bidirectional: true is both ways; PyTorch has no layer that runs backward alone"
@@ -149,7 +148,7 @@ def _read_sizes(data: Mapping[str, Any], kind: str, dims: Mapping[str, int], pat
 
     def read_axes(key: str) -> tuple[int, ...]:
         """A size for each spatial axis; one number is for all of them."""
-        rank = _SPATIAL_RANK.get(kind, 2)
+        rank: int = LAYER_TYPES[kind].spatial_rank  # type: ignore[attr-defined]  # all with a kernel
         values = read(key)
         if not isinstance(data.get(key, 1), list):
             return values * rank
