@@ -20,7 +20,7 @@ from xavinit.layers import split_boxes
 from xavinit.wording import explain_os_error, format_bytes, format_value
 
 MOST_OBJECTS = 1_000_000
-DEEPEST = 1000  # groups in groups
+DEEPEST_GROUP = 1000  # groups in groups
 LARGEST_CHUNK = 256 << 20  # bytes; the library holds a chunk whole
 _MOST_EXPANDED = 2000  # times the bytes of the file: what deflate may make of them, twice
 _UNIT = 16 << 20  # bytes read at once
@@ -183,8 +183,8 @@ def _walk(h5py: Any, file: Any, path: str) -> Iterator[tuple[str, Any]]:
     seen = {_find_address(h5py, file.id)}
     while pending:
         prefix, depth, group = pending.pop()
-        if depth > DEEPEST:
-            raise InputError(f"{path}: its groups must be at most {DEEPEST:,} deep")
+        if depth > DEEPEST_GROUP:
+            raise InputError(f"{path}: its groups must be at most {DEEPEST_GROUP:,} deep")
         links: list[bytes] = []
         group.links.iterate(links.append)
         for link in sorted(links):
