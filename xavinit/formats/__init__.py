@@ -1,6 +1,6 @@
-"""Formats: a module each; it says where every tensor lies, and reads an index back.
+"""Formats: each module says where every tensor lies in a file, and reads an index back.
 
-To add one: a module with a `FORMAT`, and its suffixes here.
+To add one: a module with a `FORMAT`, and its suffixes here (of a folder, also its manifest).
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ FORMATS: dict[str, tuple[str, ...]] = {
     "keras": (".weights.h5",),
     "npy": (".npy",),
 }
+
+# The file that shows which format a folder holds. A folder of shards has none: it is a user's own.
+MANIFESTS = {"npy": "manifest.json"}
 
 
 def find_suffix(path: str) -> str | None:
@@ -46,13 +49,14 @@ def name_output(stem: str, name: str | None, *, is_folder: bool) -> str:
 
 
 def detect_format(path: str) -> str:
-    """The name of the format of an existing output, by its suffix; of a folder, by what it holds.
+    """The name of the format of an existing output, by its suffix; of a folder, by its manifest.
 
-    What tells nothing is taken for safetensors, whose reader says what is wrong with it.
+    Anything else is taken for safetensors, whose reader says what is wrong with it.
     """
-    if os.path.isdir(path):
-        return "npy" if os.path.exists(os.path.join(path, "manifest.json")) else "safetensors"
-    return find_suffix(path) or "safetensors"
+    if not os.path.isdir(path):
+        return find_suffix(path) or "safetensors"
+    found = (name for name, file in MANIFESTS.items() if os.path.exists(os.path.join(path, file)))
+    return next(found, "safetensors")
 
 
 def parse_format(name: str) -> Format:
@@ -64,6 +68,7 @@ def parse_format(name: str) -> Format:
 
 __all__ = [
     "FORMATS",
+    "MANIFESTS",
     "FileLayout",
     "Format",
     "Gap",

@@ -105,4 +105,4 @@ def _make_space(h5py: Any, shape: tuple[int, ...]) -> Any:
     return h5py.h5s.create_simple(shape) if shape else h5py.h5s.create(h5py.h5s.SCALAR)
 
 
-FORMAT = Format("hdf5", lay_out, read_index, streams=False)
+FORMAT = Format("hdf5", lay_out, read_index, fits_pipe=False)

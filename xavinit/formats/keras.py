@@ -106,7 +106,7 @@ def _find_sublayer(tensor: TensorPlan) -> str:
 
 def _name_attribute(scope: str) -> str:
     """The attribute of a layer's class that holds the layer of this name within it."""
-    if scope in ("lstm_cell", "gru_cell"):
+    if scope.endswith("_cell"):
         return "cell"
     for way in ("forward", "backward"):
         if scope.startswith(f"{way}_"):
@@ -151,4 +151,4 @@ def _find_dtype(dataset: Any) -> DType | None:
     return DTYPES["bfloat16"] if isinstance(told, str) and told == "bfloat16" else None
 
 
-FORMAT = Format("keras", lay_out, read_index, streams=False)
+FORMAT = Format("keras", lay_out, read_index, fits_pipe=False)

@@ -81,7 +81,7 @@ class Format(Struct, frozen=True):
     read_index: Callable[[str], Index]
     lay_out_single: Callable[[Plan], Layout] | None = None  # for a plan of one tensor
     lay_out_shards: Callable[[Plan, int], Layout] | None = None  # of so many bytes at most
-    streams: bool = True  # can it be written to a pipe, in order
+    fits_pipe: bool = True  # can it be written in order
     # Does an existing folder hold an earlier output of this format and nothing foreign?
     is_ours: Callable[[str], bool] = lambda path: False
 

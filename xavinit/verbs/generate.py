@@ -158,13 +158,16 @@ def _lay_out(plan: Plan, fmt: Format, file: str | None, most: int | None) -> Lay
     """The layout of a plan in a file or folder, or (None) in a pipe; in shards of `most` bytes."""
     if most is not None and fmt.lay_out_shards is not None:
         return fmt.lay_out_shards(plan, most)
-    if file is None and not fmt.streams:
+    if file is None and not fmt.fits_pipe:
         raise UsageError(f"{fmt.name} cannot be written to a pipe or device: name a file")
     # A name with the format's suffix, or a pipe, is a single file.
     single = fmt.lay_out_single
     if single is not None and (file is None or find_suffix(file) == fmt.name):
         return single(plan)
-    return fmt.lay_out(plan)
+    layout = fmt.lay_out(plan)
+    if file is None and layout.folder:
+        raise UsageError(f"{fmt.name} makes a folder: it cannot be written to a pipe or device")
+    return layout
 
 
 def _check_file(file: str, spec: object, fmt: Format, layout: Layout, force: bool) -> None:
