@@ -20,7 +20,7 @@ from xavinit.spec.names import MOST_TENSORS, Brace, Pattern, parse_pattern
 from xavinit.spec.settings import Settings
 from xavinit.wording import format_value
 
-# Keys that users know of the frameworks' modules, and why a spec has none of them.
+# Keys that users know from the frameworks' modules, and why a spec does not have them.
 _WITHOUT_WEIGHT = "it changes no weight: leave it out"
 _ONE_WAY = "bidirectional: true is both ways; PyTorch has no layer that runs backward alone"
 _FOREIGN = {
@@ -36,7 +36,7 @@ _FOREIGN = {
 
 
 class Node(Struct, frozen=True):
-    """A layer, or a group of nodes; either stands for as many as its name has."""
+    """A layer, or a group of nodes; it is repeated for each name that its pattern gives."""
 
     pattern: Pattern
     path: Path
@@ -66,7 +66,7 @@ def parse_layers(
 
 
 def list_leaves(nodes: tuple[Node, ...]) -> Iterator[Node]:
-    """The layers of a tree, each once, whatever number of names it has."""
+    """The layers of a tree, each once, however many names it has."""
     for node in nodes:
         if node.children:
             yield from list_leaves(node.children)
@@ -77,7 +77,7 @@ def list_leaves(nodes: tuple[Node, ...]) -> Iterator[Node]:
 def expand_layers(
     nodes: tuple[Node, ...], prefix: str = "", words: tuple[str, ...] = ()
 ) -> Iterator[tuple[Layer, tuple[str, ...], Node]]:
-    """Each layer with the words of its braces: a group as a whole for its first name, then on."""
+    """Each layer with the words of its braces: all of a group for its first name, then the next."""
     for node in nodes:
         for name, own_words in node.pattern.expand():
             if "" in name.split("."):
@@ -127,7 +127,7 @@ def _parse_name(name: str, dims: Mapping[str, int], path: Path) -> Pattern:
 
 
 def _check_foreign(data: dict[str, Any], kind: str, path: Path) -> None:
-    """Refuse with its reason what has no place in a spec of weights."""
+    """Refuse a key that has no place in a spec of weights, and say why."""
     known = LAYER_TYPES[kind].__struct_encode_fields__
     for key, reason in _FOREIGN.items():
         if key in data and key not in known:
@@ -135,7 +135,7 @@ def _check_foreign(data: dict[str, Any], kind: str, path: Path) -> None:
 
 
 def _read_sizes(data: Mapping[str, Any], kind: str, dims: Mapping[str, int], path: Path) -> Sizes:
-    """The sizes that the table gives, each a positive integer, and in accord with each other."""
+    """The sizes that the table gives: each a positive integer, and groups and heads divide them."""
 
     def read(key: str) -> tuple[int, ...]:
         given = data.get(key, 1)
