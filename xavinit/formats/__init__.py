@@ -34,13 +34,13 @@ def find_suffix(path: str) -> str | None:
     found = [
         (len(suffix), name) for name, suffix in pairs if base.endswith(suffix) and base != suffix
     ]
-    return max(found)[1] if found else None  # the longest: a .weights.h5 is no .h5
+    return max(found)[1] if found else None  # the longest: .weights.h5 wins over .h5
 
 
 def name_output(stem: str, name: str | None, *, is_folder: bool) -> str:
-    """The name of an output that was not given one: a format's (safetensors by default) suffix.
+    """The name of an output from a stem: with the suffix of a format, by default safetensors.
 
-    A folder has none, nor what is left of another in its name.
+    A folder gets no suffix, and a dot in its name becomes _, so that no part looks like a suffix.
 
     >>> name_output("gpt2", "hdf5", is_folder=False), name_output("gpt.2", "npy", is_folder=True)
     ('gpt2.h5', 'gpt_2')

@@ -97,13 +97,13 @@ def encode_name(name: str) -> str:
     'encoder%2Flayer.0.npy'
     """
     encoded = quote(name, safe="")
-    if encoded.startswith("."):  # neither hidden nor a step up
+    if encoded.startswith("."):  # neither a hidden file nor ..
         encoded = "%2E" + encoded[1:]
     return encoded + ".npy"
 
 
 def make_head(tensor: TensorPlan) -> bytes:
-    """The header of the file, format version 1.0, as `numpy.lib.format` lays it down."""
+    """The header of the file, format version 1.0, as `numpy.lib.format` defines it."""
     code = CODES.get(tensor.dtype.name)
     if code is None:
         raise SpecError(

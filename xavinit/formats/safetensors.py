@@ -1,8 +1,9 @@
 """safetensors: a length, a JSON header, then the tensors one after another.
 
-Written by us, byte for byte as the library would: the library needs every tensor in memory and
-orders two or more metadata keys at random. Read by us: the library takes a path alone, knows the
-dtypes of its release alone, and lets two tensors bear one name. The tests hold both against it.
+We write it ourselves, byte for byte as the library would: the library needs every tensor in memory
+and orders two or more metadata keys at random. We read it ourselves: the library takes only a path,
+knows only the dtypes of its release, and lets two tensors have one name. The tests compare both
+with the library.
 """
 
 from __future__ import annotations
