@@ -82,8 +82,8 @@ def make_cli_page() -> str:
         "Data alone goes to standard output, everything else to standard error. Completion: for\n"
         'bash, put `eval "$(_XAVINIT_COMPLETE=bash_source xavinit)"` into your .bashrc; zsh and\n'
         "fish likewise.\n\n"
-        "`XAVINIT_KERNEL=native` or `numpy` in the environment chooses the kernel that draws: the\n"
-        "native one where it was built, unless told. Both give the same bytes.\n"
+        "`XAVINIT_KERNEL=native` or `numpy` in the environment chooses the kernel. By default it\n"
+        "is the native one, if it was built. Both give the same bytes.\n"
     )
     runner = CliRunner()
     for command in ([], *([name] for name in sorted(cli.commands))):
