@@ -180,8 +180,3 @@ def _find_nearest(root: _Place, path: Path, at_key: bool) -> Mark | None:
             return mark
         mark = root.mark
     return root.key_mark or mark if at_key else mark
-
-
-def find_mark(events: Iterator[Event], path: Path, at_key: bool) -> Mark | None:
-    """Where the value (or with at_key the key) at a path stands; else its nearest parent."""
-    return find_marks(events, [(path, at_key)])[0]
