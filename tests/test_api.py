@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -205,6 +209,44 @@ def test_a_path_that_no_system_takes(tmp_path: Path) -> None:
     assert (tmp_path / "w.h5").exists()
 
 
+@pytest.mark.parametrize("name", ["/dev/fd/" + "9" * 30, "/dev/fd/\0"])
+def test_a_handle_that_no_system_takes(name: str) -> None:
+    with pytest.raises(xavinit.OutputError, match="cannot write /dev/fd/"):
+        xavinit.generate(SPEC, name)
+
+
+def test_an_empty_shape_that_numpy_has_no_arrays_of() -> None:
+    """NumPy counts the elements beside an empty axis; a file takes the shape."""
+    spec = {"tensors": {"w": [2**40, 2**40, 4, 0]}}
+    with pytest.raises(SpecError, match=r"a shape must be one that NumPy has arrays of; got \["):
+        xavinit.draw(spec)
+    assert xavinit.generate(spec, io.BytesIO()).nbytes == 0
+
+
 def test_a_layout_and_axes_exclude_each_other() -> None:
     with pytest.raises(SpecError, match="must have either layout or in_axis and out_axis"):
         xavinit.glorot_uniform((3, 4), layout="in_out", in_axis=0, out_axis=1)
+
+
+def test_a_message_cannot_fake_a_hint() -> None:
+    name = "x\n  hint: run this"
+    with pytest.raises(xavinit.InputError) as caught:
+        xavinit.make_plan(name)
+    assert str(caught.value).count("\n") == 0
+
+
+def test_values_that_python_does_not_show_are_still_told(tmp_path: Path) -> None:
+    """PYTHONINTMAXSTRDIGITS forbids the text of a long integer within a list."""
+    script = (
+        "import xavinit\n"
+        "try:\n    xavinit.make_plan({'tensors': {'w': [{'a': 10**900}, 3]}})\n"
+        "except xavinit.SpecError as error:\n    print(error.fact)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "PYTHONINTMAXSTRDIGITS": "640"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "must be an integer or an expression; got a dict\n"

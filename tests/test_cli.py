@@ -488,19 +488,50 @@ run()
 """
 
 
-@pytest.mark.parametrize("module", ["xavinit.cli", "click", "msgspec", "yaml", "numpy"])
+EARLY = ["xavinit.process", "xavinit.console", "xavinit.cli", "click"]
+
+
+@pytest.mark.parametrize("module", [*EARLY, "msgspec", "yaml", "numpy"])
 def test_an_interrupt_while_modules_load_is_silent(folder: Path, module: str) -> None:
     """At the moment of an import, so that no machine is too fast or too slow for the test."""
-    done = subprocess.run(
-        [sys.executable, "-c", INTERRUPTED_IMPORT.format(module=module)],
+    done = interrupt_import(folder, INTERRUPTED_IMPORT.format(module=module))
+    assert done.returncode == 130
+    assert b"xavinit/" not in done.stderr
+    assert b"Traceback" not in done.stderr
+    if module in EARLY:
+        assert done.stderr == b""
+    assert names(folder) == ["model.yaml"]
+
+
+def interrupt_import(folder: Path, script: str) -> Any:
+    return subprocess.run(
+        [sys.executable, "-c", script],
         cwd=folder,
-        env={**os.environ, "XAVINIT_KERNEL": "numpy"},  # the native one imports none
+        env={**os.environ, "XAVINIT_KERNEL": "numpy"},  # it alone loads NumPy
         capture_output=True,
         timeout=30,
         check=False,
     )
-    assert done.returncode == 130
-    assert b"xavinit/" not in done.stderr
+
+
+@pytest.mark.parametrize("module", ["click", "msgspec"])
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_a_signal_while_a_destructor_runs_is_not_lost(
+    folder: Path, module: str, name: str, code: int
+) -> None:
+    """Python drops the exceptions of destructors, and shows them."""
+    if (module, name) == ("click", "SIGTERM"):
+        pytest.skip("the system ends the process itself")
+    script = INTERRUPTED_IMPORT.format(module=module).replace(
+        "            signal.raise_signal(signal.SIGINT)\n",
+        f"            Dying(signal.{name})\n"
+        "\nclass Dying:\n"
+        "    def __init__(self, number):\n        self.number = number\n"
+        "    def __del__(self):\n        signal.raise_signal(self.number)\n",
+    )
+    (folder / "model.yaml").write_text(BIG)
+    done = interrupt_import(folder, script)
+    assert done.returncode == code
     assert b"Traceback" not in done.stderr
     assert names(folder) == ["model.yaml"]
 

@@ -79,9 +79,14 @@ def make_cli_page() -> str:
         "Exit codes: 0 done · 1 internal error · 2 usage · 3 spec · 4 input or output, missing\n"
         "library · 6 refused (the output exists, or must not be replaced) · 130, 143, 129\n"
         "interrupted, terminated, hung up · 141 closed pipe.\n\n"
-        "Data alone goes to standard output, everything else to standard error. Completion: for\n"
-        'bash, put `eval "$(_XAVINIT_COMPLETE=bash_source xavinit)"` into your .bashrc; zsh and\n'
-        "fish likewise.\n\n"
+        "Data alone goes to standard output, everything else to standard error. What is printed\n"
+        "is written whole, also to a pipe that does not block, or the exit code is 4; a message\n"
+        "that standard error does not take changes no exit code. What the terminal's encoding\n"
+        "lacks is replaced (`×` by `x`, other characters by escapes such as `\\u5c64`), and\n"
+        "characters that would steer a terminal are escaped, in names as in arguments. JSON is\n"
+        "ASCII unless the encoding is UTF-8.\n\n"
+        'Completion: for bash, put `eval "$(_XAVINIT_COMPLETE=bash_source xavinit)"` into your\n'
+        ".bashrc; zsh and fish likewise.\n\n"
         "`XAVINIT_KERNEL=native` or `numpy` in the environment chooses the kernel. By default it\n"
         "is the native one, if it was built. Both give the same bytes.\n"
     )

@@ -339,3 +339,88 @@ def test_one_file_knows_neither_order_nor_a_limit(tmp_path: Path) -> None:
             {"tensors": {n: [2, 2] for n in order}}, tmp_path / f"{order[0]}.safetensors"
         )
     assert (tmp_path / "z.safetensors").read_bytes() == (tmp_path / "a.safetensors").read_bytes()
+
+
+# --- Real checkpoints -------------------------------------------------------------------------
+
+
+def make_decoder(d: int, ff: int, heads: int, kv: int, *, bias: bool = False) -> dict[str, Any]:
+    """The tensors of a decoder's blocks, in the order in which the models register them.
+
+    `heads` and `kv` are the widths of all heads together.
+    """
+    shapes = {
+        "self_attn.q_proj": [heads, d],
+        "self_attn.k_proj": [kv, d],
+        "self_attn.v_proj": [kv, d],
+        "self_attn.o_proj": [d, heads],
+        "mlp.gate_proj": [ff, d],
+        "mlp.up_proj": [ff, d],
+        "mlp.down_proj": [d, ff],
+    }
+    made: dict[str, Any] = {}
+    for name, shape in shapes.items():
+        made[f"model.layers.{{blocks}}.{name}.weight"] = shape
+        if bias:
+            made[f"model.layers.{{blocks}}.{name}.bias"] = {"shape": shape[:1], "init": "zeros"}
+    norms = "model.layers.{blocks}.{input,post_attention}_layernorm.weight"
+    return made | {norms: {"shape": [d], "init": "ones"}}
+
+
+# Of public checkpoints: the sizes, how many tensors each shard has, and the first of each shard
+# but the first, as their index files have them.
+REAL: dict[str, tuple[dict[str, Any], int, str, list[int], list[str]]] = {
+    "Gemma 2B": (
+        make_decoder(2048, 16384, 2048, 256),
+        18,
+        "5GB",
+        [160, 4],
+        ["layers.17.mlp.down_proj.weight"],
+    ),
+    "Granite 3B code, with biases": (
+        make_decoder(2560, 10240, 2560, 2560, bias=True),
+        32,
+        "5GB",
+        [363, 151],
+        ["layers.22.mlp.up_proj.weight"],
+    ),
+    "Mistral Small 24B": (
+        make_decoder(5120, 32768, 4096, 1024),
+        40,
+        "5GB",
+        [32, 37, 37, 43, 37, 37, 43, 37, 37, 23],
+        [
+            "layers.3.mlp.gate_proj.weight",
+            "layers.7.mlp.up_proj.weight",
+            "layers.11.mlp.down_proj.weight",
+            "layers.16.mlp.gate_proj.weight",
+            "layers.20.mlp.up_proj.weight",
+            "layers.24.mlp.down_proj.weight",
+            "layers.29.mlp.gate_proj.weight",
+            "layers.33.mlp.up_proj.weight",
+            "layers.37.mlp.down_proj.weight",
+        ],
+    ),
+}
+VOCABULARY = {"Gemma 2B": (256_000, 2048), "Granite 3B code, with biases": (49_152, 2560)}
+
+
+@pytest.mark.parametrize("model", REAL)
+def test_blocks_keep_together_as_in_real_checkpoints(model: str) -> None:
+    tensors, blocks, limit, counts, firsts = REAL[model]
+    vocabulary, d = VOCABULARY.get(model, (131_074, 5120))
+    spec: dict[str, Any] = {
+        "dims": {"blocks": blocks},
+        "defaults": {"dtype": "bfloat16"},
+        "tensors": {
+            "model.embed_tokens.weight": [vocabulary, d],
+            **tensors,
+            "model.norm.weight": {"shape": [d], "init": "ones"},
+        },
+    }
+    if model == "Mistral Small 24B":  # the others tie it
+        spec["tensors"]["lm_head.weight"] = [vocabulary, d]
+    plan = xavinit.make_plan(spec)
+    shards = list(name_shards(plan.tensors, parse_size(limit)).values())
+    assert [len(shard) for shard in shards] == counts
+    assert [shard[0].name.removeprefix("model.") for shard in shards[1:]] == firsts

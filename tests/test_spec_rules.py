@@ -139,7 +139,7 @@ def test_globs(glob: str, name: str, matches: bool) -> None:
 def test_a_glob_of_many_stars_takes_no_exponential_time() -> None:
     plan_one([2, 2], rules=[{"match": "*w" * 40 + "x", "init": "ones"}])
     xavinit.make_plan(
-        {"rules": [{"match": "*a" * 40 + "x", "init": "ones"}], "tensors": {"a" * 20_000: [2, 2]}}
+        {"rules": [{"match": "*a" * 40 + "x", "init": "ones"}], "tensors": {"a" * 1000: [2, 2]}}
     )
 
 

@@ -37,7 +37,7 @@ ROOMS: dict[str, set[str]] = {
     "report": {*GROUND, "layers", "plan", "verbs"},
 }
 # The doors: the public names, the command line. They may open every room, and none opens them.
-DOORS = {"__init__", "__main__", "cli", "process"}
+DOORS = {"__init__", "__main__", "cli", "console", "process"}
 
 
 def find_room(file: Path) -> str:
@@ -143,6 +143,12 @@ def test_the_crew_knows_no_disk_and_no_arrays(file: Path) -> None:
     assert not tops & {"io", "pathlib", "shutil", "mmap", "tempfile"}
 
 
+def test_nothing_loads_before_interrupts_are_silent() -> None:
+    """What `xavinit.__main__` needs before it runs: nothing that Python has not loaded itself."""
+    assert find_imports(PACKAGE / "__init__.py", nested=False) == {"__future__"}
+    assert find_imports(PACKAGE / "__main__.py", nested=False) == {"os"}
+
+
 def test_errors_import_nothing() -> None:
     assert find_imports(PACKAGE / "errors.py") == {"__future__"}
 
@@ -156,6 +162,7 @@ def test_the_command_line_starts_with_click_alone() -> None:
     assert {name for name in early if name.startswith("xavinit")} <= {
         "xavinit",
         "xavinit.choices",
+        "xavinit.console",
         "xavinit.errors",
     }
 

@@ -8,12 +8,14 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
 __version__ = "0.1.0"
 
+# Nothing is imported here: the command line begins with this module, and until it has set its
+# handler, a moment later, an interrupt shows a traceback. `typing` would take most of that time.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from xavinit.errors import (
         InputError,
         MissingLibraryError,
@@ -66,6 +68,8 @@ def __getattr__(name: str) -> Any:
     # Loaded at first use, so that `xavinit --help` and completion cost no more than click.
     if name not in __all__:
         raise AttributeError(f"module 'xavinit' has no attribute {name!r}")
+    from importlib import import_module
+
     return getattr(import_module(_HOMES.get(name, "xavinit.errors")), name)
 
 

@@ -1,7 +1,7 @@
 """The command line: options in, one API call, one answer out.
 
-Nothing heavy is imported before a command runs; data alone goes to standard output. Errors pass
-through to `process.py`, which knows their exit codes.
+Nothing heavy is imported before a command runs; data alone goes to standard output, which
+`console.py` writes whole. Errors pass through to `process.py`, which knows their exit codes.
 """
 
 from __future__ import annotations
@@ -17,16 +17,14 @@ import click
 
 import xavinit
 from xavinit.choices import FormatName, FrameworkName
+from xavinit.console import ClosedPipeError, fit_text, is_utf8, print_text, say
 from xavinit.errors import SpecError, UsageError
 
 FORMATS = get_args(FormatName)
 FRAMEWORKS = get_args(FrameworkName)
 
-
-def say(message: str) -> None:
-    """A message on standard error; where that is full or closed, the work still counts."""
-    with contextlib.suppress(OSError):
-        click.echo(message, err=True)
+# Names of standard output, all written by the one stream that writes whatever is printed.
+STANDARD_OUTPUTS = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 
 
 def _print_version(context: click.Context, _: click.Parameter, value: bool) -> None:
@@ -34,21 +32,28 @@ def _print_version(context: click.Context, _: click.Parameter, value: bool) -> N
         from xavinit.plan import STREAM
         from xavinit.streams import choose_kernel
 
-        click.echo(f"xavinit {xavinit.__version__} (stream {STREAM}, kernel {choose_kernel()})")
+        print_text(f"xavinit {xavinit.__version__} (stream {STREAM}, kernel {choose_kernel()})")
         context.exit()
 
 
-class ClosedPipeError(Exception):
-    """A closed pipe, by a name that click does not turn into exit code 1."""
+class _Command(click.Command):
+    def get_help(self, ctx: click.Context) -> str:
+        # click takes a stream of ASCII for a mistake and writes UTF-8 there.
+        return fit_text(super().get_help(ctx))
 
 
 class _Group(click.Group):
+    command_class = _Command
+
+    def get_help(self, ctx: click.Context) -> str:
+        return fit_text(super().get_help(ctx))
+
     def make_context(self, *arguments: Any, **options: Any) -> click.Context:
-        with _name_closed_pipe():  # --help and --version print from here
+        with _name_closed_pipe():
             return super().make_context(*arguments, **options)
 
     def invoke(self, ctx: click.Context) -> Any:
-        with _name_closed_pipe():
+        with _name_closed_pipe():  # of an OUT that is a pipe
             return super().invoke(ctx)
 
 
@@ -165,14 +170,15 @@ def generate(
         output = default_output(spec, fmt, is_folder=fmt == "npy" or max_shard_size is not None)
     if not output:
         raise UsageError("the name of the output is empty: give -o a name, or leave it out")
-    if output == "-":
+    to_stdout = output in STANDARD_OUTPUTS
+    if to_stdout:
         if as_json:
             raise UsageError("--json and the weights cannot both go to standard output: use -o")
         if sys.stdout.isatty() and not dry_run:
             raise UsageError("weights are not written to a terminal: use -o, or a pipe")
     answer = xavinit.generate(
         spec,
-        sys.stdout.buffer if output == "-" else output,
+        sys.stdout.buffer if to_stdout else output,
         format=fmt,
         jobs=jobs,
         max_shard_size=max_shard_size,
@@ -184,7 +190,7 @@ def generate(
     if not quiet:
         show_warnings(answer.warnings)
     if as_json:
-        click.echo(report.report_to_json(answer, dry_run))
+        print_text(report.report_to_json(answer, dry_run))
     elif not quiet:
         say(report.format_report(answer, dry_run))
 
@@ -199,10 +205,10 @@ def plan(spec: str, as_json: bool, debug: bool, **overrides: Any) -> None:
     made = xavinit.make_plan(spec, **overrides)
     show_warnings(made.warnings)
     if as_json:
-        click.echo(report.plan_to_json(made))
+        print_text(report.plan_to_json(made))
     else:
         for line in report.format_plan(made):
-            click.echo(line)
+            print_text(line)
 
 
 @cli.command()
@@ -212,7 +218,7 @@ def schema() -> None:
 
     from xavinit.spec import make_schema
 
-    click.echo(json.dumps(make_schema(), indent=2, ensure_ascii=False))
+    print_text(json.dumps(make_schema(), indent=2, ensure_ascii=not is_utf8()))
 
 
 def default_output(spec: str, fmt: str | None, *, is_folder: bool) -> str:

@@ -8,11 +8,26 @@ from __future__ import annotations
 
 Path = tuple[str | int, ...]
 
+LONGEST_KEY = 300  # characters of a key that a message shows; names of real tensors are shorter
+
 
 class XavinitError(Exception):
-    """Base of all errors that xavinit raises on purpose."""
+    """Base of all errors that xavinit raises on purpose. `hint` is what to do, or None."""
 
     exit_code = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+    def describe(self) -> str:
+        """What is wrong, without the hint."""
+        return super().__str__()
+
+    def __str__(self) -> str:
+        # Whatever they quote, the message and the hint are a line each, and color no terminal.
+        message = escape(self.describe())
+        return f"{message}\n  hint: {escape(self.hint)}" if self.hint else message
 
 
 class UsageError(XavinitError, ValueError):
@@ -40,10 +55,9 @@ class SpecError(XavinitError, ValueError):
         at_key: bool = False,
         mark: tuple[int, int] | None = None,
     ) -> None:
-        super().__init__(fact)
+        super().__init__(fact, hint=hint)
         self.fact = fact
         self.path = path
-        self.hint = hint
         self.at_key = at_key
         self.source: str | None = None
         self.line: int | None = None
@@ -57,7 +71,7 @@ class SpecError(XavinitError, ValueError):
         if self.line is None and mark is not None:
             self.line, self.column = mark
 
-    def __str__(self) -> str:
+    def describe(self) -> str:
         place = ""
         if self.source is not None:
             place = self.source
@@ -65,9 +79,7 @@ class SpecError(XavinitError, ValueError):
                 place += f":{self.line}:{self.column}"
             place += ": "
         path = format_path(self.path)
-        # Whatever a fact quotes of the spec, the message is one line, and colors no terminal.
-        message = escape(f"{place}{path}: {self.fact}" if path else place + self.fact)
-        return f"{message}\n  hint: {escape(self.hint)}" if self.hint else message
+        return f"{place}{path}: {self.fact}" if path else place + self.fact
 
 
 class InputError(XavinitError):
@@ -106,7 +118,10 @@ def format_path(path: Path) -> str:
     for depth, part in enumerate(path):
         if isinstance(part, int):
             text += f"[{part}]"
-        elif depth == 0:
+            continue
+        if len(part) > LONGEST_KEY:
+            part = part[: LONGEST_KEY - 1] + "…"
+        if depth == 0:
             text = part
         elif part.isascii() and part.isidentifier() and path[depth - 1] != "tensors":
             text += f".{part}"
@@ -115,15 +130,24 @@ def format_path(path: Path) -> str:
     return text
 
 
+# Printable to Python, but nothing is seen of them: fillers of Korean and Khmer, the joiner of
+# graphemes, and what selects a variant of the character before.
+_INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0").union(
+    map(chr, range(0xFE00, 0xFE10)), map(chr, range(0xE0100, 0xE01F0))
+)
+
+
 def escape(text: str) -> str:
-    """The text with every character that is not printable as an escape: one line, no colors.
+    """The text with every character that is not seen as an escape: one line, no colors.
 
     >>> escape("a\\nb")
     'a\\\\nb'
     """
-    if text.isprintable():
+    if text.isascii() and text.isprintable():
         return text
     return "".join(
-        char if char.isprintable() else char.encode("unicode_escape", "backslashreplace").decode()
+        char
+        if char.isprintable() and char not in _INVISIBLE
+        else char.encode("unicode_escape", "backslashreplace").decode()
         for char in text
     )

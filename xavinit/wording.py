@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from collections.abc import Iterable
@@ -9,6 +10,11 @@ from collections.abc import Iterable
 from xavinit.errors import escape
 
 LONGEST_VALUE = 72
+
+LONGEST_WORD = 200  # characters that a near choice is looked for
+MOST_SUGGESTED = 10_000  # choices looked through for a near one: a tenth of a second
+MOST_STEPS = 4 * 10**6  # characters of the word × of the choices compared closely: the same
+CLOSE = 0.6  # of 1, as difflib measures it
 
 
 def format_value(value: object) -> str:
@@ -22,7 +28,20 @@ def format_value(value: object) -> str:
     try:
         text = json.dumps(value, ensure_ascii=False)
     except (TypeError, ValueError, RecursionError):
-        text = repr(value)
+        text = _show(value)
+    return cut(text)
+
+
+def _show(value: object) -> str:
+    """What JSON does not have, as Python shows it; or, where that fails too, what it is."""
+    try:
+        return repr(value)
+    except (ValueError, RecursionError):  # an integer longer than PYTHONINTMAXSTRDIGITS; too deep
+        return f"a {type(value).__name__}"
+
+
+def cut(text: str) -> str:
+    """The text without control characters, cut to a line."""
     text = escape(text[: 4 * LONGEST_VALUE])
     return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
 
@@ -34,13 +53,32 @@ def format_choices(choices: Iterable[str]) -> str:
 
 
 def suggest(word: object, choices: Iterable[str]) -> str | None:
-    """The hint "did you mean …?" where a choice is close to the word, else None."""
+    """The hint "did you mean …?" where a choice is close to the word, else None.
+
+    The first `MOST_SUGGESTED` choices are looked through, the likeliest of them closely.
+    """
     if not isinstance(word, str):
         return None
     import difflib  # only a failing run pays for it
 
-    close = difflib.get_close_matches(word[:200], sorted(choices), n=1, cutoff=0.6)
-    return f"did you mean {format_value(close[0])}?" if close else None
+    word = word[:LONGEST_WORD]
+    matcher = difflib.SequenceMatcher()
+    matcher.set_seq2(word)
+    bounds: list[tuple[float, str]] = []  # of how close they can be
+    for choice in itertools.islice(choices, MOST_SUGGESTED):
+        matcher.set_seq1(choice)
+        if matcher.real_quick_ratio() >= CLOSE and (bound := matcher.quick_ratio()) >= CLOSE:
+            bounds.append((bound, choice))
+    bounds.sort(reverse=True)
+    best, closest = CLOSE, ""
+    steps = 0
+    for bound, choice in bounds:
+        steps += len(choice) * len(word)
+        if bound < best or steps > MOST_STEPS:
+            break
+        matcher.set_seq1(choice)
+        best, closest = max((best, closest), (matcher.ratio(), choice))
+    return f"did you mean {format_value(closest)}?" if closest else None
 
 
 def plural(count: int, noun: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from xavinit.dtypes import STORED_DTYPES, DType
 from xavinit.errors import MissingLibraryError, XavinitError
 from xavinit.formats.files import explain_error
+from xavinit.wording import cut
 
 # NumPy's code of each dtype that h5py makes a type of.
 _NUMPY = {
@@ -37,7 +38,7 @@ def import_h5py() -> Any:
         import h5py
     except Exception as error:  # not installed, or whatever a broken or mismatched build raises
         raise MissingLibraryError(
-            f"HDF5 needs a working h5py ({error}): pip install h5py"
+            f"HDF5 needs a working h5py ({cut(' '.join(str(error).split()))}): pip install h5py"
         ) from error
     return h5py
 

@@ -124,8 +124,8 @@ def make_header(tensors: Sequence[TensorPlan], metadata: Mapping[str, str]) -> b
     if len(header) > LARGEST_HEADER:
         raise OutputError(
             f"a safetensors header must be at most {LARGEST_HEADER:,} bytes, or readers refuse it; "
-            f"these {len(tensors):,} tensors need {len(header):,}\n  hint: write several files, as "
-            "with --max-shard-size 5GB, or fewer tensors"
+            f"these {len(tensors):,} tensors need {len(header):,}",
+            hint="write several files, as with --max-shard-size 5GB, or fewer tensors",
         )
     return struct.pack("<Q", len(header)) + header
 

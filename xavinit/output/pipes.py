@@ -50,7 +50,8 @@ def check_pipe(layout: Layout, drawing: Drawing) -> None:
             raise UsageError(
                 f"the stream {drawing.stream.name} is drawn in the spec's order, and a pipe "
                 f"takes the tensors in the file's; got {format_value(second)} in the file where "
-                f"the spec has {format_value(first)}\n  hint: name a file"
+                f"the spec has {format_value(first)}",
+                hint="name a file",
             )
 
 

@@ -8,12 +8,11 @@ from collections.abc import Iterable, Mapping
 from typing import TypeGuard
 
 from xavinit.errors import Path, SpecError
-from xavinit.wording import format_value, suggest
+from xavinit.wording import MOST_SUGGESTED, cut, format_value, suggest
 
 EXPRESSION_LENGTH = 200  # characters
 EXPRESSION_DEPTH = 32  # parentheses and signs within each other
 LARGEST_VALUE = 2**63 - 1  # of any intermediate result
-MOST_SUGGESTED = 10_000  # names looked through for a near one: a tenth of a second
 
 _TOKEN = re.compile(r"\s*(?:([0-9]+)|([A-Za-z_][A-Za-z0-9_]*)|(//|[-+*()])|(\S))")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
@@ -74,7 +73,7 @@ def resolve_dims(dims: Mapping[str, int | str]) -> dict[str, int]:
                 waiting.popitem()  # the last; after `del`, finding the next last is linear
             elif needed in waiting:
                 chain = [*waiting, needed]
-                circle = " → ".join(chain[chain.index(needed) :][:8])
+                circle = " → ".join(map(cut, chain[chain.index(needed) :][:8]))
                 raise SpecError(f"a dim must not depend on itself; got {circle}", ("dims", name))
             else:
                 waiting[needed] = None
@@ -86,7 +85,7 @@ def suggest_dim(name: object, dims: Iterable[str]) -> str:
     most = list(itertools.islice(dims, MOST_SUGGESTED))
     if not most:
         return "dims is empty"
-    few = ", ".join(most[:8]) + (", …" if len(most) > 8 else "")
+    few = ", ".join(map(cut, most[:8])) + (", …" if len(most) > 8 else "")
     return suggest(name, most) or f"dims: {few}"
 
 

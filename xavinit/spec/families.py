@@ -10,6 +10,7 @@ from xavinit import inits
 from xavinit.errors import Path, SpecError, format_path
 from xavinit.layers import VARIANCE, Axes
 from xavinit.spec.entries import Entry, evaluate_at
+from xavinit.spec.matching import Matcher
 from xavinit.spec.names import Reference, parse_reference
 from xavinit.spec.settings import ParsedRule, Settings, merge_settings
 from xavinit.wording import format_value
@@ -40,48 +41,87 @@ class Draft(Struct, frozen=True):
     reference: Reference | None  # of its stream or tie; None: a stream of its own name
 
 
+class RuleSet:
+    """The rules of a spec, asked name after name.
+
+    `used` grows: for each rule whether it changes a tensor, or the name of one that it cannot
+    change.
+    """
+
+    def __init__(self, rules: Sequence[ParsedRule]) -> None:
+        self.rules = rules
+        self.used: list[bool | str] = [False] * len(rules)
+        self._matcher = Matcher([rule.glob for rule in rules])
+        self._hits: dict[tuple[int, ...], tuple[int, ...]] = {}  # each kept once
+        self._merged: dict[tuple[int, ...], Settings] = {(): {}}
+        self._marked: set[tuple[int, ...]] = {()}
+
+    def find(self, name: str) -> tuple[int, ...]:
+        """The numbers of the rules that match a name, in their order."""
+        if not self.rules:
+            return ()
+        hits = self._matcher.find(name)
+        return self._hits.setdefault(hits, hits)
+
+    def merge(self, hits: tuple[int, ...]) -> Settings:
+        """What these rules say together: merging them first comes to the same."""
+        if hits not in self._merged:
+            settings: Settings = {}
+            for index in hits:
+                settings = merge_settings(settings, self.rules[index].settings)
+            self._merged[hits] = settings
+        return self._merged[hits]
+
+    def mark_used(self, hits: tuple[int, ...], entry: Entry, name: str) -> None:
+        """These rules match a tensor of an entry."""
+        if entry.is_fixed:
+            for index in hits:
+                if entry.own.keys() >= self.rules[index].settings.keys():
+                    self.used[index] = self.used[index] or name
+                else:
+                    self.used[index] = True
+        elif hits not in self._marked:
+            self._marked.add(hits)
+            for index in hits:
+                self.used[index] = True
+
+
 class Sorter:
     """Sorts the names of one entry by the rules that match them, into families.
 
-    `families` and `used` are the spec's, which grow: all its families, and for each rule whether
-    it changes a tensor (or the name of one that it cannot change).
+    `families` are the spec's, which grow.
     """
 
     def __init__(
         self,
         entry: Entry,
         defaults: Settings,
-        rules: Sequence[ParsedRule],
+        rules: RuleSet,
         dims: Mapping[str, int],
         families: list[Family],
-        used: list[bool | str],
     ) -> None:
         self.entry = entry
         self._defaults = defaults
         self._rules = rules
         self._dims = dims
         self._families = families
-        self._used = used
         self._drafts: dict[tuple[int, ...], Draft] = {}  # by the rules that match
 
     def find(self, name: str) -> Draft:
         """The draft of the tensors that the same rules match as this name."""
-        hits = tuple([i for i, rule in enumerate(self._rules) if rule.matches.match(name)])
+        hits = self._rules.find(name)
         if hits not in self._drafts:
             self._drafts[hits] = self._make_draft(hits, name)
         return self._drafts[hits]
 
     def _make_draft(self, hits: tuple[int, ...], name: str) -> Draft:
         entry = self.entry
+        ruled = self._rules.merge(hits)
+        if entry.axes is not None and not ruled.keys().isdisjoint(OF_AXES):
+            raise _refuse_axes([self._rules.rules[index] for index in hits], name)
+        self._rules.mark_used(hits, entry, name)
         settings = merge_settings(self._defaults, entry.base)
-        for index in hits:
-            rule = self._rules[index]
-            if entry.is_fixed and entry.own.keys() >= rule.settings.keys():
-                self._used[index] = self._used[index] or name
-            else:
-                self._used[index] = True
-            _check_rule(rule, entry, name)
-            settings = merge_settings(settings, rule.settings)
+        settings = merge_settings(settings, ruled)
         settings = merge_settings(settings, entry.own)
         places = {"": entry.path, "shape": entry.shape_path}
         places |= {key: path for key, (_, path) in settings.items()}
@@ -118,16 +158,16 @@ def _make_family(
     )
 
 
-def _check_rule(rule: ParsedRule, entry: Entry, name: str) -> None:
-    """Refuse a rule that tells a layer where its axes are."""
-    for key in OF_AXES:
-        if entry.axes is not None and key in rule.settings:
-            raise SpecError(
-                f"a layer knows its own axes: {key} is for tensors; the rule matches "
-                f"{format_value(name)}",
-                rule.settings[key][1],
-                at_key=True,
-            )
+def _refuse_axes(rules: Sequence[ParsedRule], name: str) -> SpecError:
+    """The error for the first of these rules that tells a layer where its axes are."""
+    key, place = next(
+        (key, rule.settings[key][1]) for rule in rules for key in OF_AXES if key in rule.settings
+    )
+    return SpecError(
+        f"a layer knows its own axes: {key} is for tensors; the rule matches {format_value(name)}",
+        place,
+        at_key=True,
+    )
 
 
 def _check_variance(init: inits.Init, path: Path, entry: Entry) -> None:

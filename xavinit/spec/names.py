@@ -5,17 +5,74 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
 from xavinit.errors import SpecError
 from xavinit.spec.expressions import evaluate
-from xavinit.wording import format_value
+from xavinit.wording import cut, format_value
 
+# Real checkpoints stay far below all of these: their names have less than 300 bytes and 20 parts.
 MOST_TENSORS = 10**6  # in a spec
+MOST_NAME_BYTES = 64 * 10**6  # of all names, in UTF-8; of all streams and targets of ties too
+LONGEST_NAME = 1024  # bytes
+MOST_PARTS = 64  # of a name, dots and slashes between
+MOST_BRACES = 32  # in a name
 
 _PIECE = re.compile(r"(\{\{)|(\}\})|\{([^{}]*)\}|([{}])|([^{}]+)")
+
+
+class Extent(Struct, frozen=True):
+    """How large words are that nobody has listed: how many, and their bytes together.
+
+    `longest` is in bytes too, and `dividers` the most dots and slashes that one of them has.
+    """
+
+    count: int = 1
+    nbytes: int = 0
+    longest: int = 0
+    dividers: int = 0
+
+    def __mul__(self, other: Extent) -> Extent:
+        """Of each of these words before each of the others."""
+        return Extent(
+            self.count * other.count,
+            self.nbytes * other.count + other.nbytes * self.count,
+            self.longest + other.longest,
+            self.dividers + other.dividers,
+        )
+
+    def __add__(self, other: Extent) -> Extent:
+        """Of these words and the others."""
+        return Extent(
+            self.count + other.count,
+            self.nbytes + other.nbytes,
+            max(self.longest, other.longest),
+            max(self.dividers, other.dividers),
+        )
+
+
+NOTHING = Extent(0)
+
+
+def measure(words: Collection[str]) -> Extent:
+    """The extent of words that are listed."""
+    if not words:
+        return Extent(0)
+    sizes = [len(word) if word.isascii() else len(word.encode()) for word in words]
+    dividers = max([word.count(".") + word.count("/") for word in words])
+    return Extent(len(sizes), sum(sizes), max(sizes), dividers)
+
+
+def measure_range(start: int, stop: int) -> Extent:
+    """The extent of the numbers from start to before stop, in decimal."""
+    digits = len(str(stop - 1))
+    nbytes = 0
+    for size in range(1, digits + 1):
+        first = max(start, 10 ** (size - 1) if size > 1 else 0)
+        nbytes += size * max(0, min(stop, 10**size) - first)
+    return Extent(stop - start, nbytes, digits)
 
 
 class Brace(Struct, frozen=True):
@@ -23,18 +80,14 @@ class Brace(Struct, frozen=True):
 
     text: str
     words: range | tuple[str, ...]
-
-    @property
-    def count(self) -> int:
-        if isinstance(self.words, range):
-            return self.words.stop - self.words.start  # len() fails from 2⁶³ on
-        return len(self.words)
+    extent: Extent
 
 
 class Pattern(Struct, frozen=True):
     """A name in pieces: literal text and braces by turns."""
 
     pieces: tuple[str | Brace, ...]
+    extent: Extent  # of its names
 
     @property
     def braces(self) -> tuple[Brace, ...]:
@@ -42,19 +95,48 @@ class Pattern(Struct, frozen=True):
 
     @property
     def count(self) -> int:
-        return math.prod(brace.count for brace in self.braces)
+        return self.extent.count
+
+    @property
+    def head(self) -> str | None:
+        """The name up to and including its first brace, as it is written; None without a brace."""
+        head = ""
+        for piece in self.pieces:
+            if isinstance(piece, Brace):
+                return f"{head}{{{piece.text}}}"
+            head += piece.replace("{", "{{").replace("}", "}}")
+        return None
 
     def expand(self) -> Iterator[tuple[str, tuple[str, ...]]]:
         """Each name with the words of its braces, the last brace fastest."""
-        braces = self.braces
+        return ((name, words) for _, name, words in expand_block([self]))
+
+
+def expand_block(patterns: Sequence[Pattern]) -> Iterator[tuple[int, str, tuple[str, ...]]]:
+    """The names of patterns with one head: all of them for its first word, then for the next.
+
+    Each with the number of its pattern and the words of its braces, the last brace fastest.
+
+    >>> block = [parse_pattern(text, {}) for text in ("h.{2}.w", "h.{2}.{a,b}")]
+    >>> [name for _, name, _ in expand_block(block)]
+    ['h.0.w', 'h.0.a', 'h.0.b', 'h.1.w', 'h.1.a', 'h.1.b']
+    """
+    forms: list[tuple[int, str, list[list[str]]]] = []
+    heads: list[str] = []
+    for number, pattern in enumerate(patterns):
+        braces = pattern.braces
         if not braces:
-            yield "".join(map(str, self.pieces)), ()
-            return
-        if self.count == 0:
-            return  # beside an empty brace another may be too large to list
-        form = "".join("%s" if isinstance(p, Brace) else p.replace("%", "%%") for p in self.pieces)
-        for words in itertools.product(*([str(w) for w in b.words] for b in braces)):
-            yield form % words, words
+            yield number, "".join(map(str, pattern.pieces)), ()
+        elif pattern.count:  # beside an empty brace another may be too large to list
+            form = "".join(
+                "%s" if isinstance(p, Brace) else p.replace("%", "%%") for p in pattern.pieces
+            )
+            forms.append((number, form, [[str(word) for word in b.words] for b in braces[1:]]))
+            heads = heads or [str(word) for word in braces[0].words]
+    for head in heads:
+        for number, form, rest in forms:
+            for words in itertools.product((head,), *rest):
+                yield number, form % words, words
 
 
 def parse_pattern(text: str, dims: Mapping[str, int]) -> Pattern:
@@ -64,13 +146,35 @@ def parse_pattern(text: str, dims: Mapping[str, int]) -> Pattern:
     ['h.1.w', 'h.1.b', 'h.2.w', 'h.2.b']
     """
     if "{" not in text and "}" not in text:
-        return Pattern((text,))
-    return Pattern(
-        tuple(
-            piece if literal else Brace(piece, _parse_words(piece, text, dims))
+        pattern = Pattern((text,), measure([text]))
+    else:
+        pattern = make_pattern(
+            piece if literal else Brace(piece, *_parse_words(piece, text, dims))
             for literal, piece in _split(text)
         )
-    )
+    check_length(pattern.extent, text)
+    return pattern
+
+
+def make_pattern(pieces: Iterable[str | Brace]) -> Pattern:
+    """The pattern of these pieces."""
+    pieces = tuple(pieces)
+    extents = (p.extent if isinstance(p, Brace) else measure([p]) for p in pieces)
+    return Pattern(pieces, math.prod(extents, start=Extent()))
+
+
+def check_length(extent: Extent, text: str) -> None:
+    """Refuse names too long, before there are any; the text is what they are made from."""
+    if extent.longest > LONGEST_NAME:
+        raise SpecError(
+            f"a name must be at most {LONGEST_NAME:,} bytes; got {extent.longest:,}: "
+            f"{format_value(text)}"
+        )
+    if extent.dividers >= MOST_PARTS:
+        raise SpecError(
+            f"a name must be at most {MOST_PARTS} parts, with dots or slashes between; "
+            f"got {extent.dividers + 1}: {format_value(text)}"
+        )
 
 
 class Reference(Struct, frozen=True):
@@ -98,23 +202,33 @@ def parse_reference(text: str, braces: tuple[Brace, ...]) -> Reference:
         places.setdefault(brace.text, []).append(index)
     taken: dict[str, int] = {}
     pieces: list[str | int] = []
+    length = 0  # of the longest that it gives
     for literal, piece in _split(text):
         if literal:
             pieces.append(piece)
-            continue
-        if piece not in places:
+            length += len(piece.encode())
+        elif piece not in places:
             raise SpecError(
-                f"a brace must be one of the name's own; got {{{piece}}} in {format_value(text)}",
+                f"a brace must be one of the name's own; got {cut(f'{{{piece}}}')} "
+                f"in {format_value(text)}",
                 hint="write {{ and }} for literal braces",
             )
-        turn = taken.get(piece, 0)
-        taken[piece] = turn + 1
-        pieces.append(places[piece][turn % len(places[piece])])
+        else:
+            turn = taken.get(piece, 0)
+            taken[piece] = turn + 1
+            place = places[piece][turn % len(places[piece])]
+            pieces.append(place)
+            length += braces[place].extent.longest
+        if length > LONGEST_NAME:
+            raise SpecError(
+                f"must be at most {LONGEST_NAME:,} bytes; got more: {format_value(text)}"
+            )
     return Reference(tuple(pieces))
 
 
 def _split(text: str) -> Iterator[tuple[bool, str]]:
-    """(is it literal, the text), `{{` and `}}` already undone."""
+    """(is it literal, the text), `{{` and `}}` already undone; a piece at a time."""
+    braces = 0
     for match in _PIECE.finditer(text):
         left, right, inside, stray, plain = match.groups()
         if stray:
@@ -124,13 +238,22 @@ def _split(text: str) -> Iterator[tuple[bool, str]]:
             )
         if inside is None:
             yield True, "{" if left else "}" if right else plain
-        else:
-            yield False, inside
+            continue
+        braces += 1
+        if braces > MOST_BRACES:
+            raise SpecError(f"must be at most {MOST_BRACES} braces; got more: {format_value(text)}")
+        yield False, inside
 
 
-def _parse_words(inside: str, text: str, dims: Mapping[str, int]) -> range | tuple[str, ...]:
+def _parse_words(
+    inside: str, text: str, dims: Mapping[str, int]
+) -> tuple[range | tuple[str, ...], Extent]:
     if "," in inside:
-        return tuple(word.strip() for word in inside.split(","))
+        count = inside.count(",") + 1
+        if count > MOST_TENSORS:
+            raise SpecError(f"must be at most {MOST_TENSORS:,} words in a brace; got {count:,}")
+        words = tuple(word.strip() for word in inside.split(","))
+        return words, measure(words)
     first, dots, last = inside.partition("..")
     try:
         if not dots:
@@ -138,11 +261,11 @@ def _parse_words(inside: str, text: str, dims: Mapping[str, int]) -> range | tup
         else:
             start, stop = evaluate(first, dims), evaluate(last, dims) + 1
     except SpecError as error:
-        error.fact = f"brace {{{inside}}}: {error.fact}"
+        error.fact = f"brace {cut(f'{{{inside}}}')}: {error.fact}"
         raise
     if start < 0 or stop < start + bool(dots):
         raise SpecError(
             "a brace must be {n} with n of at least 0, or {a..b} with 0 ≤ a ≤ b; "
             f"got {{{inside}}} in {format_value(text)}"
         )
-    return range(start, stop)
+    return range(start, stop), measure_range(start, stop)

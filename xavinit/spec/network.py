@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from xavinit import inits
 from xavinit.errors import Path, SpecError
@@ -16,7 +17,18 @@ from xavinit.spec.entries import Entry, evaluate_at, make_entry
 from xavinit.spec.expressions import check_expression
 from xavinit.spec.initializers import is_finite, parse_init
 from xavinit.spec.layer_types import LAYER_TYPES, LayerGroup
-from xavinit.spec.names import MOST_TENSORS, Brace, Pattern, parse_pattern
+from xavinit.spec.names import (
+    MOST_TENSORS,
+    NOTHING,
+    Brace,
+    Extent,
+    Pattern,
+    check_length,
+    make_pattern,
+    measure,
+    measure_range,
+    parse_pattern,
+)
 from xavinit.spec.settings import Settings
 from xavinit.wording import format_value
 
@@ -35,34 +47,51 @@ _FOREIGN = {
 }
 
 
-class Node(Struct, frozen=True):
-    """A layer, or a group of nodes; it is repeated for each name that its pattern gives."""
+NO_GROUP = make_pattern(())
+
+
+class Node(Struct, frozen=True, dict=True):  # dict: for the cached property
+    """A layer, or a group of nodes; it is repeated for each name that its pattern gives.
+
+    `extent` is that of the names of all its tensors, with the names of the groups around it.
+    """
 
     pattern: Pattern
     path: Path
-    braces: tuple[Brace, ...]  # of its name and of the groups around it
+    extent: Extent
     children: tuple[Node, ...] = ()
     type: str = ""
     sizes: Sizes = Sizes()
-    entries: tuple[Entry, ...] = ()  # one for each part of the layer
+    has_bias: bool = True
+    braces: tuple[Brace, ...] = ()  # of its name and of the groups around it
+    own: Settings = {}
 
-    @property
-    def count(self) -> int:
-        """How many tensors."""
-        each = sum(child.count for child in self.children) if self.children else len(self.entries)
-        return self.pattern.count * each
+    @cached_property
+    def entries(self) -> tuple[Entry, ...]:
+        """One for each part of the layer; listed when the spec is known to be none too large."""
+        parts = list_parts(self.type, self.sizes, self.has_bias)
+        return tuple(make_entry(part, self.path, self.braces, self.own) for part in parts)
 
 
 def parse_layers(
     data: Any,
     dims: Mapping[str, int],
     path: Path = ("layers",),
-    outer: tuple[Brace, ...] = (),
+    outer: Pattern = NO_GROUP,
 ) -> tuple[Node, ...]:
-    """The nodes of a list of layers and groups; `SpecError` with the path of the first fault."""
+    """The nodes of a list of layers and groups; `SpecError` with the path of the first fault.
+
+    Those that stand for nothing are checked and left out. `outer` is the name of the groups around
+    the list.
+    """
     if not isinstance(data, list):
         raise SpecError(f"must be a list of layers; got {format_value(data)}", path)
-    return tuple(_parse_node(item, dims, (*path, index), outer) for index, item in enumerate(data))
+    nodes = []
+    for index, item in enumerate(data):
+        node = _parse_node(item, dims, (*path, index), outer)
+        if node.extent.count:
+            nodes.append(node)
+    return tuple(nodes)
 
 
 def list_leaves(nodes: tuple[Node, ...]) -> Iterator[Node]:
@@ -92,16 +121,17 @@ def expand_layers(
                 yield Layer(prefix + name, node.type, node.sizes), (*words, *own_words), node
 
 
-def _parse_node(data: Any, dims: Mapping[str, int], path: Path, outer: tuple[Brace, ...]) -> Node:
+def _parse_node(data: Any, dims: Mapping[str, int], path: Path, outer: Pattern) -> Node:
     check_mapping(data, path)
     if "layers" in data and "type" not in data:
         group = read_table(data, LayerGroup, path)
         pattern = _parse_name(group["name"], dims, path)
-        braces = (*outer, *pattern.braces)
-        children = parse_layers(group["layers"], dims, (*path, "layers"), braces)
-        if not children:
+        if group["layers"] == []:
             raise SpecError("a group must have a layer; got []", (*path, "layers"))
-        return Node(pattern, path, braces, children)
+        within = make_pattern((*outer.pieces, *pattern.pieces, "."))
+        children = parse_layers(group["layers"], dims, (*path, "layers"), within)
+        extent = sum((child.extent for child in children), start=NOTHING)
+        return Node(pattern, path, extent, children)
     if "type" not in data:
         raise SpecError('must have the key "type" (or "layers", for a group)', path)
     kind = data["type"]
@@ -111,11 +141,34 @@ def _parse_node(data: Any, dims: Mapping[str, int], path: Path, outer: tuple[Bra
     table = read_table(data, LAYER_TYPES[kind], path)
     sizes = _read_sizes(table, kind, dims, path)
     pattern = _parse_name(table["name"], dims, path)
-    braces = (*outer, *pattern.braces)
+    whole = make_pattern((*outer.pieces, *pattern.pieces))
     own = _read_own(table, sizes, path)
-    parts = list_parts(kind, sizes, table.get("bias", True))
-    entries = tuple(make_entry(part, path, braces, own) for part in parts)
-    return Node(pattern, path, braces, type=kind, sizes=sizes, entries=entries)
+    has_bias = table.get("bias", True)
+    extent = whole.extent * _measure_roles(kind, sizes, has_bias)
+    try:
+        check_length(extent, table["name"])
+    except SpecError as error:
+        error.path = (*path, "name")
+        raise
+    return Node(pattern, path, extent, (), kind, sizes, has_bias, whole.braces, own)
+
+
+def _measure_roles(kind: str, sizes: Sizes, has_bias: bool) -> Extent:
+    """The extent of what a layer's parts add to its name.
+
+    The parts of a stack are those of its first layer, each with another number for the 0.
+    """
+    first = structs.replace(sizes, num_layers=1)
+    roles = measure([f".{part.role}" for part in list_parts(kind, first, has_bias)])
+    if sizes.num_layers == 1:
+        return roles
+    numbers = measure_range(0, sizes.num_layers)
+    return Extent(
+        roles.count * numbers.count,
+        roles.nbytes * numbers.count + roles.count * (numbers.nbytes - numbers.count),
+        roles.longest + numbers.longest - 1,
+        roles.dividers,
+    )
 
 
 def _parse_name(name: str, dims: Mapping[str, int], path: Path) -> Pattern:

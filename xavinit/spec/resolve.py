@@ -80,7 +80,7 @@ def resolve_spec(data: Any, overrides: Overrides = NO_OVERRIDES) -> Spec:
 def _warn(rule: ParsedRule, fixed: bool | str) -> SpecError:
     """The warning for a rule that changes nothing; `fixed` names a tensor that it cannot change."""
     why = f"cannot change {format_value(fixed)}" if fixed else "matches no tensor"
-    return SpecError(f"warning: {format_value(rule.glob)} {why}", (*rule.path, "match"))
+    return SpecError(f"warning: {format_value(rule.text)} {why}", (*rule.path, "match"))
 
 
 def make_canonical(data: Mapping[str, Any]) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,8 +10,11 @@ from msgspec import Struct
 from xavinit.errors import Path, SpecError
 from xavinit.spec import types
 from xavinit.spec.convert import read_table
+from xavinit.spec.globs import Glob, parse_glob
 from xavinit.spec.initializers import parse_init
 from xavinit.wording import format_value
+
+MOST_RULES = 10_000  # each may be a warning of its own; a model has some tens
 
 # Each key's value and where it was given.
 Settings = dict[str, tuple[Any, Path]]
@@ -22,8 +23,8 @@ Settings = dict[str, tuple[Any, Path]]
 class ParsedRule(Struct, frozen=True):
     """A glob, and the keys it gives to the tensors whose names it matches."""
 
-    glob: str
-    matches: re.Pattern[str]
+    text: str
+    glob: Glob
     settings: Settings
     path: Path
 
@@ -32,13 +33,19 @@ def parse_rules(data: Any) -> list[ParsedRule]:
     """The rules in their order; `SpecError` where one is not a table of known keys."""
     if not isinstance(data, list):
         raise SpecError(f"must be a list; got {format_value(data)}", ("rules",))
+    if len(data) > MOST_RULES:
+        raise SpecError(f"must be at most {MOST_RULES:,} rules; got {len(data):,}", ("rules",))
     rules = []
     for index, entry in enumerate(data):
         path: Path = ("rules", index)
         rule = read_table(entry, types.Rule, path)
-        glob = rule["match"]
-        matches = re.compile(fnmatch.translate(glob))
-        rules.append(ParsedRule(glob, matches, read_settings(rule, path), path))
+        text = rule["match"]
+        try:
+            glob = parse_glob(text)
+        except SpecError as error:
+            error.path = (*path, "match")
+            raise
+        rules.append(ParsedRule(text, glob, read_settings(rule, path), path))
     return rules
 
 

@@ -10,11 +10,11 @@ from msgspec import Struct
 from xavinit.errors import Path, SpecError, format_path
 from xavinit.layers import Layer
 from xavinit.spec.entries import Entry, parse_entries
-from xavinit.spec.families import OF_AXES, Family, Sorter
-from xavinit.spec.names import MOST_TENSORS
+from xavinit.spec.families import OF_AXES, Draft, Family, RuleSet, Sorter
+from xavinit.spec.names import MOST_NAME_BYTES, MOST_TENSORS, Pattern, expand_block
 from xavinit.spec.network import expand_layers, list_leaves, parse_layers
 from xavinit.spec.settings import ParsedRule, Settings
-from xavinit.wording import format_value, suggest
+from xavinit.wording import MOST_SUGGESTED, format_value, suggest
 
 
 class TensorSpec(Struct, frozen=True):
@@ -47,28 +47,45 @@ class _Names:
 
     def __init__(self, families: Sequence[Family]) -> None:
         self._families = families
-        self._found: dict[str, TensorSpec | _Tie] = {}
-        self._places: dict[str, Path] = {}
+        self._ends: dict[str, TensorSpec] = {}
+        self._ties: dict[str, _Tie] = {}
+        self._referred = 0  # bytes of all streams and targets
 
     def add(self, name: str, words: tuple[str, ...], sorter: Sorter) -> None:
         """A name of an entry, whose braces stand for these words."""
         entry = sorter.entry
         if not name or name == "__metadata__" or "\0" in name:
             raise _refuse_name(name, entry)
-        if name in self._found:
-            raise _refuse_twice(name, entry, self._places[name])
-        self._places[name] = entry.path
+        if name in self._ends or name in self._ties:
+            raise _refuse_twice(name, entry, self._find_place(name))
         draft = sorter.find(name)
-        other = name if draft.reference is None else draft.reference.fill(words)
+        other = name
+        if draft.reference is not None:
+            other = draft.reference.fill(words)
+            self._count_reference(other, draft, entry)
         if draft.number is None:
-            self._found[name] = _Tie(name, other, entry, draft.places)
+            self._ties[name] = _Tie(name, other, entry, draft.places)
         else:
-            self._found[name] = TensorSpec(name, other, draft.number)
+            self._ends[name] = TensorSpec(name, other, draft.number)
+
+    def _find_place(self, name: str) -> Path:
+        """Where the entry of a name stands."""
+        if name in self._ties:
+            return self._ties[name].entry.path
+        return self._families[self._ends[name].family].places[""]
+
+    def _count_reference(self, text: str, draft: Draft, entry: Entry) -> None:
+        self._referred += len(text) if text.isascii() else len(text.encode())
+        if self._referred > MOST_NAME_BYTES:
+            key = "tied" if draft.number is None else "stream"
+            raise SpecError(
+                f"streams and targets of ties must be at most {MOST_NAME_BYTES:,} bytes together",
+                draft.places.get(key, entry.path),
+            )
 
     def follow_ties(self) -> dict[str, TensorSpec]:
         """Each tie replaced by the tensor at the end of its chain, under the tie's name."""
-        ties = {name: tie for name, tie in self._found.items() if isinstance(tie, _Tie)}
-        ends = {name: end for name, end in self._found.items() if isinstance(end, TensorSpec)}
+        ties, ends = self._ties, self._ends
         for start, first in ties.items():
             chain: dict[str, _Tie] = {}
             name, tie = start, first
@@ -97,10 +114,11 @@ class _Names:
         return TensorSpec(tie.name, tensor.stream, tensor.family)
 
     def _refuse_target(self, tie: _Tie) -> SpecError:
+        names = [*self._ends, *self._ties]
         return SpecError(
             f"must be the name of a tensor; got {format_value(tie.target)}",
             tie.places["tied"],
-            hint=suggest(tie.target, self._found) if len(self._found) <= 10_000 else None,
+            hint=suggest(tie.target, names) if len(names) <= MOST_SUGGESTED else None,
         )
 
 
@@ -113,28 +131,35 @@ def expand_tensors(
     the name of one of them.
     """
     families: list[Family] = []
-    used: list[bool | str] = [False] * len(rules)
+    rule_set = RuleSet(rules)
     # A layer knows its own axes; what the defaults say of them is for raw tensors.
     below = {key: value for key, value in defaults.items() if key not in OF_AXES}
 
     def sort(entry: Entry) -> Sorter:
         settings = defaults if entry.axes is None else below
-        return Sorter(entry, settings, rules, dims, families, used)
+        return Sorter(entry, settings, rule_set, dims, families)
 
     entries = parse_entries(data.get("tensors", {}), dims)
     nodes = parse_layers(data.get("layers", []), dims)
-    total = sum(pattern.count for _, pattern in entries) + sum(node.count for node in nodes)
+    extents = [pattern.extent for _, pattern in entries] + [node.extent for node in nodes]
+    place = "tensors" if entries else "layers"
+    total = sum(extent.count for extent in extents)
     if total > MOST_TENSORS:
-        place = "tensors" if entries else "layers"
         raise SpecError(
             f"must be at most {MOST_TENSORS:,} tensors; got {format_value(total)}", (place,)
         )
+    nbytes = sum(extent.nbytes for extent in extents)
+    if nbytes > MOST_NAME_BYTES:
+        raise SpecError(
+            f"names must be at most {MOST_NAME_BYTES:,} bytes together; got {format_value(nbytes)}",
+            (place,),
+        )
     names = _Names(families)
     listed: list[str] = []
-    for entry, pattern in entries:
-        sorter = sort(entry)
-        for name, words in pattern.expand():
-            names.add(name, words, sorter)
+    for block in _list_blocks(entries):
+        block_sorters = [sort(entry) for entry, _ in block]
+        for number, name, words in expand_block([pattern for _, pattern in block]):
+            names.add(name, words, block_sorters[number])
             listed.append(name)
     layers: list[tuple[Layer, tuple[Entry, ...]]] = []
     sorters = {leaf.path: [sort(entry) for entry in leaf.entries] for leaf in list_leaves(nodes)}
@@ -145,7 +170,26 @@ def expand_tensors(
     ends = names.follow_ties()
     listing: list[TensorSpec | LayerSpec] = [ends[name] for name in listed]
     listing += _list_layers(layers, ends)
-    return tuple(families), tuple(listing), used
+    return tuple(families), tuple(listing), rule_set.used
+
+
+def _list_blocks(
+    entries: Sequence[tuple[Entry, Pattern]],
+) -> Iterator[list[tuple[Entry, Pattern]]]:
+    """Consecutive entries whose names have one head: they expand together, as the blocks of a
+    model do. Any other entry is by itself.
+    """
+    block: list[tuple[Entry, Pattern]] = []
+    held: str | None = None
+    for entry, pattern in entries:
+        head = pattern.head
+        if block and (head is None or head != held):
+            yield block
+            block = []
+        block.append((entry, pattern))
+        held = head
+    if block:
+        yield block
 
 
 def _list_layers(

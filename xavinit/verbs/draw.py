@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from xavinit.errors import MissingLibraryError
-from xavinit.plan import Plan
+from xavinit.errors import MissingLibraryError, SpecError
+from xavinit.plan import Plan, TensorPlan
 from xavinit.verbs.prepare import SpecSource, make_overrides, take_plan
+from xavinit.wording import format_value
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,10 +41,25 @@ def draw(
 
     plan, _ = take_plan(spec, make_overrides(seed, dtype, framework, dims))
     types = {name: _find_array_type(name) for name in {t.dtype.name for t in plan.tensors}}
-    flat = {tensor.name: np.empty(tensor.nbytes, np.uint8) for tensor in plan.tensors}
-    views = {name: memoryview(array) for name, array in flat.items()}  # type: ignore[arg-type]
+    arrays = {t.name: _make_array(t, types[t.dtype.name]) for t in plan.tensors}
+    views = {
+        name: memoryview(array.reshape(-1).view(np.uint8))  # type: ignore[arg-type]
+        for name, array in arrays.items()
+    }
     fill_arrays(views, Drawing(plan, jobs), lambda _: None)
-    return {t.name: flat[t.name].view(types[t.dtype.name]).reshape(t.shape) for t in plan.tensors}
+    return arrays
+
+
+def _make_array(tensor: TensorPlan, kind: Any) -> Array:
+    import numpy as np
+
+    try:
+        return np.empty(tensor.shape, kind)
+    except ValueError as error:  # more dimensions, or elements beside an empty one, than it takes
+        shape = format_value(list(tensor.shape))
+        raise SpecError(
+            f"a shape must be one that NumPy has arrays of; got {shape} for {tensor.name}"
+        ) from error
 
 
 def _find_array_type(name: str) -> Any:

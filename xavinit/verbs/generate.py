@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from msgspec import Struct
 
@@ -206,11 +207,11 @@ def _make_advance(total: int, progress: Progress | None) -> Callable[[int], None
 def _write_pipe(
     layout: Layout, target: str | BinaryWriter, drawing: Drawing, advance: Callable[[int], None]
 ) -> None:
-    from xavinit.output import open_pipe, write_pipe
+    from xavinit.output import write_pipe
 
     try:
         if isinstance(target, str):
-            with open_pipe(target) as pipe:
+            with _open_pipe(target) as pipe:
                 write_pipe(layout, pipe, drawing, advance)
         else:
             write_pipe(layout, target, drawing, advance)
@@ -219,3 +220,13 @@ def _write_pipe(
     except OSError as error:
         name = target if isinstance(target, str) else "the stream"
         raise OutputError(f"cannot write {name}: {explain_os_error(error)}") from error
+
+
+def _open_pipe(path: str) -> BinaryIO:
+    from xavinit.output import open_pipe
+
+    try:
+        return open_pipe(path)
+    except (OverflowError, ValueError) as error:  # /dev/fd/9999999999; a NUL
+        reason = os.strerror(errno.EBADF) if isinstance(error, OverflowError) else error
+        raise OutputError(f"cannot write {path}: {reason}") from error

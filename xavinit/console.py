@@ -1,0 +1,146 @@
+"""The standard streams: what is printed is written whole, in any encoding; messages fail no work.
+
+Python's own streams lose what a short write leaves over where PYTHONUNBUFFERED is set, give up on
+a pipe that does not block, and stop at the first character that their encoding does not have.
+"""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import io
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from xavinit.errors import OutputError
+
+SUBSTITUTES = "xavinit-substitutes"  # the name of `_substitute` among Python's error handlers
+
+_PLAIN = {"×": "x", "±": "+-", "−": "-", "…": "...", "·": "*", "√": "sqrt", "≤": "<="}
+_SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-", strict=True))
+
+
+class ClosedPipeError(Exception):
+    """A closed pipe, by a name that click does not turn into exit code 1."""
+
+
+def say(message: str) -> None:
+    """Print a message on standard error."""
+    with contextlib.suppress(OSError):  # of Python's own stream, on Windows
+        sys.stderr.write(message + "\n")
+        sys.stderr.flush()
+
+
+def print_text(text: str) -> None:
+    """Print data on standard output; what it cannot take is told now or at the last flush."""
+    sys.stdout.write(text)  # which may be large: not copied for the sake of a line's end
+    sys.stdout.write("\n")
+
+
+def is_utf8() -> bool:
+    """Does standard output take UTF-8?"""
+    return codecs.lookup(sys.stdout.encoding).name == "utf-8"
+
+
+def fit_text(text: str) -> str:
+    """The text with substitutes for what the encoding of standard output does not have."""
+    encoding = sys.stdout.encoding
+    return text.encode(encoding, SUBSTITUTES).decode(encoding)
+
+
+def open_standard_streams() -> None:
+    """Make standard output and standard error what the rest relies on.
+
+    Where one is closed, something takes its place, lest a file of ours gets its number: what is
+    written to a closed standard output fails, messages to a closed standard error vanish.
+    """
+    for handle, flags in ((0, os.O_WRONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
+        try:
+            os.fstat(handle)
+        except OSError:
+            os.open(os.devnull, flags)  # takes the lowest free number
+    sys.stdout = _open_text(sys.stdout, 1, _raise_error)
+    sys.stderr = _open_text(sys.stderr, 2, _ignore_error)
+
+
+def _open_text(old: object, handle: int, on_error: Callable[[OSError], None]) -> io.TextIOWrapper:
+    """A text stream in the place of an old one, in its encoding."""
+    errors = getattr(old, "errors", "strict")
+    if errors not in ("ignore", "namereplace", "replace", "xmlcharrefreplace"):  # a user's choice
+        errors = SUBSTITUTES
+    if os.name == "nt" and isinstance(old, io.TextIOWrapper):  # it alone knows the console
+        old.reconfigure(errors=errors)
+        return old
+    raw = _WholeWriter(handle, on_error)
+    return io.TextIOWrapper(
+        io.BufferedWriter(raw),
+        encoding=getattr(old, "encoding", None),
+        errors=errors,
+        line_buffering=handle == 2 or raw.isatty(),
+    )
+
+
+class _WholeWriter(io.RawIOBase):
+    """A handle that takes all it is given, however little the system takes at once."""
+
+    def __init__(self, handle: int, on_error: Callable[[OSError], None]) -> None:
+        self._handle = handle
+        self._on_error = on_error
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._handle
+
+    def isatty(self) -> bool:
+        return os.isatty(self._handle)
+
+    def write(self, data: Any, /) -> int:
+        block = memoryview(data).cast("B")
+        try:
+            while block:
+                block = block[self._write_some(block) :]
+        except OSError as error:
+            self._on_error(error)
+        return memoryview(data).nbytes
+
+    def _write_some(self, block: memoryview) -> int:
+        try:
+            return os.write(self._handle, block)  # after a signal, Python itself tries again
+        except BlockingIOError:
+            import select  # rarely needed
+
+            select.select([], [self._handle], [])  # a pipe that does not block, and is full
+            return 0
+
+
+def _raise_error(error: OSError) -> None:
+    if isinstance(error, BrokenPipeError):
+        raise ClosedPipeError from error
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    raise OutputError(f"cannot write to standard output: {reason}") from error
+
+
+def _ignore_error(_: OSError) -> None:
+    """A message is lost where standard error is full or closed; the work still counts."""
+
+
+def _substitute(error: UnicodeError) -> tuple[str, int]:
+    """What stands for characters that an encoding lacks: × as x, 2⁶⁴ as 2^64, é as \\xe9."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    shown = ""
+    for index in range(error.start, error.end):
+        char = error.object[index]
+        if char in _SUPERSCRIPTS:
+            follows = error.object[index - 1 : index] in {*_SUPERSCRIPTS}
+            shown += _SUPERSCRIPTS[char] if follows else "^" + _SUPERSCRIPTS[char]
+        else:
+            shown += _PLAIN.get(char) or char.encode("ascii", "backslashreplace").decode()
+    return shown, error.end
+
+
+codecs.register_error(SUBSTITUTES, _substitute)
