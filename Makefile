@@ -14,7 +14,7 @@ BUILT = pyproject.toml setup.py $(wildcard xavinit/streams/_kernel*.[ch])
 QUICK = -m "not frameworks and not slow"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-kernel test-sanitize test-oldest test-frameworks matrix fuzz lint format bench clean
+.PHONY: help demo test test-slow test-kernel test-sanitize test-oldest test-frameworks matrix fuzz fuzz-files lint format bench clean
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -53,6 +53,11 @@ fuzz: $(VENV)/fuzz ## Look for inputs that break the readers, for FUZZ_SECONDS (
 	@mkdir -p tests/fuzz/found/corpus
 	$(VENV)/bin/python tests/fuzz/fuzz_readers.py -max_total_time=$(FUZZ_SECONDS) -max_len=4096 \
 		-artifact_prefix=tests/fuzz/found/ tests/fuzz/found/corpus tests/fuzz/corpus
+
+fuzz-files: $(VENV)/fuzz ## Look for weights files that break the readers, for FUZZ_SECONDS (a minute).
+	@mkdir -p tests/fuzz/found/files
+	$(VENV)/bin/python tests/fuzz/fuzz_files.py -max_total_time=$(FUZZ_SECONDS) -max_len=65536 \
+		-artifact_prefix=tests/fuzz/found/ tests/fuzz/found/files tests/fuzz/files
 
 lint: $(VENV)/lint ## Check style and types.
 	$(VENV)/bin/ruff check .

@@ -1,4 +1,4 @@
-"""What fuzzing found, and what it starts from: every input ends in a plan or a message."""
+"""What fuzzing found, and what it starts from: every input ends in an answer or a message."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import pytest
 HERE = Path(__file__).parent / "fuzz"
 sys.path.insert(0, str(HERE))
 
-from fuzz_readers import READERS, check  # noqa: E402  # its folder is no package
+import fuzz_files  # noqa: E402  # its folder is no package
+from fuzz_readers import READERS, check  # noqa: E402
 
 CORPUS = sorted((HERE / "corpus").iterdir())
+FILES = sorted((HERE / "files").iterdir())
 
 
 def test_every_reader_has_an_input() -> None:
@@ -22,3 +24,13 @@ def test_every_reader_has_an_input() -> None:
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.name)
 def test_an_input_ends_in_a_plan_or_a_message(path: Path) -> None:
     check(path.read_bytes())
+
+
+def test_every_reader_of_files_has_one() -> None:
+    chosen = {path.read_bytes()[0] for path in FILES}
+    assert chosen == set(range(len(fuzz_files.READERS)))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_a_file_ends_in_a_digest_or_a_message(path: Path) -> None:
+    fuzz_files.check(path.read_bytes())

@@ -16,10 +16,11 @@ from jsonschema import Draft202012Validator
 import xavinit
 from xavinit import choices, inits
 from xavinit.inits import GAINS, KINDS, NAMED, NAMES
-from xavinit.spec import load_document, make_schema
+from xavinit.spec import load_document
 from xavinit.spec.convert import INITS as KEYS_WITH_INITS
 from xavinit.spec.convert import explain_value
 from xavinit.spec.layer_types import LAYER_TYPES, LayerGroup
+from xavinit.spec.schema import make_schema
 from xavinit.spec.types import Rule, TensorTable
 
 ROOT = Path(__file__).parent.parent

@@ -471,7 +471,7 @@ def test_two_thousand_warnings_read_the_text_once(
         readings.append(text)
         return READERS[suffix](text)
 
-    monkeypatch.setattr(document_module, f"read_{suffix}", count)
+    monkeypatch.setattr(f"xavinit.spec.{suffix}_reader.read_{suffix}", count)
     warnings = make_plan(path).warnings
     assert [warning.line for warning in warnings] == list(range(2, 2002))
     # YAML's data is made from events too.
@@ -805,7 +805,7 @@ def test_a_text_has_a_largest_size(name: str, start: bytes, largest: int) -> Non
     [
         ("absent.yaml", "cannot read absent.yaml: No such file or directory"),
         (".", "cannot read .: Is a directory"),
-        ("a\0b", "cannot read a\0b: embedded null byte"),
+        ("a\0b", "cannot read a\\x00b: embedded null byte"),
     ],
 )
 def test_unreadable_files(

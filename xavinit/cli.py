@@ -216,7 +216,7 @@ def schema() -> None:
     """Print the JSON Schema of a spec, for editors."""
     import json
 
-    from xavinit.spec import make_schema
+    from xavinit.spec.schema import make_schema
 
     print_text(json.dumps(make_schema(), indent=2, ensure_ascii=not is_utf8()))
 

@@ -3,7 +3,6 @@
 from xavinit.spec.document import Document, copy_plain, load_document, parse_document
 from xavinit.spec.families import Family
 from xavinit.spec.resolve import Overrides, Spec, resolve_spec
-from xavinit.spec.schema import make_schema
 from xavinit.spec.tensors import LayerSpec, TensorSpec
 
 __all__ = [
@@ -15,7 +14,6 @@ __all__ = [
     "TensorSpec",
     "copy_plain",
     "load_document",
-    "make_schema",
     "parse_document",
     "resolve_spec",
 ]

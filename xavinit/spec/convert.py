@@ -15,7 +15,6 @@ import msgspec
 from xavinit import choices, inits
 from xavinit.dtypes import DTYPES
 from xavinit.errors import Path, SpecError
-from xavinit.spec.layer_types import LAYER_TYPES
 from xavinit.wording import format_choices, format_value, suggest
 
 CHOICES: dict[str, tuple[str, ...]] = {
@@ -24,7 +23,6 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "mode": get_args(choices.Mode),
     "distribution": get_args(choices.Distribution),
     "framework": get_args(choices.FrameworkName),
-    "layer": tuple(LAYER_TYPES),
     "init": inits.NAMES,
     "gain": get_args(choices.GainName),
 }

@@ -21,9 +21,6 @@ from xavinit.spec.events import (
     find_marks,
     is_encodable,
 )
-from xavinit.spec.json_decoder import load_json
-from xavinit.spec.json_reader import read_json
-from xavinit.spec.yaml_reader import read_yaml
 from xavinit.wording import explain_os_error, format_value
 
 LARGEST_SPEC = 16 * 2**20  # bytes
@@ -142,13 +139,27 @@ def parse_document(content: bytes, name: str) -> Document:
         if not is_json:
             _check_size(content, LARGEST_YAML)
         try:
-            if is_json:
-                return Document(name, load_json(text), text, read_json)
-            return Document(name, build_data(read_yaml(text)), text, read_yaml)
+            return _read_json(name, text) if is_json else _read_yaml(name, text)
         except SpecError as error:
             if is_guessed and error.hint is None:
                 error.hint = "read as JSON, since it starts with {; YAML needs a name with .yaml"
             raise
+
+
+# Each loads its reader only now: a spec needs one of them.
+
+
+def _read_json(name: str, text: str) -> Document:
+    from xavinit.spec.json_decoder import load_json
+    from xavinit.spec.json_reader import read_json
+
+    return Document(name, load_json(text), text, read_json)
+
+
+def _read_yaml(name: str, text: str) -> Document:
+    from xavinit.spec.yaml_reader import read_yaml
+
+    return Document(name, build_data(read_yaml(text)), text, read_yaml)
 
 
 def _check_size(content: bytes, largest: int) -> None:

@@ -30,7 +30,7 @@ from xavinit.spec.names import (
     parse_pattern,
 )
 from xavinit.spec.settings import Settings
-from xavinit.wording import format_value
+from xavinit.wording import format_choices, format_value, suggest
 
 # Keys that users know from the frameworks' modules, and why a spec does not have them.
 _WITHOUT_WEIGHT = "it changes no weight: leave it out"
@@ -136,7 +136,11 @@ def _parse_node(data: Any, dims: Mapping[str, int], path: Path, outer: Pattern) 
         raise SpecError('must have the key "type" (or "layers", for a group)', path)
     kind = data["type"]
     if not isinstance(kind, str) or kind not in LAYER_TYPES:
-        raise explain_value("layer", kind, (*path, "type"))
+        raise SpecError(
+            f"must be {format_choices(LAYER_TYPES)}; got {format_value(kind)}",
+            (*path, "type"),
+            hint=suggest(kind, LAYER_TYPES),
+        )
     _check_foreign(data, kind, path)
     table = read_table(data, LAYER_TYPES[kind], path)
     sizes = _read_sizes(table, kind, dims, path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
@@ -12,9 +12,11 @@ from xavinit.layers import Layer
 from xavinit.spec.entries import Entry, parse_entries
 from xavinit.spec.families import OF_AXES, Draft, Family, RuleSet, Sorter
 from xavinit.spec.names import MOST_NAME_BYTES, MOST_TENSORS, Pattern, expand_block
-from xavinit.spec.network import expand_layers, list_leaves, parse_layers
 from xavinit.spec.settings import ParsedRule, Settings
 from xavinit.wording import MOST_SUGGESTED, format_value, suggest
+
+if TYPE_CHECKING:
+    from xavinit.spec.network import Node
 
 
 class TensorSpec(Struct, frozen=True):
@@ -140,7 +142,7 @@ def expand_tensors(
         return Sorter(entry, settings, rule_set, dims, families)
 
     entries = parse_entries(data.get("tensors", {}), dims)
-    nodes = parse_layers(data.get("layers", []), dims)
+    nodes = _parse_network(data, dims)
     extents = [pattern.extent for _, pattern in entries] + [node.extent for node in nodes]
     place = "tensors" if entries else "layers"
     total = sum(extent.count for extent in extents)
@@ -162,15 +164,29 @@ def expand_tensors(
             names.add(name, words, block_sorters[number])
             listed.append(name)
     layers: list[tuple[Layer, tuple[Entry, ...]]] = []
-    sorters = {leaf.path: [sort(entry) for entry in leaf.entries] for leaf in list_leaves(nodes)}
-    for layer, words, node in expand_layers(nodes):
-        for sorter in sorters[node.path]:
-            names.add(f"{layer.name}.{sorter.entry.role}", words, sorter)
-        layers.append((layer, node.entries))
+    if nodes:
+        from xavinit.spec.network import expand_layers, list_leaves
+
+        sorters = {
+            leaf.path: [sort(entry) for entry in leaf.entries] for leaf in list_leaves(nodes)
+        }
+        for layer, words, node in expand_layers(nodes):
+            for sorter in sorters[node.path]:
+                names.add(f"{layer.name}.{sorter.entry.role}", words, sorter)
+            layers.append((layer, node.entries))
     ends = names.follow_ties()
     listing: list[TensorSpec | LayerSpec] = [ends[name] for name in listed]
     listing += _list_layers(layers, ends)
     return tuple(families), tuple(listing), rule_set.used
+
+
+def _parse_network(data: Mapping[str, Any], dims: Mapping[str, int]) -> tuple[Node, ...]:
+    if "layers" not in data:
+        return ()
+    # Here, since the types of layers take 3 ms to load, which many specs do without.
+    from xavinit.spec.network import parse_layers
+
+    return parse_layers(data["layers"], dims)
 
 
 def _list_blocks(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
+try:
+    from _blake2 import blake2b  # hashlib's own, without OpenSSL, which takes 2 ms to load
+except ImportError:
+    from hashlib import blake2b
 
 
 def make_key(seed: int, stream: str) -> int:
