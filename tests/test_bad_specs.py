@@ -129,12 +129,12 @@ tensors:
   w: [d, d, d, d, d, d, d, d, d, d, d, d, d, d, d, d, d, d, d, d, d, d, d, d, d, d, d, d, d, d, d, d]
 -->
 spec.yaml:3:6: tensors["w"]: must be at most 2⁶³−1 bytes; got an integer of 1987 bits
-=== 2⁶³ bytes in all
+=== 2⁶³ bytes in total
 tensors:
   a: [1073741824, 1073741824]
   b: {tied: a}
 -->
-spec.yaml:2:3: tensors: must be at most 2⁶³−1 bytes in all; got 9223372036854775808
+spec.yaml:2:3: tensors: must be at most 2⁶³−1 bytes in total; got 9223372036854775808
 === 33 dimensions
 tensors:
   w: [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]

@@ -87,8 +87,8 @@ def make_cli_page() -> str:
         "ASCII unless the encoding is UTF-8.\n\n"
         'Completion: for bash, put `eval "$(_XAVINIT_COMPLETE=bash_source xavinit)"` into your\n'
         ".bashrc; zsh and fish likewise.\n\n"
-        "`XAVINIT_KERNEL=native` or `numpy` in the environment chooses the kernel that draws: the\n"
-        "native one where it was built, unless told. Both give the same bytes.\n"
+        "`XAVINIT_KERNEL=native` or `numpy` in the environment chooses the kernel. By default it\n"
+        "is the native one, if it was built. Both give the same bytes.\n"
     )
     runner = CliRunner()
     for command in ([], *([name] for name in sorted(cli.commands))):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import h5py
 import ml_dtypes
@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import xavinit
+from xavinit.choices import FormatName
 from xavinit.dtypes import DTYPES
 from xavinit.errors import InputError, SpecError, UsageError
 from xavinit.formats import FORMATS, parse_format
@@ -289,7 +290,7 @@ def test_reading_a_truncated_file_is_an_input_error(tmp_path: Path, name: str) -
 
 
 def test_every_format_is_tested_here() -> None:
-    assert set(FORMATS) == {"safetensors", "hdf5", "keras", "npy"}
+    assert set(FORMATS) == {"safetensors", "hdf5", "keras", "npy"} == set(get_args(FormatName))
     for name in FORMATS:
         assert parse_format(name).name == name
     with pytest.raises(UsageError, match="format must be hdf5, keras, npy or safetensors; got"):

@@ -123,22 +123,25 @@ def test_an_initializer_of_another_kind(copy: Copy) -> None:
                     "class Half(Init, frozen=True, kw_only=True):\n"
                     '    """Half of a number everywhere."""\n\n'
                     '    name: str = "half"\n'
-                    '    value: Annotated[Number, Meta(description="Twice the number.")]\n\n\n'
+                    '    twice: Annotated[Number, Meta(description="Twice the number.")]\n\n\n'
                     "class VarianceScaling(Init,",
                 ),
                 ('    "zeros": Zeros,', '    "half": Half,\n    "zeros": Zeros,'),
             ],
+            "xavinit/spec/convert.py": [
+                ('    "bound": (', '    "twice": ("must be a finite number",),\n    "bound": (')
+            ],
             "xavinit/plan/initializers.py": [
                 (
                     "        case inits.Uniform(",
-                    "        case inits.Half(value=value):\n"
-                    "            return Constant(value / 2)\n"
+                    "        case inits.Half(twice=twice):\n"
+                    "            return Constant(twice / 2)\n"
                     "        case inits.Uniform(",
                 )
             ],
         },
     )
-    init = {"type": "half", "value": 3}
+    init = {"type": "half", "twice": 3}
     spec = copy.write_spec(tensors={"w": {"shape": [8], "init": init}})
     (tensor,) = json.loads(copy.run("xavinit", "plan", spec, "--json"))["tensors"]
     assert tensor["law"] == {"type": "constant", "value": 1.5}
@@ -267,6 +270,45 @@ def test_a_layer_type(copy: Copy) -> None:
     assert names == {"pytorch": "x.weight", "keras": "x/scale", "flax": "params.x.scale"}
     copy.run("xavinit", "generate", spec, "--framework", "keras", "-o", "x.weights.h5")
     assert '"Scale"' in copy.run("xavinit", "schema")
+
+
+def test_a_key_of_a_layer(copy: Copy) -> None:
+    """The size of a norm, times a number."""
+    copy.follow(
+        "a key of a layer",
+        {
+            "xavinit/spec/layer_types.py": [
+                (
+                    '    """Normalization by the root mean square over the last axis, with a scale."""\n',
+                    '    """Normalization by the root mean square over the last axis, with a scale."""\n\n'
+                    "    copies: Expression = 1\n",
+                )
+            ],
+            "xavinit/spec/convert.py": [
+                ('    "groups": (', '    "copies": (_INTEGER,),\n    "groups": (')
+            ],
+            "xavinit/layers/layer.py": [
+                ("    groups: int = 1\n", "    groups: int = 1\n    copies: int = 1\n")
+            ],
+            "xavinit/spec/network.py": [
+                (
+                    '        groups=read("groups")[0],',
+                    '        copies=read("copies")[0],\n        groups=read("groups")[0],',
+                )
+            ],
+            "xavinit/layers/pytorch.py": [
+                (
+                    "    return _list_norm(sizes)[:1]",
+                    "    return (_make_weight((sizes.outs[0] * sizes.copies,), Axes(), ONES),)",
+                )
+            ],
+        },
+    )
+    layer = {"name": "x", "type": "rms_norm", "size": 4, "copies": 3}
+    (tensor,) = json.loads(copy.run("xavinit", "plan", copy.write_spec(layers=[layer]), "--json"))[
+        "tensors"
+    ]
+    assert tensor["shape"] == [12]
 
 
 def test_a_framework(copy: Copy) -> None:

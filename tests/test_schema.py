@@ -14,10 +14,14 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 import xavinit
-from xavinit import choices
+from xavinit import choices, inits
 from xavinit.inits import GAINS, KINDS, NAMED, NAMES
 from xavinit.spec import load_document
+from xavinit.spec.convert import INITS as KEYS_WITH_INITS
+from xavinit.spec.convert import explain_value
+from xavinit.spec.layer_types import LAYER_TYPES, LayerGroup
 from xavinit.spec.schema import make_schema
+from xavinit.spec.types import Rule, TensorTable
 
 ROOT = Path(__file__).parent.parent
 SCHEMA = make_schema()
@@ -263,3 +267,12 @@ def test_the_lists_of_the_spec_are_those_of_the_plan() -> None:
     assert set(NAMES) == {*NAMED, *KINDS}
     assert {rule.mode for rule in NAMED.values()} <= set(get_args(choices.Mode))
     assert {rule.distribution for rule in NAMED.values()} == set(get_args(choices.Distribution))
+
+
+def test_every_key_has_a_rule_for_its_values() -> None:
+    """Which messages tell; without one, a wrong value would be an internal error."""
+    tables = [TensorTable, Rule, LayerGroup, *LAYER_TYPES.values()]
+    keys = {key for table in tables for key in table.__struct_encode_fields__}
+    keys |= {key for kind in inits.KINDS.values() for key in kind.__struct_fields__[1:]}
+    for key in sorted(keys - set(KEYS_WITH_INITS)):
+        assert str(explain_value(key, None, (key,))).startswith(f"{key}: must be ")

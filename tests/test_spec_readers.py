@@ -28,7 +28,7 @@ from xavinit.spec.document import (
     load_document,
     parse_document,
 )
-from xavinit.spec.events import DEEPEST_NESTING, MOST_DIGITS, build_data, find_mark, find_marks
+from xavinit.spec.events import DEEPEST_NESTING, MOST_DIGITS, Event, Mark, build_data, find_marks
 from xavinit.spec.json_decoder import load_json
 from xavinit.spec.json_reader import read_json
 from xavinit.spec.yaml_reader import read_yaml, resolve_plain
@@ -409,6 +409,11 @@ def test_places_with_windows_line_ends() -> None:
     for reader, text in (("yaml", YAML_TEXT), ("json", JSON_TEXT)):
         events = READERS[reader](text.replace("\n", "\r\n"))
         assert find_mark(events, ("tensors", "w"), True)[0] == (5 if reader == "yaml" else 4)
+
+
+def find_mark(events: Iterator[Event], path: Path, at_key: bool) -> Mark | None:
+    (mark,) = find_marks(events, [(path, at_key)])
+    return mark
 
 
 def walk(data: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:

@@ -1,8 +1,7 @@
 """Initializers as a spec names them: a struct for each kind, with the parameters that it takes.
 
-To add one that scales the variance: a line in `NAMED`. To add another kind: its struct, a line in
-`KINDS`, and a case in `plan/initializers.py`. Its row in the golden values pins it; a test fails
-until it is there.
+To add one that scales the variance: a line in `_FAMILIES`. To add another kind: its struct, a line
+in `KINDS`, and what docs/architecture.md names beside. A test fails until its golden values exist.
 """
 
 from __future__ import annotations

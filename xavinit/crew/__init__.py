@@ -1,7 +1,7 @@
 """The crew: threads that carry out tasks, each of so many bytes, in any order or in one.
 
-It knows no format, no disk and no numbers. What a thread needs for its work it makes with a
-function given; what is done with a task is a function too.
+It knows no format, no disk and no numbers. The caller gives a function that makes what each thread
+needs, and one that carries out a task.
 """
 
 from xavinit.crew.crew import MOST_JOBS, Advance, Crew, Work, parse_jobs

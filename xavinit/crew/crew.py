@@ -10,17 +10,17 @@ from typing import Generic
 from xavinit.crew.tasks import BLOCK, Buffer, Result, State, TaskT
 from xavinit.errors import UsageError
 
-# Without being asked for more. NumPy's kernel scales no further, and each has 6 MB of work arrays.
+# The most by default. NumPy's kernel scales no further, and each worker has 6 MB of work arrays.
 MOST_JOBS = 8
 _SMALL = 4 << 20  # bytes; less than this is not worth starting threads for
 _AHEAD = 2  # buffers for each worker, where the results are taken in order
 _REPORT_EVERY = 0.1  # seconds between two reports of progress
 
-# Told from the calling thread, about ten times a second: bytes done since the last call.
+# Called in the calling thread, about ten times a second, with the bytes done since the last call.
 Advance = Callable[[int], None]
 
-# What a worker does with a task: its own state, a buffer that is its alone until the result has
-# been taken, and the task.
+# What a worker does with a task. It gets its own state, a buffer that nothing else uses until the
+# result has been taken, and the task.
 Work = Callable[[State, Buffer, TaskT], Result]
 
 
@@ -34,7 +34,7 @@ def parse_jobs(jobs: int | None) -> int:
 class Crew(Generic[State]):
     """As many workers as there are threads, kept from one run to the next.
 
-    `make_state` makes what each of them has of its own. In every run the first failure, of a
+    `make_state` makes the state of one worker. In every run the first failure, of a
     worker or of the calling thread, ends the rest and is raised when all threads have ended.
     """
 
@@ -114,7 +114,7 @@ class Crew(Generic[State]):
             run.stop()
 
     def _count_jobs(self, total: int) -> int:
-        """How many workers so many bytes are worth: each a block at least, a small run one."""
+        """How many workers to use for so many bytes: one for a small run, else a block for each."""
         return 1 if total < _SMALL else min(self.jobs, total // BLOCK)
 
     def _find_worker(self, index: int) -> tuple[State, Buffer]:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Protocol, TypeVar
 
-BLOCK = 1 << 20  # the bytes of a usual task: large enough for a system call, small for a cache
+BLOCK = 1 << 20  # bytes of a usual task: large enough for a system call, small enough for a cache
 
 
 class Task(Protocol):
-    """Anything that tells how many bytes it is about."""
+    """Anything that has a number of bytes."""
 
     @property
     def nbytes(self) -> int: ...
 
 
 TaskT = TypeVar("TaskT", bound=Task)
-State = TypeVar("State")  # what a thread has of its own
+State = TypeVar("State")  # what each thread has for itself
 Result = TypeVar("Result")  # what is made of a task
 
 
@@ -26,7 +26,7 @@ class Buffer:
         self._bytes = memoryview(b"")
 
     def take(self, nbytes: int) -> memoryview:
-        """So many bytes, with whatever stands in them; the next call gives the same memory."""
+        """So many bytes, not cleared; the next call gives the same memory."""
         if nbytes > len(self._bytes):
             self._bytes = memoryview(bytearray(max(nbytes, BLOCK)))
         return self._bytes[:nbytes]

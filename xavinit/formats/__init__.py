@@ -1,6 +1,6 @@
-"""Formats: a module each; it says where every tensor lies, and reads an index back.
+"""Formats: each module says where every tensor lies in a file, and reads an index back.
 
-To add one: a module with a `FORMAT`, and its suffixes here.
+To add one: a module with a `FORMAT`, and its suffixes here (of a folder, also its manifest).
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ FORMATS: dict[str, tuple[str, ...]] = {
     "npy": (".npy",),
 }
 
+# The file that shows which format a folder holds. A folder of shards has none: it is a user's own.
+MANIFESTS = {"npy": "manifest.json"}
+
 
 def find_suffix(path: str) -> str | None:
     """The name of the format that a path's suffix stands for, or None."""
@@ -31,13 +34,13 @@ def find_suffix(path: str) -> str | None:
     found = [
         (len(suffix), name) for name, suffix in pairs if base.endswith(suffix) and base != suffix
     ]
-    return max(found)[1] if found else None  # the longest: a .weights.h5 is no .h5
+    return max(found)[1] if found else None  # the longest: .weights.h5 wins over .h5
 
 
 def name_output(stem: str, name: str | None, *, is_folder: bool) -> str:
-    """The name of an output that was not given one: a format's (safetensors by default) suffix.
+    """The name of an output from a stem: with the suffix of a format, by default safetensors.
 
-    A folder has none, nor what is left of another in its name.
+    A folder gets no suffix, and a dot in its name becomes _, so that no part looks like a suffix.
 
     >>> name_output("gpt2", "hdf5", is_folder=False), name_output("gpt.2", "npy", is_folder=True)
     ('gpt2.h5', 'gpt_2')
@@ -46,13 +49,14 @@ def name_output(stem: str, name: str | None, *, is_folder: bool) -> str:
 
 
 def detect_format(path: str) -> str:
-    """The name of the format of an existing output, by its suffix; of a folder, by what it holds.
+    """The name of the format of an existing output, by its suffix; of a folder, by its manifest.
 
-    What tells nothing is taken for safetensors, whose reader says what is wrong with it.
+    Anything else is taken for safetensors, whose reader says what is wrong with it.
     """
-    if os.path.isdir(path):
-        return "npy" if os.path.exists(os.path.join(path, "manifest.json")) else "safetensors"
-    return find_suffix(path) or "safetensors"
+    if not os.path.isdir(path):
+        return find_suffix(path) or "safetensors"
+    found = (name for name, file in MANIFESTS.items() if os.path.exists(os.path.join(path, file)))
+    return next(found, "safetensors")
 
 
 def parse_format(name: str) -> Format:
@@ -64,6 +68,7 @@ def parse_format(name: str) -> Format:
 
 __all__ = [
     "FORMATS",
+    "MANIFESTS",
     "FileLayout",
     "Format",
     "Gap",

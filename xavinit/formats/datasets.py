@@ -20,17 +20,17 @@ from xavinit.layers import split_boxes
 from xavinit.wording import explain_os_error, format_bytes, format_value
 
 MOST_OBJECTS = 1_000_000
-DEEPEST = 1000  # groups in groups
+DEEPEST_GROUP = 1000  # groups in groups
 LARGEST_CHUNK = 256 << 20  # bytes; the library holds a chunk whole
 _MOST_EXPANDED = 2000  # times the bytes of the file: what deflate may make of them, twice
 _UNIT = 16 << 20  # bytes read at once
 
-# The dtype of a dataset whose type is not one of the usual, or None.
+# Finds the dtype of a dataset whose type is not one of the usual ones, or None.
 FindDType = Callable[[Any], DType | None]
 
 
 class Hdf5Dataset(Struct, frozen=True):
-    """Elements that HDF5's library has to put together: of chunks, filtered or not, or compact."""
+    """Elements that HDF5's library must assemble: from chunks, filtered or not, or compact."""
 
     path: str
     name: str
@@ -64,7 +64,7 @@ class Hdf5Dataset(Struct, frozen=True):
             swap_bytes(block, tensor.dtype)
 
     def find_unit(self, tensor: StoredTensor) -> int:
-        """A row of chunks, or as many rows of elements as fit, along the first axis that allows."""
+        """A row of chunks, or as many rows of elements as fit, on the first axis where one fits."""
         if self.chunk is None:
             return 1
         most = _UNIT // tensor.dtype.itemsize
@@ -83,7 +83,7 @@ class _OpenedFile:
     """A file that datasets are read from, one after another."""
 
     def __init__(self, path: str) -> None:
-        open_file(path).close()  # still a regular file
+        open_file(path).close()  # checks that it is still a regular file
         self._h5py = import_h5py()
         with map_errors():
             self._file = self._h5py.File(path, "r")
@@ -147,7 +147,7 @@ def read_index(path: str, find_dtype: FindDType = lambda dataset: None) -> Index
 
 
 def is_text(h5py: Any, attribute: Any) -> bool:
-    """Is it one text? One of a damaged shape or size would take for ever, or all memory."""
+    """Is it a single text? Reading a damaged shape or size could take for ever, or all memory."""
     kind = attribute.get_type()
     if kind.get_class() != h5py.h5t.STRING or attribute.shape != ():
         return False
@@ -177,14 +177,14 @@ def _reading(path: str) -> Iterator[None]:
 def _walk(h5py: Any, file: Any, path: str) -> Iterator[tuple[str, Any]]:
     """The datasets under their names, each once. Links that lead elsewhere are not followed.
 
-    Not h5py's own walk: the library's goes as deep into itself as a file has groups.
+    h5py's own walk is not used: the library recurses as deep as the file's groups nest.
     """
     pending = [("", 0, h5py.h5g.open(file.id, b"/"))]
     seen = {_find_address(h5py, file.id)}
     while pending:
         prefix, depth, group = pending.pop()
-        if depth > DEEPEST:
-            raise InputError(f"{path}: its groups must be at most {DEEPEST:,} deep")
+        if depth > DEEPEST_GROUP:
+            raise InputError(f"{path}: its groups must be at most {DEEPEST_GROUP:,} deep")
         links: list[bytes] = []
         group.links.iterate(links.append)
         for link in sorted(links):

@@ -1,4 +1,4 @@
-"""What every reader does with a file: open it without waiting, read in places, take strict JSON."""
+"""What every reader does with a file: open it without waiting, read at offsets, parse JSON."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def parse_json(content: bytes | bytearray, most: int = 2_000_000) -> Any:
         if len(made) < len(pairs):
             names = [name for name, _ in pairs]
             twice = next(name for name in made if names.count(name) > 1)
-            raise ValueError(f"{format_value(twice)} stands in it twice")
+            raise ValueError(f"the key {format_value(twice)} is in it twice")
         return made
 
     try:

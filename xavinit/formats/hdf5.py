@@ -1,8 +1,8 @@
 """HDF5 through h5py: contiguous datasets, allocated early and not filled, so that each is a region.
 
-h5py makes the file with all its structure and closes it; the values are written into the regions
-afterwards, like those of any format. The tensor bytes are for ever; the container's own bytes
-are those of one version of the HDF5 library.
+h5py makes the file with all its structure and closes it; then the values are written into the
+regions, as in any format. The bytes of the tensors never change; those of the container depend on
+the version of the HDF5 library.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def begin_file(
     make_type: Callable[[Any, DType], Any] = make_type,
     finish: Callable[[Any], None] | None = None,
 ) -> tuple[Region, ...]:
-    """Make the file at `path` and tell where each tensor's bytes belong.
+    """Make the file at `path` and return where each tensor's bytes belong.
 
     `make_type` gives the HDF5 type of a dtype where it is not the usual one; `finish` may add
     attributes to the open file.
@@ -85,7 +85,7 @@ def begin_file(
         file.attrs[KEY] = metadata
         if finish is not None:
             finish(file)
-    return tuple(sorted(regions, key=lambda region: region.offset))  # neighbours side by side
+    return tuple(sorted(regions, key=lambda region: region.offset))  # neighbours in the file too
 
 
 def _make_properties(h5py: Any) -> tuple[Any, Any]:
@@ -105,4 +105,4 @@ def _make_space(h5py: Any, shape: tuple[int, ...]) -> Any:
     return h5py.h5s.create_simple(shape) if shape else h5py.h5s.create(h5py.h5s.SCALAR)
 
 
-FORMAT = Format("hdf5", lay_out, read_index, streams=False)
+FORMAT = Format("hdf5", lay_out, read_index, fits_pipe=False)

@@ -1,4 +1,4 @@
-"""HDF5's library, h5py: loaded when it is needed, its types by the names of dtypes, its errors."""
+"""HDF5's library, h5py: import it when it is needed, find its types, map its errors."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def import_h5py() -> Any:
 def map_errors() -> Iterator[None]:
     """Make an `OSError` of one line of whatever h5py raises, with the system's number if known.
 
-    For a damaged file or a full disk that may be a RuntimeError, KeyError, ValueError,
-    AttributeError, TypeError, … as the place has it.
+    For a damaged file or a full disk, different places raise RuntimeError, KeyError, ValueError,
+    AttributeError, TypeError and others.
     """
     try:
         yield
@@ -79,12 +79,12 @@ def make_type(h5py: Any, dtype: DType) -> Any:
         return kind
     import numpy
 
-    # h5py's own choice, so that h5py gives back what NumPy would: bool is an enumeration.
+    # The type that h5py itself chooses, so that it reads back as NumPy's: bool is an enumeration.
     return h5py.h5t.py_create(numpy.dtype(_NUMPY[dtype.name]), logical=True)
 
 
 def list_types(h5py: Any) -> list[tuple[Any, DType, bool]]:
-    """Each HDF5 type that is read, its dtype, and whether its bytes stand in the other order."""
+    """Each HDF5 type that is read, its dtype, and whether its bytes are in big-endian order."""
     import numpy
 
     dtypes = [dtype for dtype in STORED_DTYPES.values() if has_type(dtype)]

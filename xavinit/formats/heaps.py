@@ -1,7 +1,7 @@
-"""HDF5's global heaps, where its texts lie, checked before the library reads one.
+"""HDF5's global heaps, which hold its texts, checked before the library reads one.
 
-The library (2.0 and older) never comes back from a heap with a free space of no bytes, which a
-damaged file may hold. Nothing tells where the heaps are; so they are looked for.
+The library (2.0 and older) loops for ever on a heap whose free space has no bytes, as in a damaged
+file. No index says where the heaps are, so the file is searched for them.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ def _find_marks(file: io.FileIO, start: int, stop: int) -> Iterator[int]:
         while found >= 0:
             yield start + found
             found = window.find(_MARK, found + 1)
-        # The next window begins with what may be the first part of a mark.
+        # The next window begins with bytes that may be the first part of a mark.
         start += max(len(window) - len(_MARK) + 1, 1)
 
 
 def _check_heap(file: io.FileIO, start: int, size: int) -> int:
-    """Walk through a heap; its bytes."""
+    """Check a heap; return its size in bytes."""
     if size - start < _HEADER:
         raise ValueError("a heap of texts is cut short")
     nbytes = int.from_bytes(read_from(file, start + 8, 8), "little")

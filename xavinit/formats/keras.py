@@ -29,7 +29,7 @@ from xavinit.wording import format_value
 
 (SUFFIX,) = FORMATS["keras"]
 
-# The classes whose public name is not their own, which the file has.
+# The classes whose own name, which the file uses, differs from their public name.
 _OWN_NAMES = {"GroupQueryAttention": "GroupedQueryAttention"}
 
 
@@ -53,7 +53,7 @@ def lay_out(plan: Plan) -> Layout:
     wide = [tensor.name for tensor in tensors if tensor.dtype.name == "bfloat16"]
 
     def finish(file: Any) -> None:
-        # As Keras does; the name is for people, the dtype tells the opaque bytes.
+        # As Keras does: the name is for people, the dtype says what the opaque bytes are.
         for group, name in names.items():
             file[group].attrs["name"] = name
         for dataset in wide:
@@ -94,7 +94,7 @@ def _find_layer(tensor: TensorPlan) -> tuple[str, str]:
 def _find_sublayer(tensor: TensorPlan) -> str:
     """The attributes that lead from a tensor's layer to the one that holds it, / between.
 
-    The variable's own path has a layer's name in each place, of which the class makes an attribute.
+    The variable's path has the names of layers; the class of a layer holds each as an attribute.
     """
     assert tensor.module is not None
     kind, name = tensor.module.type, tensor.module.name
@@ -106,7 +106,7 @@ def _find_sublayer(tensor: TensorPlan) -> str:
 
 def _name_attribute(scope: str) -> str:
     """The attribute of a layer's class that holds the layer of this name within it."""
-    if scope in ("lstm_cell", "gru_cell"):
+    if scope.endswith("_cell"):
         return "cell"
     for way in ("forward", "backward"):
         if scope.startswith(f"{way}_"):
@@ -139,7 +139,7 @@ def read_index(path: str) -> Index:
 
 
 def _find_dtype(dataset: Any) -> DType | None:
-    """The dtype of two opaque bytes, which only this attribute tells."""
+    """The dtype of two opaque bytes; only an attribute of the dataset says it."""
     h5py = import_h5py()
     kind = dataset.get_type()
     if kind.get_class() != h5py.h5t.OPAQUE or kind.get_size() != 2:
@@ -151,4 +151,4 @@ def _find_dtype(dataset: Any) -> DType | None:
     return DTYPES["bfloat16"] if isinstance(told, str) and told == "bfloat16" else None
 
 
-FORMAT = Format("keras", lay_out, read_index, streams=False)
+FORMAT = Format("keras", lay_out, read_index, fits_pipe=False)

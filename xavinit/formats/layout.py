@@ -57,13 +57,13 @@ class FileLayout(Struct, frozen=True):
 class Layout(Struct, frozen=True):
     """All files of an output: one, or those of a folder.
 
-    Where there is a `find_set`, the files stand in a folder among others that are not ours. It
-    tells which names in that folder are a set of this kind; the one that makes them a set is first
-    there, and last of `files`.
+    If `find_set` is given, the files go into a folder among others that are not ours. It lists the
+    names in that folder that belong to such a set. The file that makes them a set (the index) is
+    the first of these names, and the last of `files`.
     """
 
     files: tuple[FileLayout, ...]
-    nbytes: int  # in all; for HDF5 without the container's own
+    nbytes: int  # of all files; for HDF5 of the tensors alone
     folder: bool = False
     find_set: Callable[[str], list[str]] | None = None
 
@@ -81,7 +81,7 @@ class Format(Struct, frozen=True):
     read_index: Callable[[str], Index]
     lay_out_single: Callable[[Plan], Layout] | None = None  # for a plan of one tensor
     lay_out_shards: Callable[[Plan, int], Layout] | None = None  # of so many bytes at most
-    streams: bool = True  # can it be written to a pipe, in order
+    fits_pipe: bool = True  # can it be written in order
     # Does an existing folder hold an earlier output of this format and nothing foreign?
     is_ours: Callable[[str], bool] = lambda path: False
 

@@ -1,4 +1,4 @@
-"""What every file carries beside its tensors, so that it can be drawn again: our own metadata."""
+"""Our own metadata, which every file carries so that its tensors can be drawn again."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def make_set_metadata(plan: Plan, max_shard_size: int) -> str:
     """The metadata of a sharded set, so that any of its files can make the whole set again.
 
     Shards are cut in the order of the spec's tensors, so the spec keeps that order here, and the
-    most bytes of a shard stand beside it.
+    limit of a shard's bytes is added.
     """
     spec = json.loads(plan.canonical)
     if plan.order:

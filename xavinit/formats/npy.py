@@ -13,6 +13,7 @@ from urllib.parse import quote, unquote
 
 from xavinit.dtypes import STORED_DTYPES
 from xavinit.errors import InputError, SpecError, UsageError
+from xavinit.formats import MANIFESTS
 from xavinit.formats.files import explain_error, find_size, load_json, open_file
 from xavinit.formats.layout import Format, Layout, lay_out_file
 from xavinit.formats.metadata import KEY, make_compact, make_metadata
@@ -24,7 +25,7 @@ from xavinit.wording import format_value
 if TYPE_CHECKING:
     import numpy as np
 
-MANIFEST = "manifest.json"
+MANIFEST = MANIFESTS["npy"]
 LONGEST_NAME = 255  # bytes; what file systems take
 _MAGIC = b"\x93NUMPY\x01\x00"
 _ALIGNMENT = 64
@@ -96,13 +97,13 @@ def encode_name(name: str) -> str:
     'encoder%2Flayer.0.npy'
     """
     encoded = quote(name, safe="")
-    if encoded.startswith("."):  # neither hidden nor a step up
+    if encoded.startswith("."):  # neither a hidden file nor ..
         encoded = "%2E" + encoded[1:]
     return encoded + ".npy"
 
 
 def make_head(tensor: TensorPlan) -> bytes:
-    """The header of the file, format version 1.0, as `numpy.lib.format` lays it down."""
+    """The header of the file, format version 1.0, as `numpy.lib.format` defines it."""
     code = CODES.get(tensor.dtype.name)
     if code is None:
         raise SpecError(

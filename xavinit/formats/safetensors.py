@@ -1,8 +1,9 @@
 """safetensors: a length, a JSON header, then the tensors one after another.
 
-Written by us, byte for byte as the library would: the library needs every tensor in memory and
-orders two or more metadata keys at random. Read by us: the library takes a path alone, knows the
-dtypes of its release alone, and lets two tensors bear one name. The tests hold both against it.
+We write it ourselves, byte for byte as the library would: the library needs every tensor in memory
+and orders two or more metadata keys at random. We read it ourselves: the library takes only a path,
+knows only the dtypes of its release, and lets two tensors have one name. The tests compare both
+with the library.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from json.encoder import encode_basestring as encode  # in C, where there is one
 from typing import Any
 
 from xavinit.dtypes import STORED_DTYPES
-from xavinit.errors import InputError, OutputError
+from xavinit.errors import InputError, OutputError, SpecError
 from xavinit.formats.files import find_size, open_file, parse_json, read_from
 from xavinit.formats.layout import FileLayout, Format, Layout, lay_out_file
 from xavinit.formats.metadata import KEY, make_metadata, make_set_metadata
@@ -96,6 +97,9 @@ def lay_out_tensors(
 
     The header, then the tensors in the library's order: widest dtype first, then by name.
     """
+    for tensor in tensors:
+        if tensor.dtype.name not in CODES:
+            raise SpecError(f"safetensors has no form for {tensor.dtype.name}", tensor.place)
     tensors = sorted(tensors, key=lambda t: (_RANK[t.dtype.name], t.name.encode()))
     return lay_out_file(name, make_header(tensors, metadata), tensors)
 

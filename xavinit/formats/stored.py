@@ -1,8 +1,8 @@
-"""What a format tells of a file that it reads: the tensors in it, and how their elements are read.
+"""The tensors that a format finds in a file, and how their elements are read.
 
-Whatever lies on the disk, a `StoredTensor` is read as a run of elements in C order, little-endian.
-How is the business of its `Source`: a plain byte range here, other orders in `strided.py`, the
-chunks of HDF5 in `datasets.py`.
+A `StoredTensor` is always read as a run of elements in C order, little-endian. Its `Source` knows
+how they lie on the disk: a plain byte range here, other orders in `strided.py`, the chunks of HDF5
+in `datasets.py`.
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ class Index(Struct, frozen=True):
     metadata: Mapping[str, str]
 
     def parse_recipe(self) -> Recipe | None:
-        """What xavinit made the file of, or None. Raises `InputError` where that is damaged."""
+        """The recipe that xavinit made the file from, or None; `InputError` where it is damaged."""
         try:
             return parse_recipe(self.metadata)
         except ValueError as error:

@@ -1,4 +1,4 @@
-"""Elements in another order, or of another byte order, than they are read in."""
+"""Elements that a file holds in another order, or in another byte order, than they are read in."""
 
 from __future__ import annotations
 
@@ -23,14 +23,13 @@ MOST_AXES = 32  # of an array, in the oldest NumPy
 
 _UNIT = 8 << 20  # bytes read at once
 _SPAN = 4 << 20  # bytes of the file held for that
-_PAGE = 4096  # bytes that are not worth two reads
+_PAGE = 4096  # bytes; so few are read at once
 
 
 class StridedRange(Struct, frozen=True):
     """Elements that lie in a file from an offset on, each axis with its own step.
 
-    `strides` counts elements, not bytes; 0 repeats one. `is_swapped` says that the bytes of every
-    number stand in the other order, big-endian.
+    `strides` counts elements, not bytes; 0 repeats one. `is_swapped`: the numbers are big-endian.
     """
 
     path: str
@@ -81,7 +80,7 @@ def find_strides(shape: Sequence[int], *, is_fortran: bool) -> tuple[int, ...]:
 
 
 def swap_bytes(block: memoryview, dtype: DType) -> None:
-    """Turn the bytes of each number round; a complex number is two."""
+    """Reverse the bytes of each number; a complex number is two numbers."""
     import numpy as np
 
     itemsize = dtype.itemsize // (2 if dtype.kind == "complex" else 1)
@@ -92,8 +91,8 @@ def swap_bytes(block: memoryview, dtype: DType) -> None:
 def _gather(file: io.FileIO, offset: int, out: Array, strides: Sequence[int]) -> None:
     """Fill an array from the elements that begin at an offset, at the strides of its axes.
 
-    Its span of the file is read whole where that is small and mostly wanted; otherwise the array
-    is halved along the axis that reaches farthest.
+    The range of the file that it spans is read whole if it is small and most of it is wanted;
+    otherwise the array is halved along the axis that reaches farthest.
     """
     import numpy as np
 

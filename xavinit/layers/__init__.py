@@ -1,7 +1,7 @@
 """What a layer is: its parts in PyTorch's form, and its variables in each framework's.
 
-A module a framework; `pytorch.py` also says which parts a layer has. A variable's numbers are
-those of a part, seen through a `View`.
+Each framework has a module; `pytorch.py` also says which parts a layer has. A variable takes the
+numbers of a part, through a `View`.
 """
 
 from xavinit.layers.frameworks import find_framework, place_layer

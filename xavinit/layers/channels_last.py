@@ -1,4 +1,4 @@
-"""How weights with the channels last, Keras's and Flax's, lie in PyTorch's."""
+"""Where weights with channels last (Keras, Flax) lie in PyTorch's tensors."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from xavinit.layers.views import Axis, make_view, split_index
 
 
 def put_channels_last(axes: Sequence[Axis]) -> tuple[Axis, ...]:
-    """The axes of what is flattened, channels first in PyTorch, in the other frameworks' order."""
+    """A flattened array's axes in the other frameworks' order; PyTorch's channels are first."""
     channels, *spatial = axes
     return *spatial, channels
 
 
 def make_dense_kernel(sizes: Sizes) -> Variable:
-    """(in, out) of (out, in); what is flattened to either has its channels last."""
+    """(in, out) of PyTorch's (out, in); if either is a flattened array, its channels are last."""
     axes = split_index((*sizes.outs, *sizes.ins))
     outs, ins = axes[: len(sizes.outs)], axes[len(sizes.outs) :]
     view = make_view((*put_channels_last(ins), *put_channels_last(outs)))
@@ -25,7 +25,7 @@ def make_dense_kernel(sizes: Sizes) -> Variable:
 
 
 def make_features(name: str, sizes: Sizes, role: str) -> Variable:
-    """A number for each output; where they are what is flattened, channels last."""
+    """One number for each output; channels last where the outputs are a flattened array."""
     view = make_view(put_channels_last(split_index(sizes.outs)))
     return Variable(name, (math.prod(sizes.outs),), role, view)
 
@@ -39,8 +39,9 @@ def make_conv_kernel(sizes: Sizes) -> Variable:
 
 
 def make_transposed_kernel(sizes: Sizes, *, in_last: bool, flipped: bool, owner: str) -> Variable:
-    """(spatial …, in, out) or (spatial …, out, in) of (in, out, spatial …), spatial axes flipped
-    where the module does not do so itself.
+    """(spatial …, in, out) or (spatial …, out, in) of PyTorch's (in, out, spatial …).
+
+    `flipped`: the spatial axes are reversed, for a module that does not do so itself.
     """
     check_no_groups(sizes, owner)
     shape = (*sizes.ins, *sizes.outs, *sizes.kernel)

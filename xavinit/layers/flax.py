@@ -43,7 +43,7 @@ _CLASSES = {
 
 
 def find_class(kind: str, sizes: Sizes) -> str:
-    """The class of a layer; of a recurrent one that of its cells, which `RNN`s run."""
+    """The class of a layer; for a recurrent layer, the class of its cells, which an `RNN` runs."""
     return _CLASSES[kind]
 
 
@@ -53,8 +53,8 @@ _STATISTICS = {"running_mean", "running_var"}
 def name_module(layer: str, suffix: str) -> str:
     """The path of a layer's module: dots between modules.
 
-    A number in the layer's name is a place in a list, which Linen joins to the list's name; those
-    of a network that is a list by itself are `layers_0` … as in `nn.Sequential`.
+    A number in the layer's name is an index in a list; Linen joins it to the list's name. Where
+    the whole network is a list, its layers are `layers_0` …, as in `nn.Sequential`.
 
     >>> name_module("block.0.norm", "")
     'block_0.norm'
@@ -128,8 +128,9 @@ def _list_batch_norm(sizes: Sizes) -> tuple[Variable, ...]:
     )
 
 
-# Which of a cell's denses have a bias: one for each gate of the LSTM; of the GRU, all of the
-# input's, and that of the state's n. They take PyTorch's first bias, the last its second, zero.
+# Which dense layers of a cell have a bias. LSTM: the state's, for every gate. GRU: the input's, for
+# every gate, and the state's for n alone. They take PyTorch's first bias, but `hn` the second,
+# which is zero.
 _BIASES = {
     "lstm": {f"h{gate}": "bias_ih" for gate in "ifgo"},
     "gru": {"ir": "bias_ih", "iz": "bias_ih", "in": "bias_ih", "hn": "bias_hh"},
@@ -184,7 +185,7 @@ _FORMS: dict[str, Callable[[Sizes], tuple[Variable, ...]]] = {
 
 
 def check_name(name: str, names: Collection[str]) -> None:
-    """Refuse a variable within what is a variable too: a module is one or the other."""
+    """Refuse a name under another variable's name: a name is a module's or a variable's."""
     above = name
     while above := above.rpartition(".")[0]:
         if above in names:

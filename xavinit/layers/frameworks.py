@@ -1,4 +1,4 @@
-"""The frameworks by name, and a layer's variables as one of them holds them.
+"""Find a framework by name, and the variables of a layer in it.
 
 A framework is a module here with a `FRAMEWORK`, and its name in `choices.FrameworkName`.
 """
@@ -38,6 +38,6 @@ def place_layer(layer: Layer, framework: Framework) -> list[Placed]:
     return placed
 
 
-@lru_cache(maxsize=256)  # a network repeats few forms
+@lru_cache(maxsize=256)  # the layers of a network have few different sizes
 def _list_variables(framework: str, kind: str, sizes: Sizes) -> tuple[Variable, ...]:
     return find_framework(framework).list_variables(kind, sizes)

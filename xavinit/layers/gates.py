@@ -1,7 +1,7 @@
 """How Keras's and Flax's recurrent and attention layers lie in PyTorch's packed weights.
 
 PyTorch packs the gates of a cell, and the projections of an attention, as equal blocks of rows.
-Keras has the gates in an order of its own, Flax each gate apart.
+Keras packs the gates in its own order; Flax has a weight for each gate.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Cell(NamedTuple):
 
     layer: int
     is_backward: bool
-    inputs: int  # numbers in one
+    inputs: int  # the size of one input
 
     @property
     def suffix(self) -> str:
@@ -41,9 +41,10 @@ def list_cells(sizes: Sizes) -> Iterator[Cell]:
 
 
 def place_cells(sizes: Sizes, forward: str, backward: str) -> Iterator[tuple[Cell, str, str]]:
-    """Each cell with its module's place in a list, and its place within the module.
+    """Each cell with the suffix of its module in a stack, and its scope within the module.
 
-    A stack is a list of modules, each of a layer; a layer that runs both ways has two within.
+    A stack is a list of modules, one for each layer. A bidirectional layer has two cells in its
+    module.
     """
     for cell in list_cells(sizes):
         suffix = f"_{cell.layer}" if sizes.num_layers > 1 else ""
@@ -54,7 +55,7 @@ def place_cells(sizes: Sizes, forward: str, backward: str) -> Iterator[tuple[Cel
 def make_packed_view(
     kind: str, order: str, hidden: int, count: int = 1, zeros: int = 0
 ) -> View | None:
-    """(count, gates·hidden) of PyTorch's (gates·hidden, count), its gates in this order.
+    """(count, gates·hidden) of PyTorch's (gates·hidden, count), with its gates in this order.
 
     A bias is the same with one column; zeros may follow.
     """
@@ -65,13 +66,13 @@ def make_packed_view(
 
 
 def make_gate_view(kind: str, gate: str, hidden: int, count: int = 1) -> View | None:
-    """(count, hidden) of one gate of PyTorch's (gates·hidden, count); so too of a bias."""
+    """(count, hidden): one gate of PyTorch's (gates·hidden, count); a bias has a count of 1."""
     gates, rows, columns = split_index((len(GATES[kind]), hidden, count))
     place = GATES[kind].index(gate)
     return make_view((columns, gates[place : place + 1], rows))
 
 
-# The projections in PyTorch's order; the modules of PyTorch's where they stand apart.
+# The projections in PyTorch's order, and PyTorch's modules where each has its own.
 _NAMES = ("query", "key", "value")
 _APART = ("q_proj", "k_proj", "v_proj")
 
@@ -79,7 +80,7 @@ _APART = ("q_proj", "k_proj", "v_proj")
 def _make_heads_view(
     place: int, blocks: int, heads: int, width: int, count: int = 1
 ) -> View | None:
-    """(count, heads, width) of the block of this number of PyTorch's (blocks·heads·width, count).
+    """(count, heads, width): block `place` of PyTorch's (blocks·heads·width, count).
 
     A bias is the same with one column.
     """

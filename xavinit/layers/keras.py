@@ -52,7 +52,7 @@ def find_class(kind: str, sizes: Sizes) -> str:
 
 
 def name_module(layer: str, suffix: str) -> str:
-    """The name of the layer in Keras: its own, or with what one of a stack ends with."""
+    """The name of the layer in Keras: its own, with the suffix of one layer of a stack."""
     if "/" in layer:
         raise SpecError(
             f"the name of a layer must not have a / in Keras; got {format_value(layer)}", ("name",)
@@ -118,15 +118,15 @@ def _list_batch_norm(sizes: Sizes) -> tuple[Variable, ...]:
     )
 
 
-# The gates of a cell in the order in which Keras packs them; its c is PyTorch's g, its h is n.
+# The gates of a cell in the order in which Keras packs them. Keras's c is PyTorch's g, h is n.
 _ORDERS = {"lstm": "ifgo", "gru": "zrn"}
 
 
 def _list_recurrent(kind: str, sizes: Sizes) -> tuple[Variable, ...]:
-    """A layer for each of the stack, in a `Bidirectional` where it runs both ways."""
+    """One Keras layer for each layer of the stack, in a `Bidirectional` where it runs both ways."""
     order, (hidden,) = _ORDERS[kind], sizes.outs
     width = len(order) * hidden
-    # The GRU has a row for each of PyTorch's two biases, of which the second is zero.
+    # The GRU has a row for each of PyTorch's two biases; the second is zero.
     shape, zeros = ((width,), 0) if kind == "lstm" else ((2, width), width)
     bias = make_packed_view(kind, order, hidden, zeros=zeros)
     found: list[Variable] = []

@@ -17,8 +17,8 @@ from xavinit.layers.views import View
 class Axes(Struct, frozen=True):
     """Where the fans stand in a shape: a layout, or axes by number.
 
-    `fused` and `in_fused` count the equal blocks that the out axes and the in axes hold, of which
-    one is a fan: a number feeds one of the first, and an output sees one of the second.
+    `fused` and `in_fused` count the equal blocks that the out axes and the in axes hold. A fan
+    counts one block: an input feeds one block of outputs, and an output sees one block of inputs.
     """
 
     layout: str = "out_in"
@@ -32,9 +32,9 @@ class Axes(Struct, frozen=True):
 class Sizes(Struct, frozen=True):
     """The numbers of a layer, evaluated and checked; those that its type lacks are 1 or empty.
 
-    `ins` and `outs` are its inputs and outputs: one number, or channels and spatial axes of what
-    is flattened to them. The size of a norm or an attention is in `outs`, and so is the size of
-    the state of a recurrent layer. `kv_heads` is 0 where keys and values have all the heads.
+    `ins` and `outs` are its inputs and outputs: one number, or the channels and spatial axes of
+    the array that is flattened. The size of a norm or an attention is in `outs`, and so is the
+    hidden size of a recurrent layer. `kv_heads` is 0 where keys and values have all the heads.
     """
 
     ins: tuple[int, ...] = ()
@@ -60,9 +60,9 @@ class Layer(Struct, frozen=True):
 class Part(Struct, frozen=True):
     """A tensor of a layer, as PyTorch's module holds it.
 
-    `init` is its initializer where neither the layer nor a rule gives one; None: that of the
-    spec's defaults. `key` is the layer's own key for it. `is_fixed`: nothing changes it.
-    `is_bias`: a layer with `bias: false` lacks it.
+    `init` is its initializer where neither the layer nor a rule gives one; None means the spec's
+    default. `key` is the layer's key that sets it. Nothing changes a part that `is_fixed`; a layer
+    with `bias: false` does not have the parts that are `is_bias`.
     """
 
     role: str  # its name within the module
@@ -78,11 +78,11 @@ class Part(Struct, frozen=True):
 class Variable(Struct, frozen=True):
     """A tensor that a framework's module holds.
 
-    `role` is the part whose numbers it takes, `view` where they lie in it. Where the layer has no
-    such part, but the framework's module cannot be without the variable, it is zeros of the dtype
-    that the part `like` has.
+    `role` is the part whose numbers it takes, and `view` is where they lie in that part. If the
+    layer has no such part but the framework's module needs the variable, the variable is filled
+    with zeros and takes the dtype of the part `like`.
 
-    One layer of PyTorch's may be a list of modules: `suffix` is what this one's name ends with.
+    One layer in PyTorch may be a list of modules here: this one's name ends with `suffix`.
     """
 
     name: str  # within the module, / between
@@ -94,7 +94,7 @@ class Variable(Struct, frozen=True):
 
 
 def accept_name(name: str, names: Collection[str]) -> None:
-    """A framework that has nothing against any name."""
+    """Accept every name."""
 
 
 class Framework(Struct, frozen=True):
@@ -107,11 +107,11 @@ class Framework(Struct, frozen=True):
     name: str
     checked: str  # the version that its names and shapes were compared with
     tag: str  # what loaders look for in the metadata of a safetensors file, under `format`
-    # The public name of the class that a layer of this type and these sizes is.
+    # The public name of the class for a layer of this type and these sizes.
     find_class: Callable[[str, Sizes], str]
     # The variables of a layer that has all its parts, in the framework's order.
     list_variables: Callable[[str, Sizes], tuple[Variable, ...]]
-    # The name of a module: of the layer's name, and what one of a stack ends with.
+    # The name of a module, from the layer's name and the suffix of one layer of a stack.
     name_module: Callable[[str, str], str]
     # The full name of a variable of the module with this name.
     name_variable: Callable[[str, Variable], str]

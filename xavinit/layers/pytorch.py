@@ -1,4 +1,4 @@
-"""PyTorch: the form that specs, rules and streams are in, so that nothing is viewed.
+"""PyTorch: specs, rules and streams use its form, so its tensors need no views.
 
 To add a layer type: its keys in `spec/layer_types.py`, its parts and its class here, its class and
 variables in each other framework's file.
@@ -77,7 +77,7 @@ def _list_batch_norm(sizes: Sizes) -> tuple[Part, ...]:
         *_list_norm(sizes),
         Part("running_mean", (size,), init=ZEROS),
         Part(VARIANCE, (size,), init=ONES),
-        # a counter, and no number that anything initializes
+        # a counter, which no initializer sets
         Part("num_batches_tracked", (), init=ZEROS, dtype="int64", is_fixed=True),
     )
 
@@ -96,7 +96,7 @@ def _list_recurrent(gates: int, sizes: Sizes) -> tuple[Part, ...]:
                 key="recurrent_init",
             ),
             _make_bias(rows, f"bias_ih_{cell.suffix}"),
-            # Keras's LSTM and Flax's cells add one bias where PyTorch adds two: so this is zero.
+            # PyTorch adds two biases; Keras's LSTM and Flax's cells add one. So the second is zero.
             Part(f"bias_hh_{cell.suffix}", (rows,), init=ZEROS, is_fixed=True, is_bias=True),
         )
     return tuple(parts)
@@ -153,7 +153,7 @@ _FORMS: dict[str, Callable[[Sizes], tuple[Part, ...]]] = {
     "multi_head_attention": _list_attention,
 }
 
-# Each type's module; its parameters have the names of the parts.
+# The class of each type; its parameters have the names of the parts.
 _CLASSES = {
     "dense": "Linear",
     "conv1d": "Conv1d",

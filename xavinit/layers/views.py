@@ -8,8 +8,8 @@ from itertools import accumulate
 
 from msgspec import Struct
 
-# The contribution of each position along an axis to an index. A range for an axis of PyTorch's
-# tensor, or for a slice or a flip of one; a tuple where its blocks are put in another order.
+# What each position along an axis adds to an index in PyTorch's tensor. A range for an axis, or for
+# a slice or a flip of one; a tuple where its blocks are in another order.
 Axis = range | tuple[int, ...]
 
 
@@ -18,7 +18,7 @@ class View(Struct, frozen=True):
 
     Element (i₀, i₁, …) of the file's tensor is element axes[0][i₀] + axes[1][i₁] + … of PyTorch's,
     counted in C order. The axes are those of the file's shape or finer: a reshape may have merged
-    neighbours. After these elements come so many `zeros`, for what PyTorch's tensor has not.
+    neighbours. `zeros` elements follow, for what PyTorch's tensor does not have.
     """
 
     axes: tuple[Axis, ...]
@@ -31,7 +31,7 @@ class View(Struct, frozen=True):
 
 
 def split_index(shape: Sequence[int]) -> tuple[range, ...]:
-    """The axes of a tensor of this shape, as it lies: what the functions of `range` cut and flip.
+    """The axes of a tensor of this shape, as ranges that can be sliced and flipped.
 
     >>> split_index((2, 3))
     (range(0, 6, 3), range(0, 3))
@@ -83,7 +83,7 @@ def fit_rows(lengths: Sequence[int], most: int) -> int:
 
 
 def make_view(axes: Iterable[Axis], zeros: int = 0) -> View | None:
-    """The view with these axes in the order of the file's; None where it is the tensor itself.
+    """The view with these axes, in the file's order; None where it is the tensor itself.
 
     >>> rows, columns = split_index((2, 3))
     >>> make_view([columns, rows])
@@ -105,5 +105,5 @@ def make_view(axes: Iterable[Axis], zeros: int = 0) -> View | None:
 
 
 def _joins(outer: range, inner: range) -> bool:
-    """Are two neighbours one axis: the inner from 0, and as long as the outer's step?"""
+    """Do two neighbours make one axis: does the inner begin at 0 and fill the outer's step?"""
     return inner.start == 0 and inner.step > 0 and outer.step == inner.step * len(inner)

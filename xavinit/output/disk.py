@@ -1,8 +1,8 @@
-"""The seam to the operating system: every call of the output that touches a disk stands here.
+"""The seam to the operating system: every call of the output that touches a disk is here.
 
-Nothing in it decides: a function is a system call, or what stands in for it where the system has
-none. So a test can make the first call fail, then the second, the third … to the end, and see each
-time that the old output or the new one is whole (tests/test_faults.py). Used as `disk.rename(…)`.
+Nothing here decides: each function is a system call, or a substitute where the system has none. So
+a test can make the first call fail, then the second, the third … to the end, and see each time that
+the old output or the new one is whole (tests/test_faults.py). Used as `disk.rename(…)`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _BINARY = getattr(os, "O_BINARY", 0)  # Windows would change line ends
 
 
 class BinaryWriter(Protocol):
-    """What a pipe needs: bytes in, how many it took (or None for all) out."""
+    """What a pipe needs: `write` takes bytes and returns how many it took, or None for all."""
 
     def write(self, data: memoryview, /) -> int | None: ...
 
@@ -43,7 +43,7 @@ def create_file(path: str) -> int:
 
 
 def make_file(make: Callable[[str], Made], path: str) -> Made:
-    """Have a library make the file at a path (HDF5 opens and writes by itself)."""
+    """Let a library make the file at a path (HDF5 opens and writes files itself)."""
     return make(path)
 
 
@@ -58,12 +58,12 @@ def open_pipe(path: str) -> BinaryIO:
 
 
 def open_handle(handle: int) -> BinaryIO:
-    """One of our own handles as a pipe: as it is, not from its beginning."""
+    """One of our own handles as a pipe, from its present position on."""
     return os.fdopen(os.dup(handle), "wb", buffering=0)
 
 
 def write_at(handle: int, block: memoryview, offset: int) -> int:
-    """Write at an offset, from any thread; tells how many bytes were taken."""
+    """Write at an offset, from any thread; return how many bytes were taken."""
     if hasattr(os, "pwrite"):
         return os.pwrite(handle, block, offset)
     with _SEEK:
@@ -75,7 +75,7 @@ _SEEK = threading.Lock()  # a handle has one position
 
 
 def write_on(pipe: BinaryWriter, block: memoryview) -> int:
-    """Write to a pipe where it stands; tells how many bytes were taken."""
+    """Write to a pipe; return how many bytes were taken."""
     count = pipe.write(block)
     if count is not None:
         return count
@@ -91,10 +91,9 @@ def sync(handle: int) -> None:
 
 
 def start_writing(handle: int, offset: int, nbytes: int) -> None:
-    """Have a range of a file written to the disk, without waiting for it.
+    """Let the system begin to write a range of a file to the disk, without waiting for it.
 
-    That is what Linux does where it is told that a range will not be needed: it keeps the pages
-    that are not on the disk yet.
+    Linux does so when it is told that a range will not be needed again.
     """
     if hasattr(os, "posix_fadvise"):
         os.posix_fadvise(handle, offset, nbytes, os.POSIX_FADV_DONTNEED)
@@ -162,7 +161,7 @@ def lock(handle: int) -> None:
 
 
 def count_free(path: str) -> int | None:
-    """The bytes that a user may still write to a path's file system; None where none can tell."""
+    """The bytes that a user may still write to a path's file system; None where unknown."""
     if not hasattr(os, "statvfs"):
         return None
     disk = os.statvfs(path)

@@ -1,4 +1,4 @@
-"""A plan being drawn: the stream that cuts and fills its tensors, the crew that does it."""
+"""A plan being drawn: its stream, which cuts and fills tensors, and the crew that does the work."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from xavinit.streams import Fill, Piece, make_stream
 class Drawing:
     """The tensors of a plan in its order, their stream, and `jobs` workers or one.
 
-    A stream that has an order is drawn by one worker, which goes ahead of the writing. It is drawn
-    once: each output takes a new one of these.
+    A stream that has an order is drawn by one worker, ahead of the writing, and only once: each
+    output needs a new `Drawing`.
     """
 
     def __init__(self, plan: Plan, jobs: int | None = None) -> None:
@@ -25,7 +25,7 @@ class Drawing:
         self.crew = Crew(self.stream.make_fill, 1 if self.stream.is_ordered else jobs)
 
     def split(self, regions: Iterable[Region], buffers: int) -> Iterator[Task]:
-        """The tasks of a file's regions, in their order; as many buffers will hold one each."""
+        """The tasks of a file's regions, in order; `buffers` of them are in memory at once."""
         return join_pieces(
             (piece, region.offset + piece.offset)
             for region in regions

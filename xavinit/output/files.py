@@ -15,11 +15,11 @@ from xavinit.output.drawing import Drawing, count_bytes
 from xavinit.output.tasks import Task, draw_task
 from xavinit.streams import Fill
 
-_LARGE = 64 << 20  # bytes; a smaller output is on the disk before it would matter when
+_LARGE = 64 << 20  # bytes; for a smaller output it does not matter when the disk begins
 
 
 def fill_files(files: Sequence[tuple[FileLayout, str]], drawing: Drawing, advance: Advance) -> None:
-    """Make files, each at its path, and have all that is in them on the disk."""
+    """Make files, each at its path, and bring all their bytes to the disk."""
     if drawing.stream.is_ordered:
         _fill_in_order(files, drawing, advance)
         return
@@ -54,7 +54,7 @@ class _Placed(Struct, frozen=True):
 def _fill_in_order(
     files: Sequence[tuple[FileLayout, str]], drawing: Drawing, advance: Advance
 ) -> None:
-    """Fill all files in the plan's order of tensors, whatever order they have theirs in.
+    """Fill all files in the plan's order of tensors, whatever their order in the files.
 
     One worker draws ahead; the calling thread writes, with one file open at a time.
     """
@@ -87,7 +87,7 @@ def _fill_in_order(
 
 
 class _OneOpenFile:
-    """Of several files, the one that is being written; each goes to the disk once, when filled."""
+    """The one of several files that is open for writing. Each is synced once, when it is filled."""
 
     def __init__(self, left: dict[str, int]) -> None:
         self._left = left
@@ -130,10 +130,10 @@ def _start_file(file: FileLayout, path: str) -> Iterator[tuple[int, Sequence[Reg
 
 
 def _write_task(handle: int, task: Task, block: memoryview, *, early: bool) -> None:
-    """Write a task's bytes, and where `early`, have the system bring them to the disk now.
+    """Write a task's bytes; if `early`, let the system begin to bring them to the disk now.
 
-    Left alone, Linux keeps gigabytes in memory until fsync asks for them; then the disk idles
-    while the processor works, and the other way round.
+    Otherwise Linux keeps gigabytes in memory until fsync: first the disk idles while the processor
+    works, then the processor idles while the disk works.
     """
     _write_at(handle, block, task.offset)
     if early:

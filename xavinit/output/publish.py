@@ -31,7 +31,7 @@ def find_target(path: str) -> str:
 def check_target(path: str, *, folder: bool, force: bool, is_ours: Callable[[str], bool]) -> None:
     """Refuse, before any work, what `publish_file` or `publish_folder` would refuse after it.
 
-    `is_ours(path)` tells of an existing folder whether it may be replaced as a whole.
+    `is_ours(path)` says whether an existing folder may be replaced as a whole.
     """
     target = find_target(path)
     parent = os.path.dirname(target)
@@ -53,8 +53,8 @@ def check_target(path: str, *, folder: bool, force: bool, is_ours: Callable[[str
 def publish_file(path: str, *, force: bool) -> Iterator[str]:
     """Give the path of a new empty file; at the end of the block it becomes `path`.
 
-    The block brings the file's bytes to the disk (fsync), this the names. A symbolic link is
-    followed: its target is replaced and the link kept. Signals wait while names change.
+    The block syncs the file's bytes; this function syncs the names. A symbolic link is followed:
+    its target is replaced and the link kept. Signals wait while names change.
     """
     target = find_target(path)
     temporary = _name_temporary(os.path.dirname(target))
@@ -100,7 +100,7 @@ def make_temporary_folder(parent: str) -> Iterator[str]:
 
 
 def clean_up(remove: Callable[[str], None], temporary: str) -> None:
-    """Remove what may be left, even if a signal or a fault comes in the way: one more try."""
+    """Remove what may be left; if a signal or a fault interrupts that, try once more."""
     try:
         with hold_signals():
             remove(temporary)
@@ -163,8 +163,8 @@ def _rename_new(temporary: str, target: str, path: str) -> None:
     try:
         if disk.rename_new(temporary, target):
             return
-        # No such call here. Any system refuses to replace a folder that is not empty; for a file
-        # there is left the moment after this look.
+        # The system has no such call. Every system refuses to replace a folder that is not empty;
+        # a file that appears just after this check would be replaced.
         if os.path.lexists(target):
             raise refuse(path)
         disk.rename(temporary, target)
@@ -175,7 +175,7 @@ def _rename_new(temporary: str, target: str, path: str) -> None:
 
 
 def _exchange(temporary: str, target: str) -> None:
-    """Put a folder in the place of another, which goes; in one step where the system can."""
+    """Replace a folder by another, in one step where the system can."""
     if disk.exchange(temporary, target):
         return
     aside = temporary + ".old"

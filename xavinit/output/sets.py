@@ -1,9 +1,9 @@
-"""Publication of a set: files that take their places among a user's own, in a folder that stays.
+"""Publication of a set: files that go into a folder among a user's own files.
 
-Such are the shards of a checkpoint and their index beside a config.json. No system swaps several
-files in one step, but only the index makes a set of them. So the old set goes aside, its index
-first; then the new one comes in, its index last. Wherever that ends, by a killed process or a
-power cut, the folder holds the old set, the new one, or none: never an index with files of both.
+For example the shards of a checkpoint and their index, beside a config.json. No system swaps
+several files in one step, but only the index makes them a set. So the old set is moved aside, its
+index first; then the new one is moved in, its index last. If a killed process or a power cut stops
+that, the folder holds the old set, the new one, or none: never an index with files of both.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def _swap(folder: str, old: Sequence[str], temporary: str, new: Sequence[str]) -
 
 
 def _remove_empty(aside: str) -> None:
-    """Remove the folder of the old set; what could not be moved back outlives the temporary."""
+    """Remove the folder of the old set; keep it under another name if files are left in it."""
     if not os.path.isdir(aside):
         return
     try:

@@ -1,4 +1,4 @@
-"""Steps that no signal may cut in two: it is held back until they are done."""
+"""Steps that no signal may interrupt: signals are held back until they are done."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NUMBERS = [
 
 @contextlib.contextmanager
 def hold_signals() -> Iterator[None]:
-    """Within the block, a signal that Python would handle only waits; it is raised at the end.
+    """Within the block, a signal that Python would handle waits; it is raised at the end.
 
     Signals that are ignored, or left to the system, stay so. Only the main thread handles
     signals, so in any other there is nothing to hold.

@@ -21,9 +21,9 @@ class Fans(NamedTuple):
     fan_out: int
 
 
-@lru_cache(maxsize=1024)  # a spec that lists its tensors one by one repeats few shapes
+@lru_cache(maxsize=1024)  # a spec that lists its tensors one by one has few different shapes
 def compute_fans(shape: tuple[int, ...], axes: Axes) -> Fans | None:
-    """The fans of a tensor, or None where it has none: rank 0 and 1, batch axes apart.
+    """The fans of a tensor; None for rank 0 and 1, not counting batch axes.
 
     fan_in = (product of the in axes) × (receptive field) and fan_out likewise, where the
     receptive field is the product of the axes that are neither in, out nor batch. With

@@ -10,7 +10,7 @@ from msgspec import Struct
 from xavinit.dtypes import DType
 
 # The largest |z| that a stream can give, rounded up (docs/reproducibility.md): t is at least 2⁻³²,
-# in float64 2⁻⁶⁴, and a truncated normal ends at its cut.
+# or 2⁻⁶⁴ in float64. A truncated normal ends at its cut.
 LARGEST_NORMAL = {"float64": 9.2}
 LARGEST_NORMAL_SINGLE = 6.4
 CUT = 2.0
@@ -27,8 +27,8 @@ def _find_limit(dtype: DType) -> float:
 class AnyLaw(Struct, frozen=True):
     """What all laws have."""
 
-    # Must a tensor be made in one piece, because its elements depend on each other? Else any part
-    # of it can be drawn by itself.
+    # Must a tensor be made in one piece, because its elements depend on each other? If not, any
+    # part of it can be drawn by itself.
     is_whole: ClassVar[bool] = False
 
 
@@ -55,7 +55,7 @@ class GateConstant(Constant, frozen=True):
     stop: int
 
     def cut(self, indices: range) -> Constant | GateConstant:
-        """The law of these elements alone, where it is one number's."""
+        """The law of these elements alone: a plain constant where they are all one number."""
         if self.start <= indices[0] and indices[-1] < self.stop:
             return Constant(self.value)
         if indices[-1] < self.start or self.stop <= indices[0]:

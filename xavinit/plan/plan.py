@@ -24,7 +24,7 @@ class Plan(Struct, frozen=True, dict=True):  # dict: for the cached properties
     framework: str
     tensors: tuple[TensorPlan, ...]
     canonical: str
-    order: tuple[str, ...] = ()  # the names of the spec's `tensors` as it has them
+    order: tuple[str, ...] = ()  # the names of the spec's `tensors`, in its order
     warnings: tuple[SpecError, ...] = ()
     stream: str = STREAM
 
@@ -76,14 +76,14 @@ def plan_spec(spec: Spec) -> Plan:
     plan = Plan(spec.seed, spec.framework, tuple(tensors), spec.canonical, spec.order, warnings)
     if plan.nbytes > LARGEST_FILE:
         raise SpecError(
-            f"must be at most 2⁶³−1 bytes in all; got {format_value(plan.nbytes)}",
+            f"must be at most 2⁶³−1 bytes in total; got {format_value(plan.nbytes)}",
             ("layers" if tensors[0].module else "tensors",),
         )
     return plan
 
 
 def _check_names(tensors: Sequence[TensorPlan], framework: Framework) -> None:
-    """Refuse two tensors that the framework's own form gives one name, and what else it refuses."""
+    """Refuse two tensors to which the framework gives one name, and names that it refuses."""
     names: set[str] = set()
     for tensor in tensors:
         if tensor.name in names:

@@ -31,7 +31,7 @@ class TensorPlan(Struct, frozen=True):
 
     `name` and `shape` are the file's. `fans` is None for rank 0 and 1 (batch axes apart) and for
     empty tensors; `law` is None for empty tensors. `stream` is the stream name. `view` says where
-    the file's tensor lies in PyTorch's; None is the tensor itself. `module` is None for raw
+    the file's tensor lies in PyTorch's; None means the tensor itself. `module` is None for raw
     tensors. `place` is where the spec gives it, for errors.
     """
 
@@ -105,7 +105,7 @@ def decide(family: Family) -> Decision:
 
 
 def find_warning(family: Family, decision: Decision) -> SpecError | None:
-    """The warning of a law most of whose values round to zero in their dtype."""
+    """The warning for a law most of whose values round to zero in its dtype."""
     law, dtype = decision.law, decision.dtype
     if law is None or not dtype.is_float or law.compute_zero_share(dtype) <= 0.5:
         return None
@@ -117,9 +117,9 @@ def find_warning(family: Family, decision: Decision) -> SpecError | None:
 
 
 def _find_fault(family: Family, dtype: DType, *, lacks_fans: bool) -> str:
-    """The key to look at where initializer, shape and dtype do not go together.
+    """The key at fault where initializer, shape and dtype do not go together.
 
-    A layer has its shapes from its type, so what is at fault is what was said beside.
+    The shapes of a layer come from its type, so another of its keys is at fault.
     """
     init = family.places.get("init", ())
     if not family.is_part:
@@ -130,7 +130,7 @@ def _find_fault(family: Family, dtype: DType, *, lacks_fans: bool) -> str:
 
 
 def _place(error: SpecError, family: Family, key: str) -> SpecError:
-    """The error at the place where the key was given; it names the tensor if that is elsewhere."""
+    """The error at the place where the key was given; it names the tensor if the place does not."""
     entry = family.places[""]
     place = family.places.get(key, entry)
     if place[: len(entry)] != entry or place[1] != family.example:
@@ -155,7 +155,7 @@ def _check_range(law: Law, dtype: DType) -> None:
 
 
 def _check_zeros(law: Law, dtype: DType) -> None:
-    """Refuse a law none of whose values is left by rounding, as one whose values overflow."""
+    """Refuse a law whose values all round to zero, as one whose values overflow is refused."""
     if 0 < law.largest(dtype) <= dtype.smallest / 2:
         got = format_value(law.value) if isinstance(law, Constant) else str(law)
         raise SpecError(

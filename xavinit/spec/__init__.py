@@ -1,4 +1,4 @@
-"""Spec text → `Spec`: what the user wrote, read strictly and spelled out, nothing computed."""
+"""Spec text → `Spec`: what the user wrote, read strictly and expanded; no fans are computed."""
 
 from xavinit.spec.document import Document, copy_plain, load_document, parse_document
 from xavinit.spec.families import Family

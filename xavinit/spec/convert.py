@@ -1,7 +1,7 @@
 """Plain data → checked values, table by table and key by key, with our own messages.
 
-msgspec checks each value against the type that `types.py` or `layer_types.py` gives its key. What
-its own messages say is not used: the place is known here, and so is the rule.
+msgspec checks each value against the type that `types.py` or `layer_types.py` gives its key. Its
+own messages are not used: the place and the rule are known here.
 """
 
 from __future__ import annotations

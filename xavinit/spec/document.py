@@ -1,4 +1,4 @@
-"""A spec's text, read once into plain data, and able to tell where any path of it stands."""
+"""A spec's text, read once into plain data; it can find the line and column of any path."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from xavinit.spec.events import (
 from xavinit.wording import explain_os_error, format_value
 
 LARGEST_SPEC = 16 * 2**20  # bytes
-# Of YAML, whose parser makes an object an event: a text of this size takes seconds and 250 MB at
-# worst, 16 MiB would take a dozen and 800 MB.
+# YAML's parser makes an object for each event: a text of this size takes seconds and 250 MB at
+# worst; 16 MiB would take a dozen seconds and 800 MB.
 LARGEST_YAML = 4 * 2**20
 
 Reader = Callable[[str], Iterator[Event]]
@@ -44,12 +44,12 @@ class Document(Struct, frozen=True):
     reader: Reader | None = None
 
     def locate(self, error: SpecError) -> SpecError:
-        """The same error, which now tells file, line and column."""
+        """The same error, now with file, line and column."""
         self.locate_all([error])
         return error
 
     def locate_all(self, errors: Iterable[SpecError]) -> None:
-        """Tell each error its file, line and column, all with one reading of the text."""
+        """Give each error its file, line and column, with one reading of the text for all."""
         errors = list(errors)
         missing = [error for error in errors if error.line is None]
         if missing and self.text is not None and self.reader is not None:
@@ -104,13 +104,13 @@ def _read_content(path: str) -> bytes:
 def _read_whole(file: BinaryIO) -> bytes:
     """All bytes to the end of a file, or one more than a spec may have.
 
-    `file.read` takes "nothing there yet" for the end where the descriptor does not block, and
-    whoever shares it may switch that at any time.
+    On a descriptor that does not block, `file.read` takes "nothing there yet" for the end. Any
+    process that shares the descriptor may make it so at any time.
     """
     content = bytearray()
     block = memoryview(bytearray(2**16))
     while len(content) <= LARGEST_SPEC:
-        # Not `read1`, which says b"" for "nothing yet" and for the end alike.
+        # Not `read1`, which returns b"" both for "nothing yet" and for the end.
         count = file.readinto1(block[: LARGEST_SPEC + 1 - len(content)])  # type: ignore[attr-defined]  # of all binary files
         if count is None:
             _wait(file)
@@ -210,7 +210,7 @@ def copy_plain(source: Any) -> Any:
             return [copy(item, (*path, index)) for index, item in enumerate(value)]
         if value is None or isinstance(value, bool):
             return value
-        # Subclasses become what they are at heart: numpy.float64 is a float.
+        # Subclasses become their base: numpy.float64 becomes a float.
         if isinstance(value, str):
             check_text(value, path)
             return str(value)

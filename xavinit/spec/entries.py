@@ -22,8 +22,8 @@ HIGHEST_RANK = 32  # what HDF5 and NumPy 1 can hold
 class Entry(Struct, frozen=True):
     """What the tensors of one key of `tensors`, or of one part of a layer, have in common.
 
-    Settings rank `base` < rules < `own`; the spec's defaults are the base of raw tensors, and below
-    that of a layer's. `axes` is None where the settings give them.
+    Later settings win: the spec's defaults, `base`, rules, `own`. `axes` is None where the settings
+    give them.
     """
 
     path: Path
@@ -34,7 +34,7 @@ class Entry(Struct, frozen=True):
     base: Settings = {}
     axes: Axes | None = None
     role: str = ""
-    is_fixed: bool = False  # what its own settings say, nothing changes
+    is_fixed: bool = False  # its own settings always win
 
 
 def parse_entries(tensors: Any, dims: Mapping[str, int]) -> list[tuple[Entry, Pattern]]:

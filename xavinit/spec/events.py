@@ -1,4 +1,4 @@
-"""A text as a flat run of events with line and column, and what is made of them.
+"""A text as a flat sequence of events with line and column, and what is made of them.
 
 The readers of YAML and JSON neither recurse nor build, so no nesting can exhaust a stack;
 `build_data` makes the data, `find_marks` finds where paths stand, both from the same events.
@@ -13,8 +13,8 @@ from xavinit.errors import Path, SpecError
 from xavinit.wording import format_value
 
 DEEPEST_NESTING = 64
-# Lists and mappings, which take a hundred times the memory of their brackets. 10⁶ tensors by name
-# are as many lists, and more than a text of 16 MiB holds.
+# Of lists and mappings, which take a hundred times the memory of their brackets. A spec with 10⁶
+# tensors, each with its own shape, would have as many, but does not fit in 16 MiB.
 MOST_COLLECTIONS = 10**6
 MOST_DIGITS = 1000  # of an integer; no number of a spec is longer
 _HALF = MOST_DIGITS // 2
@@ -53,8 +53,8 @@ def is_encodable(text: str) -> bool:
 def build_data(events: Iterator[Event]) -> Any:
     """The data of one document: dicts in the text's order, lists and scalars."""
     root: list[Any] = []
-    # The innermost open collection; of a mapping, the line of each key, and the key whose value
-    # comes next (None where a key comes next).
+    # The innermost open collection; for a mapping also the line of each key, and the key whose
+    # value comes next (None where a key comes next).
     container: Any = root
     lines: dict[str, int] | None = None
     key: str | None = None
@@ -98,7 +98,7 @@ _Outer = tuple[Any, dict[str, int] | None, str | None]
 
 def _find_path(outer: list[_Outer]) -> Path:
     """The path of the innermost open collection, which is the last item of each around it."""
-    # The first one around all is the list that holds the document, no part of it.
+    # The outermost one is the list that holds the document; it is not part of it.
     return tuple(len(items) - 1 if key is None else key for items, _, key in outer[1:])
 
 
@@ -180,8 +180,3 @@ def _find_nearest(root: _Place, path: Path, at_key: bool) -> Mark | None:
             return mark
         mark = root.mark
     return root.key_mark or mark if at_key else mark
-
-
-def find_mark(events: Iterator[Event], path: Path, at_key: bool) -> Mark | None:
-    """Where the value (or with at_key the key) at a path stands; else its nearest parent."""
-    return find_marks(events, [(path, at_key)])[0]

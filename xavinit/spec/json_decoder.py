@@ -1,7 +1,7 @@
 """Valid JSON text → data, by the standard library's decoder: many times faster than by events.
 
-The decoder is as strict as `read_json` once a few things are looked at beside it. A text that it
-refuses, or that leaves a doubt, is read by events, which find the fault, its words and its place.
+With a few checks of ours, the decoder is as strict as `read_json`. A text that it refuses, or that
+the checks cannot decide, is read again by events, which find the fault and its place.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _OTHERS = bytes(code for code in range(256) if code not in _STEPS)
 
 
 class _DoubtError(Exception):
-    """The text may be valid or not; the decoder alone does not tell."""
+    """The text may be valid or not; the decoder alone cannot tell."""
 
 
 def load_json(text: str) -> Any:
@@ -45,8 +45,8 @@ def load_json(text: str) -> Any:
 
 
 def _decode(text: str) -> Any:
-    # Before the decoder runs: it recurses, and where the limit of recursion is high, a crash is
-    # all that would end a deep text.
+    # Checked before the decoder runs: it recurses, and with a high recursion limit a deep text
+    # would crash the process.
     if text.count("[") + text.count("{") > MOST_COLLECTIONS:
         raise _DoubtError  # some may be in strings
     if _measure_depth(text) > DEEPEST_NESTING or not _PAIRED.fullmatch(text):

@@ -27,8 +27,8 @@ _STRING_FAULTS = {
 def read_json(text: str) -> Iterator[Event]:
     """The events of a JSON text.
 
-    It tells where each value stands and never recurses, both unlike the standard library's
-    decoder; of that, the string scanner, the one intricate part, is used.
+    Unlike the standard library's decoder, it gives the place of each value and never recurses. It
+    uses that decoder's string scanner, the one intricate part.
     """
     reader = _Reader(text)
     while reader.step is not None:

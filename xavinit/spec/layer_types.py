@@ -5,7 +5,7 @@ To add a type: its struct here, its parts and classes in `layers/` (docs/archite
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -63,6 +63,7 @@ class Dense(_Biased, frozen=True, forbid_unknown_fields=True, kw_only=True, tag=
 
 
 class _Conv(_Biased, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    spatial_rank: ClassVar[int]  # the axes of a kernel beside in and out
     in_: _Channels = msgspec.field(name="in")
     out: _Channels
     kernel: _Kernel
@@ -72,13 +73,19 @@ class _Conv(_Biased, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class Conv1d(_Conv, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="conv1d"):
     """A convolution over one axis."""
 
+    spatial_rank = 1
+
 
 class Conv2d(_Conv, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="conv2d"):
     """A convolution over two axes."""
 
+    spatial_rank = 2
+
 
 class Conv3d(_Conv, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="conv3d"):
     """A convolution over three axes."""
+
+    spatial_rank = 3
 
 
 class ConvTranspose2d(
@@ -86,6 +93,7 @@ class ConvTranspose2d(
 ):
     """A transposed convolution over two axes."""
 
+    spatial_rank = 2
     stride: Annotated[
         _Sizes,
         Meta(
@@ -99,6 +107,7 @@ class DepthwiseConv2d(
 ):
     """A convolution of each channel by itself."""
 
+    spatial_rank: ClassVar[int] = 2
     in_: _Channels = msgspec.field(name="in")
     kernel: _Kernel
     multiplier: Annotated[Expression, Meta(description="How many outputs each channel has.")] = 1

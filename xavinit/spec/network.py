@@ -32,8 +32,7 @@ from xavinit.spec.names import (
 from xavinit.spec.settings import Settings
 from xavinit.wording import format_choices, format_value, suggest
 
-_SPATIAL_RANK = {"conv1d": 1, "conv2d": 2, "conv3d": 3}  # and 2 for the others
-# Keys that users know of the frameworks' modules, and why a spec has none of them.
+# Keys that users know from the frameworks' modules, and why a spec does not have them.
 _WITHOUT_WEIGHT = "it changes no weight: leave it out"
 _ONE_WAY = "bidirectional: true is both ways; PyTorch has no layer that runs backward alone"
 _FOREIGN = {
@@ -52,7 +51,7 @@ NO_GROUP = make_pattern(())
 
 
 class Node(Struct, frozen=True, dict=True):  # dict: for the cached property
-    """A layer, or a group of nodes; either stands for as many as its name has.
+    """A layer, or a group of nodes; it is repeated for each name that its pattern gives.
 
     `extent` is that of the names of all its tensors, with the names of the groups around it.
     """
@@ -96,7 +95,7 @@ def parse_layers(
 
 
 def list_leaves(nodes: tuple[Node, ...]) -> Iterator[Node]:
-    """The layers of a tree, each once, whatever number of names it has."""
+    """The layers of a tree, each once, however many names it has."""
     for node in nodes:
         if node.children:
             yield from list_leaves(node.children)
@@ -107,7 +106,7 @@ def list_leaves(nodes: tuple[Node, ...]) -> Iterator[Node]:
 def expand_layers(
     nodes: tuple[Node, ...], prefix: str = "", words: tuple[str, ...] = ()
 ) -> Iterator[tuple[Layer, tuple[str, ...], Node]]:
-    """Each layer with the words of its braces: a group as a whole for its first name, then on."""
+    """Each layer with the words of its braces: all of a group for its first name, then the next."""
     for node in nodes:
         for name, own_words in node.pattern.expand():
             if "" in name.split("."):
@@ -185,7 +184,7 @@ def _parse_name(name: str, dims: Mapping[str, int], path: Path) -> Pattern:
 
 
 def _check_foreign(data: dict[str, Any], kind: str, path: Path) -> None:
-    """Refuse with its reason what has no place in a spec of weights."""
+    """Refuse a key that has no place in a spec of weights, and say why."""
     known = LAYER_TYPES[kind].__struct_encode_fields__
     for key, reason in _FOREIGN.items():
         if key in data and key not in known:
@@ -193,7 +192,7 @@ def _check_foreign(data: dict[str, Any], kind: str, path: Path) -> None:
 
 
 def _read_sizes(data: Mapping[str, Any], kind: str, dims: Mapping[str, int], path: Path) -> Sizes:
-    """The sizes that the table gives, each a positive integer, and in accord with each other."""
+    """The sizes that the table gives: each a positive integer, and groups and heads divide them."""
 
     def read(key: str) -> tuple[int, ...]:
         given = data.get(key, 1)
@@ -206,7 +205,7 @@ def _read_sizes(data: Mapping[str, Any], kind: str, dims: Mapping[str, int], pat
 
     def read_axes(key: str) -> tuple[int, ...]:
         """A size for each spatial axis; one number is for all of them."""
-        rank = _SPATIAL_RANK.get(kind, 2)
+        rank: int = LAYER_TYPES[kind].spatial_rank  # type: ignore[attr-defined]  # all with a kernel
         values = read(key)
         if not isinstance(data.get(key, 1), list):
             return values * rank

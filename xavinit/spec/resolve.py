@@ -1,4 +1,4 @@
-"""A document's data → the `Spec`: overrides applied, dims evaluated, every tensor spelled out."""
+"""A document's data → the `Spec`: overrides applied, dims evaluated, every tensor listed."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def resolve_spec(data: Any, overrides: Overrides = NO_OVERRIDES) -> Spec:
 
 
 def _warn(rule: ParsedRule, fixed: bool | str) -> SpecError:
-    """The warning of a rule that changes nothing, `fixed` being a tensor that it cannot change."""
+    """The warning for a rule that changes nothing; `fixed` names a tensor that it cannot change."""
     why = f"cannot change {format_value(fixed)}" if fixed else "matches no tensor"
     return SpecError(f"warning: {format_value(rule.text)} {why}", (*rule.path, "match"))
 

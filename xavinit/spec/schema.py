@@ -28,14 +28,14 @@ def make_schema() -> dict[str, Any]:
     spec = tables["SpecTable"]
     spec["properties"]["seed"]["maximum"] = LARGEST_SEED
     spec["anyOf"] = [{"required": ["tensors"]}, {"required": ["layers"]}]
-    # A list of layers is one of anything to msgspec: a group has no tag that tells it.
+    # msgspec knows a list of layers only as a list: a group has no tag.
     names = [*(kind.__name__ for kind in LAYER_TYPES.values()), LayerGroup.__name__]
     items = {"anyOf": [{"$ref": _REFERENCE.format(name=name)} for name in names]}
     for table in ("SpecTable", "LayerGroup"):
         tables[table]["properties"]["layers"]["items"] = items
     tables["LayerGroup"]["properties"]["layers"]["minItems"] = 1
     tables["Init"] = _make_init_schema()
-    # By its bare name, only an initializer that needs no key.
+    # A bare name is enough only for an initializer that needs no key.
     alone = sorted(name for name in inits.NAMES if not inits.list_keys(name)[0])
     for table in tables.values():
         for key in INITS:
@@ -52,7 +52,7 @@ def make_schema() -> dict[str, Any]:
 
 
 def _make_init_schema() -> dict[str, Any]:
-    """The table form of an initializer: the keys of all, and which of them each name takes."""
+    """The table form of an initializer: all keys, and which of them each name takes."""
     kinds = inits.KINDS.values()
     _, tables = msgspec.json.schema_components(kinds, ref_template=_REFERENCE)
     keys: dict[str, Any] = {}

@@ -30,7 +30,7 @@ _YAML_SPECIAL = re.compile(r"[-+]?\.(inf|Inf|INF)\Z|\.(nan|NaN|NAN)\Z")
 _YAML_BREAK = re.compile(r"\r\n|[\r\n\x85\u2028\u2029]")
 
 
-# What the texts begin with that are more than strings; most begin otherwise.
+# The first characters of texts that may be more than strings; most texts begin otherwise.
 _YAML_STARTS = frozenset(["", *"~nNtTfF+-.0123456789"])
 
 
@@ -119,8 +119,8 @@ def _parse_yaml(yaml: Any, text: str) -> Iterator[Any]:
     except yaml.MarkedYAMLError as error:
         if "nesting depth" not in str(error.problem):
             raise
-        # Newer versions of libyaml look ahead and refuse a depth of 1000 before they tell of any.
-        # The other parser goes on from here, so that our own limit is met, at its own place.
+        # Newer versions of libyaml look ahead and refuse a depth of 1000 before they give any event
+        # of it. The other parser goes on from here, until our own limit is met at its place.
         yield from itertools.islice(yaml.parse(text, Loader=yaml.SafeLoader), told, None)
 
 
@@ -138,7 +138,7 @@ def _explain_yaml_error(text: str, error: Any) -> SpecError:
 
 
 def _suggest_quotes(line: str, column: int) -> str | None:
-    """The hint about quotes, if the fault stands at or behind what only quotes make a name."""
+    """The hint about quotes, if the fault is at or after a character that needs them in a name."""
     at, before = line[column - 1 : column], line[: column - 1][-1:]
     if at == "\t":
         return "indent with spaces: YAML allows no tabs there"
@@ -146,7 +146,7 @@ def _suggest_quotes(line: str, column: int) -> str | None:
 
 
 def _explain_character(text: str, code: int) -> SpecError:
-    """A character that YAML allows nowhere, so that the first one is the one."""
+    """The error for a character that YAML allows nowhere; so its first occurrence is the place."""
     before = text[: text.index(chr(code))]
     mark = (before.count("\n") + 1, len(before) - before.rfind("\n"))
     return SpecError(f"not valid YAML: must not hold {format_value(chr(code))}", mark=mark)

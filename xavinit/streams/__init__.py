@@ -1,7 +1,7 @@
 """Streams: (seed, stream name, element, law, dtype) → value, the number contract in code.
 
-A `Stream` owns how a tensor is cut into pieces and how these are filled: in any order, or one after
-another. `xavinit-1` has two kernels that give the same bits: `reference`, to be read, on NumPy, and
+A `Stream` cuts tensors into pieces and fills them, in any order or one after another.
+`xavinit-1` has two kernels that give the same bits: `reference`, written in NumPy to be read, and
 `native`, in C, where it was built.
 
 To add one: a module with `make_stream`, and a line in `STREAMS`.

@@ -11,7 +11,7 @@ from xavinit.layers import Axis, View, split_boxes
 
 
 class Strided(NamedTuple):
-    """Elements at even steps, in PyTorch's tensor and in a buffer, counted from a first of each.
+    """Elements at even steps, from `first` in PyTorch's tensor and from `place` in a buffer.
 
     Each axis is (count, step in the tensor, stride in the buffer), the longest step first.
     """

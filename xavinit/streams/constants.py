@@ -1,4 +1,4 @@
-"""Constants → bytes: the laws that draw nothing, in plain Python."""
+"""Constants → bytes, in plain Python: these laws need no random words."""
 
 from __future__ import annotations
 

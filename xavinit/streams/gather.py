@@ -1,7 +1,7 @@
-"""A view's elements, in the order and by the runs in which PyTorch's tensor has them.
+"""Read the words of a view's elements, in the order of PyTorch's tensor.
 
 Random words are cheap in long runs. So a range of a viewed tensor is drawn in the order of
-PyTorch's elements, grid by grid, and each grid is put where the file has it.
+PyTorch's elements, grid by grid, and each grid is copied to its place in the file's tensor.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ Array = np.ndarray[Any, np.dtype[Any]]
 # The words [start, start + count) of a tensor, or the halves of words.
 Read = Callable[[int, int], Array]
 
-_GAP = 1024  # words read for nothing are cheaper than another read, up to so many,
-_SPAN = 1 << 17  # and while what is read stays in the cache
+_GAP = 1024  # up to so many unused words are cheaper than another read,
+_SPAN = 1 << 17  # as long as all that is read stays in the cache
 
 
 class Grid(NamedTuple):
-    """Elements of PyTorch's tensor by their axes, the coarsest first, and where they belong."""
+    """Elements of PyTorch's tensor by their axes, coarsest first, and where they go."""
 
     axes: list[Axis]
     out: Array  # with an axis for each
@@ -69,9 +69,9 @@ def _sort_axes(axes: list[Axis], out: Array) -> Grid:
 
 
 def _cut_long_axis(grid: Grid) -> Iterator[Grid]:
-    """Cut the axis that one read would take in, were it not too long, where that helps.
+    """Cut the axis that is too long for one read, if parts of it are not.
 
-    Else each of its positions would be a read of its own: a hundred times as slow.
+    Otherwise each of its positions would need its own read, which is a hundred times as slow.
     """
     count, span = _choose_span(grid.axes)
     index = len(grid.axes) - count - 1
@@ -103,7 +103,7 @@ def gather_words(read: Read, axes: Sequence[Axis], out: Array) -> None:
 
 
 def _choose_span(axes: Sequence[Axis]) -> tuple[int, int]:
-    """How many of the axes, from the last, one read takes in, and the words that it spans."""
+    """How many of the axes, counted from the last, one read covers, and how many words it spans."""
     count, span = 0, 1
     for axis in reversed(axes):
         if not isinstance(axis, range):

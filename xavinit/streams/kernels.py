@@ -1,4 +1,4 @@
-"""The two kernels, and which of them draws: they give the same bits."""
+"""The two kernels, which give the same bits, and the choice between them."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from xavinit.wording import format_choices, format_value
 
 # The module of each kernel.
 KERNELS = {"native": "xavinit.streams.native", "numpy": "xavinit.streams.reference"}
-CHOICE = "XAVINIT_KERNEL"  # the environment's variable
+CHOICE = "XAVINIT_KERNEL"  # the environment variable
 
 
 class Filler(Protocol):
-    """What each kernel has under this name; one for each thread."""
+    """Each kernel has a class of this name; each thread needs its own instance."""
 
     def fill(
         self,

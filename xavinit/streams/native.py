@@ -1,7 +1,7 @@
 """Laws → values by the native kernel: the same bits as `reference`, many times as fast.
 
-This module does not import NumPy, whose import takes longer than a small run, unless it meets a
-dtype that the kernel does not know.
+It imports NumPy, which takes longer than a small run, only for a dtype that the kernel does not
+know.
 """
 
 from __future__ import annotations

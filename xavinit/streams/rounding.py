@@ -18,7 +18,7 @@ def round_single(values: Array, dtype: DType, out: Array) -> None:
     """Round float32 values to a smaller float's bits, once.
 
     `out` holds unsigned integers of the dtype's width. The values must be finite and within the
-    dtype's range, which the plan has made sure of.
+    dtype's range, which the plan has checked.
     """
     bits = values.view(np.uint32)
     magnitude = bits & np.uint32(0x7FFFFFFF)
@@ -30,8 +30,8 @@ def round_single(values: Array, dtype: DType, out: Array) -> None:
     if dtype.smallest_exponent != _SINGLE_SMALLEST:
         bias = np.uint32((dtype.smallest_exponent - _SINGLE_SMALLEST) << dtype.mantissa)
         codes -= bias  # wraps below the smallest normal, where it is not used
-        # Subnormal results: adding a power of two whose last bit is the smallest subnormal makes
-        # the addition itself round to a multiple of that.
+        # Subnormal results: add a power of two whose last bit is the smallest subnormal; then the
+        # addition itself rounds to a multiple of that.
         magic = np.float32(2.0 ** (dtype.smallest_exponent - dtype.mantissa + _SINGLE_MANTISSA))
         small = (magnitude.view(np.float32) + magic).view(np.uint32) - magic.view(np.uint32)
         limit = np.float32(2.0**dtype.smallest_exponent).view(np.uint32)

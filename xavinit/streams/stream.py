@@ -1,4 +1,4 @@
-"""What a stream is: it cuts a tensor into pieces, and fills them."""
+"""What a stream is: it cuts tensors into pieces and fills them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 from xavinit.layers import fit_rows
 from xavinit.plan import TensorPlan
 
-PIECE = 1 << 20  # bytes; more only where less would cost
+PIECE = 1 << 20  # bytes; larger only where smaller pieces would cost time
 
 # Fill a buffer with the elements [start, stop) of a tensor.
 Fill = Callable[[memoryview, TensorPlan, int, int], None]
@@ -39,31 +39,30 @@ class Stream(Protocol):
 
     @property
     def is_ordered(self) -> bool:
-        """Is it one sequence, drawn in the plan's order only?
+        """Is it one sequence, which can only be drawn in the plan's order?
 
-        Then a single function fills all pieces of all tensors: tensor by tensor as the plan has
-        them, and the pieces of each as `split` gives them. Else any function fills any piece at
-        any time.
+        If so, one function fills all pieces: the tensors in the plan's order, and the pieces of
+        each in the order of `split`. If not, any function fills any piece at any time.
         """
         ...
 
     def split(self, tensor: TensorPlan, buffers: int) -> Iterator[Piece]:
-        """A tensor in pieces that are filled one by one: each of its elements in one, in order.
+        """Cut a tensor into pieces, in order; each element is in one of them.
 
-        So many buffers hold a piece each at a time; an empty tensor has no pieces.
+        `buffers` pieces are in memory at the same time. An empty tensor has no pieces.
         """
         ...
 
     def make_fill(self) -> Fill:
-        """A function that fills pieces; every thread needs one of its own."""
+        """A function that fills pieces; each thread needs its own."""
         ...
 
 
 def split_tensor(tensor: TensorPlan, most: int = PIECE) -> Iterator[Piece]:
-    """A tensor in pieces of about a megabyte, as most streams cut it.
+    """Cut a tensor into pieces of about a megabyte, as most streams do.
 
-    One that has a view is cut into whole rows of it, in pieces of `most` bytes where that is more.
-    One whose law is whole is one piece.
+    A tensor with a view is cut into whole rows of the view, in pieces of up to `most` bytes if that
+    is more. A tensor whose law is whole is one piece.
     """
     itemsize = tensor.dtype.itemsize
     size, step = tensor.size, PIECE // itemsize

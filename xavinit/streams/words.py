@@ -20,8 +20,8 @@ class Words:
     """The words of any key from any position. Not for two threads at once."""
 
     def __init__(self) -> None:
-        # One generator whose state is set for every read: making one costs ten times as much.
-        # Its numbers in lists, of which NumPy reads them faster than of arrays.
+        # One generator whose state is set for every read: making a new one costs ten times as much.
+        # Its numbers are in lists, which NumPy reads faster than arrays here.
         self._generator = Philox(key=0)
         self._counter, self._key = [0, 0, 0, 0], [0, 0]
         self._state: Any = {

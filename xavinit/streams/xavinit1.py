@@ -10,8 +10,8 @@ from xavinit.streams.kernels import choose_kernel, make_filler
 from xavinit.streams.keys import make_key
 from xavinit.streams.stream import Fill, Piece, split_tensor
 
-# Bytes of viewed tensors that are drawn at once, by all threads together. They are made of runs of
-# PyTorch's tensor, the longer the more; and a run costs NumPy a thousand times what it costs C.
+# Bytes of viewed tensors that all threads together draw at once. Larger blocks give longer runs of
+# PyTorch's tensor; starting a run costs NumPy about 1000 times what it costs C.
 _VIEWED = {"native": 16 << 20, "numpy": 64 << 20}
 
 
@@ -51,7 +51,7 @@ def make_stream(seed: int) -> Xavinit1:
 def _cut_zeros(
     out: memoryview, tensor: TensorPlan, start: int, stop: int, count: int
 ) -> tuple[memoryview, int]:
-    """Write the zeros that follow a view's elements; what is left to fill, up to which element."""
+    """Write the zeros that follow a view's elements; return buffer and stop without them."""
     end = min(max(start, count), stop)
     cut = (end - start) * tensor.dtype.itemsize
     out[cut:] = bytes(len(out) - cut)  # +0 in every dtype

@@ -1,1 +1,1 @@
-"""What users ask for: a file a verb, which bears its name. `prepare` is what several begin with."""
+"""What users ask for: each verb has a file of its name. `prepare` is the start of several."""

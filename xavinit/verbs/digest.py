@@ -1,4 +1,4 @@
-"""The digest of a set of tensors, the same in whatever container they lie."""
+"""The digest of a set of tensors, the same for every container."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _list_arrays(arrays: Mapping[str, np.ndarray[Any, Any]]) -> list[_Tensor]:
 
     for name, array in arrays.items():
         kind = getattr(getattr(array, "dtype", None), "name", type(array).__name__)
-        # Of those under a byte, an array has one in each byte, which no file has.
+        # An array has a byte for each element of a smaller dtype, which no file has.
         if kind not in STORED_DTYPES or not STORED_DTYPES[kind].itemsize:
             raise UsageError(f"a tensor must be an array of a known dtype; got {kind} for {name}")
         if not isinstance(name, str) or not _is_utf8(name):

@@ -20,7 +20,7 @@ from xavinit.wording import explain_os_error, format_choices, format_value
 if TYPE_CHECKING:
     from xavinit.output import BinaryWriter, Drawing
 
-# Told of bytes done and bytes in all, about ten times a second.
+# Called with the bytes done and the total bytes, about ten times a second.
 Progress = Callable[[int, int], None]
 
 
@@ -35,7 +35,7 @@ class Report(Struct, frozen=True):
     seed: int
     stream: str
     seconds: float
-    shards: int | None = None  # files of tensors, where a limit of their size was asked for
+    shards: int | None = None  # files of tensors, if a limit of their size was given
     warnings: tuple[SpecError, ...] = ()
 
 
@@ -59,17 +59,17 @@ def generate(
     Takes the arguments of `make_plan` (or a plan made already), and
 
     Parameters:
-        path: where to; or an object with `write` (a pipe), which takes safetensors, or the
+        path: the output's path; or an object with `write` (a pipe), which takes safetensors, or the
             .npy of a single tensor. A file appears whole or not at all. The blocks given to
             `write` are views that the next call overwrites.
-        format: `safetensors`, `hdf5` or `npy`; without it the suffix of `path` decides.
+        format: `safetensors`, `hdf5`, `keras` or `npy`; by default the suffix of `path` decides.
         jobs: the number of threads; all cores by default, at most 8.
         max_shard_size: the most bytes of tensors in a file, as an integer or as text such as
             `5GB`: safetensors files and an index in the folder `path`, as Hugging Face splits
             and names them. Other files in the folder stay.
         force: replace an output that exists.
         dry_run: check everything, write nothing.
-        progress: called with the bytes done and the bytes in all, about ten times a second.
+        progress: called with the bytes done and the total bytes, about ten times a second.
 
     Raises what `make_plan` raises; `RefusedError` where the output exists and `force` is not
     given; `OutputError` where it cannot be written; `MissingLibraryError`.
@@ -159,17 +159,20 @@ def _lay_out(plan: Plan, fmt: Format, file: str | None, most: int | None) -> Lay
     """The layout of a plan in a file or folder, or (None) in a pipe; in shards of `most` bytes."""
     if most is not None and fmt.lay_out_shards is not None:
         return fmt.lay_out_shards(plan, most)
-    if file is None and not fmt.streams:
+    if file is None and not fmt.fits_pipe:
         raise UsageError(f"{fmt.name} cannot be written to a pipe or device: name a file")
     # A name with the format's suffix, or a pipe, is a single file.
     single = fmt.lay_out_single
     if single is not None and (file is None or find_suffix(file) == fmt.name):
         return single(plan)
-    return fmt.lay_out(plan)
+    layout = fmt.lay_out(plan)
+    if file is None and layout.folder:
+        raise UsageError(f"{fmt.name} makes a folder: it cannot be written to a pipe or device")
+    return layout
 
 
 def _check_file(file: str, spec: object, fmt: Format, layout: Layout, force: bool) -> None:
-    """Refuse before any work what would be refused after it."""
+    """Refuse, before any work, an output that would be refused after it."""
     from xavinit.output import check_set, check_space, check_target
 
     _check_not_spec(file, spec)

@@ -33,8 +33,8 @@ def glorot_uniform(
     """Draw a tensor from the Glorot uniform law.
 
     Values are uniform on (−bound, bound), bound = gain·√(6/(fan_in + fan_out)), which gives the
-    variance 2·gain²/(fan_in + fan_out). They are those of a tensor of this name in a spec with
-    this seed.
+    variance 2·gain²/(fan_in + fan_out). A tensor of this name in a spec with this seed has the same
+    values.
 
     Parameters:
         shape: the dimensions, two or more of them, each at least 0.

@@ -1,4 +1,4 @@
-"""What the verbs begin with: a spec read, its plan made (`make_plan`)."""
+"""What the verbs begin with: read a spec and make its plan (`make_plan`)."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def take_plan(spec: SpecSource | Plan, overrides: Overrides) -> tuple[Plan, Docu
 
 
 def make_overrides(seed: object, dtype: object, framework: object, dims: object) -> Overrides:
-    """The arguments as the spec's own data would be: plain, so that NumPy's integers will do."""
+    """The arguments as plain data, as if the spec gave them; NumPy's integers are accepted."""
     if dims is not None and not isinstance(dims, Mapping):
         raise UsageError(f"dims must be a mapping; got {format_value(dims)}")
     for name, value in (("dtype", dtype), ("framework", framework)):
