@@ -66,6 +66,7 @@ lint: $(VENV)/lint ## Check style and types.
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+	$(VENV)/bin/basedpyright --pythonpath $(VENV)/bin/python -p tests/consumer
 
 format: $(VENV)/lint ## Put the code into its style.
 	$(VENV)/bin/ruff format .

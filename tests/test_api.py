@@ -179,7 +179,7 @@ def test_numpy_scalars_are_numbers() -> None:
         (lambda: xavinit.draw(SPEC, jobs="2"), "jobs must be an integer of at least 1; got 2"),
         (lambda: xavinit.draw(SPEC, jobs=2.5), "jobs must be an integer of at least 1"),
         (lambda: xavinit.draw(SPEC, dims=5), "dims must be a mapping; got 5"),
-        (lambda: xavinit.draw(SPEC, dtype=np.dtype("float32")), "dtype must be a string"),
+        (lambda: xavinit.draw(SPEC, dtype=5), "dtype must be a string"),
         (lambda: xavinit.draw(SPEC, framework=5), "framework must be a string; got 5"),
         (lambda: xavinit.draw(SPEC, seed=1.5), "seed: must be an integer from 0"),
         (
@@ -250,3 +250,61 @@ def test_values_that_python_does_not_show_are_still_told(tmp_path: Path) -> None
         check=True,
     )
     assert done.stdout == "must be an integer or an expression; got a dict\n"
+
+
+# --- In Python --------------------------------------------------------------------------------
+
+FAMILIES = {"glorot": "fan_avg", "xavier": "fan_avg", "he": "fan_in", "lecun": "fan_in"}
+
+
+@pytest.mark.parametrize("distribution", ["uniform", "normal"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_each_initializer_alone_is_that_of_a_spec(family: str, distribution: str) -> None:
+    name = f"{family}_{distribution}"
+    table = {"shape": [6, 4], "init": name, "layout": "in_out"}
+    expected = xavinit.draw({"seed": 3, "tensors": {"a{{b": table}})["a{b"]
+    made = getattr(xavinit, name)((6, 4), seed=3, name="a{b", layout="in_out")
+    np.testing.assert_array_equal(made, expected)
+    with pytest.raises(UsageError, match=f"{name} takes no argument"):
+        getattr(xavinit, name)((6, 4), sedd=3)
+
+
+def test_numpys_dtypes_and_shapes_are_taken() -> None:
+    for dtype in (np.float16, np.dtype("float16"), "float16"):
+        assert xavinit.glorot_uniform((3, 4), dtype=dtype).dtype == np.float16
+        assert xavinit.draw({"tensors": {"w": [3, 4]}}, dtype=dtype)["w"].dtype == np.float16
+    shape = np.array([3, 4])
+    spec = {"tensors": {"w": {"shape": shape, "dtype": np.float64}, "v": (np.int64(2), 3)}}
+    made = xavinit.draw(spec)
+    assert (made["w"].shape, made["w"].dtype, made["v"].shape) == ((3, 4), np.float64, (2, 3))
+    with pytest.raises(UsageError, match="dtype must be a string; got"):
+        xavinit.make_plan(spec, dtype=object)
+
+
+def test_a_plan_shows_itself_and_its_tensors() -> None:
+    plan = xavinit.make_plan({"seed": 7, "tensors": {"a<b>": [128, 784], "c": [2, 2]}})
+    assert repr(plan) == "<Plan: 2 tensors, 100,356 parameters, 401 kB, seed 7>"
+    assert plan["c"] is plan.tensors[1]
+    with pytest.raises(KeyError, match="d"):
+        plan["d"]
+    shown = plan._repr_html_()
+    assert "<td>a&lt;b&gt;</td><td>128×784</td><td>float32</td><td>784</td><td>128</td>" in shown
+    many = xavinit.make_plan({"tensors": {"w.{1000}": [2, 2]}})._repr_html_()
+    assert many.count("<tr>") == 202
+    assert "… and 800 more" in many
+
+
+def test_only_public_names_are_listed() -> None:
+    assert set(dir(xavinit)) == {*xavinit.__all__, "__version__"}
+    for name in xavinit.__all__:
+        assert getattr(xavinit, name) is not None
+
+
+def test_the_consumers_program_runs(tmp_path: Path) -> None:
+    """`make lint` checks its types."""
+    program = Path(__file__).parent / "consumer" / "consumer.py"
+    done = subprocess.run(
+        [sys.executable, program], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("<Plan: 1 tensor, 100,352 parameters, 401 kB, seed 42> ±0.08")
+    assert "must be a positive integer or zero; got -1" in done.stdout

@@ -16,6 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from xavinit.dtypes import DType
     from xavinit.errors import (
         InputError,
         MissingLibraryError,
@@ -25,22 +26,49 @@ if TYPE_CHECKING:
         UsageError,
         XavinitError,
     )
-    from xavinit.plan import Plan, TensorPlan
+    from xavinit.plan import (
+        Constant,
+        Fans,
+        GateConstant,
+        Law,
+        Normal,
+        Plan,
+        TensorPlan,
+        TruncatedNormal,
+        Uniform,
+    )
     from xavinit.verbs.digest import digest
     from xavinit.verbs.draw import draw
     from xavinit.verbs.generate import Report, generate
-    from xavinit.verbs.glorot import glorot_normal, glorot_uniform
+    from xavinit.verbs.initializers import (
+        glorot_normal,
+        glorot_uniform,
+        he_normal,
+        he_uniform,
+        lecun_normal,
+        lecun_uniform,
+        xavier_normal,
+        xavier_uniform,
+    )
     from xavinit.verbs.prepare import make_plan
 
 __all__ = [
+    "Constant",
+    "DType",
+    "Fans",
+    "GateConstant",
     "InputError",
+    "Law",
     "MissingLibraryError",
+    "Normal",
     "OutputError",
     "Plan",
     "RefusedError",
     "Report",
     "SpecError",
     "TensorPlan",
+    "TruncatedNormal",
+    "Uniform",
     "UsageError",
     "XavinitError",
     "digest",
@@ -48,30 +76,58 @@ __all__ = [
     "generate",
     "glorot_normal",
     "glorot_uniform",
+    "he_normal",
+    "he_uniform",
+    "lecun_normal",
+    "lecun_uniform",
     "make_plan",
+    "xavier_normal",
+    "xavier_uniform",
 ]
 
+# Where each name is at home.
 _HOMES = {
+    "Constant": "xavinit.plan",
+    "DType": "xavinit.dtypes",
+    "Fans": "xavinit.plan",
+    "GateConstant": "xavinit.plan",
+    "InputError": "xavinit.errors",
+    "Law": "xavinit.plan",
+    "MissingLibraryError": "xavinit.errors",
+    "Normal": "xavinit.plan",
+    "OutputError": "xavinit.errors",
     "Plan": "xavinit.plan",
+    "RefusedError": "xavinit.errors",
     "Report": "xavinit.verbs.generate",
+    "SpecError": "xavinit.errors",
     "TensorPlan": "xavinit.plan",
+    "TruncatedNormal": "xavinit.plan",
+    "Uniform": "xavinit.plan",
+    "UsageError": "xavinit.errors",
+    "XavinitError": "xavinit.errors",
     "digest": "xavinit.verbs.digest",
     "draw": "xavinit.verbs.draw",
     "generate": "xavinit.verbs.generate",
-    "glorot_normal": "xavinit.verbs.glorot",
-    "glorot_uniform": "xavinit.verbs.glorot",
+    "glorot_normal": "xavinit.verbs.initializers",
+    "glorot_uniform": "xavinit.verbs.initializers",
+    "he_normal": "xavinit.verbs.initializers",
+    "he_uniform": "xavinit.verbs.initializers",
+    "lecun_normal": "xavinit.verbs.initializers",
+    "lecun_uniform": "xavinit.verbs.initializers",
     "make_plan": "xavinit.verbs.prepare",
+    "xavier_normal": "xavinit.verbs.initializers",
+    "xavier_uniform": "xavinit.verbs.initializers",
 }
 
 
 def __getattr__(name: str) -> Any:
     # Loaded at first use, so that `xavinit --help` and completion cost no more than click.
-    if name not in __all__:
+    if name not in _HOMES:
         raise AttributeError(f"module 'xavinit' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_HOMES.get(name, "xavinit.errors")), name)
+    return getattr(import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted([*__all__, "__version__"])

@@ -113,6 +113,23 @@ STORED_DTYPES: dict[str, DType] = DTYPES | {
 }
 
 
+def name_dtype(value: object) -> object:
+    """The name of what NumPy, PyTorch or JAX has for a dtype; another value as it is.
+
+    >>> import numpy
+    >>> name_dtype(numpy.float32), name_dtype(numpy.dtype("int64")), name_dtype("bfloat16")
+    ('float32', 'int64', 'bfloat16')
+    """
+    if isinstance(value, str):
+        return value
+    for name in (getattr(value, "name", None), getattr(value, "__name__", None), str(value)):
+        if isinstance(name, str):
+            name = name.rpartition(".")[2].removesuffix("_")  # torch.float32, numpy.bool_
+            if name in STORED_DTYPES:
+                return name
+    return value
+
+
 def parse_dtype(name: str) -> DType:
     """The dtype of a name, or `UsageError`.
 

@@ -12,7 +12,7 @@ from xavinit.layers import Framework, Layer, find_framework
 from xavinit.plan.parts import place_parts
 from xavinit.plan.tensor import LARGEST_FILE, TensorPlan, decide, find_warning
 from xavinit.spec import Spec, TensorSpec
-from xavinit.wording import format_value
+from xavinit.wording import format_bytes, format_value, plural
 
 STREAM = "xavinit-1"
 
@@ -30,12 +30,35 @@ class Plan(Struct, frozen=True, dict=True):  # dict: for the cached properties
 
     @cached_property
     def nbytes(self) -> int:
+        """The bytes of all tensors."""
         return sum(tensor.nbytes for tensor in self.tensors)
 
     @cached_property
     def parameters(self) -> int:
         """How many elements in all tensors."""
         return sum(tensor.size for tensor in self.tensors)
+
+    def __getitem__(self, name: str) -> TensorPlan:
+        """The tensor of a name; `KeyError` where there is none."""
+        return self._by_name[name]
+
+    @cached_property
+    def _by_name(self) -> dict[str, TensorPlan]:
+        return {tensor.name: tensor for tensor in self.tensors}
+
+    def __repr__(self) -> str:
+        return f"<Plan: {self._describe()}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: a row a tensor."""
+        from xavinit.plan.notebook import format_html
+
+        return format_html(self.tensors, self._describe())
+
+    def _describe(self) -> str:
+        count = plural(len(self.tensors), "tensor")
+        parameters = plural(self.parameters, "parameter")
+        return f"{count}, {parameters}, {format_bytes(self.nbytes)}, seed {self.seed}"
 
     @cached_property
     def memory(self) -> int:

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 
 from msgspec import Struct
 
+from xavinit.dtypes import name_dtype
 from xavinit.errors import InputError, Path, SpecError, UsageError
 from xavinit.spec.events import (
     DEEPEST_NESTING,
@@ -223,6 +224,11 @@ def copy_plain(source: Any) -> Any:
             item = value.item()
             if type(item) is not type(value):  # the item of a long double is a long double
                 return copy(item, path)
+        if hasattr(value, "tolist") and getattr(value, "ndim", None) == 1:  # a shape as an array
+            return copy(value.tolist(), path)
+        name = name_dtype(value)
+        if isinstance(name, str):
+            return name
         raise SpecError(f"must be plain data; got {format_value(value)}", path)
 
     return copy(source, ())

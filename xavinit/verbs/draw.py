@@ -20,7 +20,7 @@ def draw(
     spec: SpecSource | Plan,
     *,
     seed: int | None = None,
-    dtype: str | None = None,
+    dtype: object = None,
     framework: str | None = None,
     dims: Mapping[str, int | str] | None = None,
     jobs: int | None = None,

@@ -45,7 +45,7 @@ def generate(
     *,
     format: str | None = None,
     seed: int | None = None,
-    dtype: str | None = None,
+    dtype: object = None,
     framework: str | None = None,
     dims: Mapping[str, int | str] | None = None,
     jobs: int | None = None,

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from xavinit.dtypes import name_dtype
 from xavinit.errors import SpecError, UsageError
 from xavinit.plan import Plan, plan_spec
 from xavinit.spec import Document, Overrides, copy_plain, load_document, resolve_spec
@@ -19,7 +20,7 @@ def make_plan(
     spec: SpecSource,
     *,
     seed: int | None = None,
-    dtype: str | None = None,
+    dtype: object = None,
     framework: str | None = None,
     dims: Mapping[str, int | str] | None = None,
 ) -> Plan:
@@ -28,7 +29,7 @@ def make_plan(
     Parameters:
         spec: the path of a YAML or JSON file, `-` for standard input, or the spec as a dict.
         seed: 0 … 2⁶⁴−1; replaces the spec's.
-        dtype: replaces the dtype of the spec's `defaults`.
+        dtype: replaces the dtype of the spec's `defaults`: a name, or NumPy's type of that name.
         framework: `pytorch`, `keras` or `flax`; replaces the spec's.
         dims: values for dims that the spec names.
 
@@ -63,6 +64,7 @@ def make_overrides(seed: object, dtype: object, framework: object, dims: object)
     """The arguments as plain data, as if the spec gave them; NumPy's integers are accepted."""
     if dims is not None and not isinstance(dims, Mapping):
         raise UsageError(f"dims must be a mapping; got {format_value(dims)}")
+    dtype = name_dtype(dtype)
     for name, value in (("dtype", dtype), ("framework", framework)):
         if value is not None and not isinstance(value, str):
             raise UsageError(f"{name} must be a string; got {format_value(value)}")
