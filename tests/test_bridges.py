@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import xavinit
-from xavinit.errors import UsageError
+from xavinit.errors import MissingLibraryError, UsageError
 from xavinit.verbs.match import check_match, convert_array
 
 SPEC = {"seed": 5, "layers": [{"name": "fc", "type": "dense", "in": 4, "out": 3}]}
@@ -47,6 +47,12 @@ def test_bridges_are_found_at_first_use() -> None:
     assert done.stdout == "xavinit.torch xavinit.keras\n"
     assert {"flax", "keras", "torch"} < set(dir(xavinit))
     assert "torch" not in xavinit.__all__  # `from xavinit import *` hides no framework
+
+
+def test_a_framework_that_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(MissingLibraryError, match="this needs torch: pip install torch"):
+        xavinit.torch.make_tensor(np.ones(3))
 
 
 def test_keras_variables_are_found_by_their_paths() -> None:

@@ -6,13 +6,12 @@ Flax is not imported, and JAX not until it is called.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from importlib import import_module
 from typing import Any
 
 from xavinit.errors import UsageError
 from xavinit.plan import Plan
 from xavinit.verbs.draw import draw
-from xavinit.verbs.match import check_match, convert_array, make_plan_for
+from xavinit.verbs.match import check_match, convert_array, import_library, make_plan_for
 from xavinit.verbs.prepare import SpecSource
 from xavinit.wording import format_value
 
@@ -59,7 +58,7 @@ def load_into(
         names[name]: convert_array(name, array, str(held[names[name]].dtype))
         for name, array in draw(plan, jobs=jobs).items()
     }
-    make = import_module("jax.numpy").asarray
+    make = import_library("jax.numpy").asarray
     tree: dict[str, Any] = {}
     for place in leaves:
         branch = tree

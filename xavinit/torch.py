@@ -6,13 +6,12 @@ PyTorch is not imported until one of them is called.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from xavinit.errors import UsageError
 from xavinit.output import Drawing, fill_arrays
 from xavinit.plan import Plan
-from xavinit.verbs.match import check_match, make_dtype_error, make_plan_for
+from xavinit.verbs.match import check_match, import_library, make_dtype_error, make_plan_for
 from xavinit.verbs.prepare import SpecSource
 from xavinit.wording import format_value
 
@@ -43,7 +42,7 @@ def load_into(
     Raises what `draw` raises; `UsageError` (a `ValueError`), which names the tensors, where the
     spec and the module do not fit.
     """
-    torch = import_module("torch")
+    torch = import_library("torch")
     plan = make_plan_for("pytorch", spec, seed=seed, dtype=dtype, dims=dims)
     held = _list_tensors(module)
     owners = _find_owners(held)
@@ -80,7 +79,7 @@ def make_tensor(array: np.ndarray[Any, Any]) -> Any:
     """
     import numpy as np
 
-    torch = import_module("torch")
+    torch = import_library("torch")
     dtype = getattr(torch, array.dtype.name)
     octets = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
     return torch.from_numpy(octets).view(dtype).reshape(array.shape)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from xavinit.dtypes import DTYPES
-from xavinit.errors import UsageError
+from xavinit.errors import MissingLibraryError, UsageError
 from xavinit.plan import Plan
 from xavinit.verbs.draw import find_array_type
 from xavinit.verbs.prepare import SpecSource, make_overrides, make_plan, take_plan
@@ -32,6 +33,15 @@ def make_plan_for(
     if plan.framework != framework:
         raise UsageError(f"the plan must be in the form of {framework}; got {plan.framework}")
     return plan
+
+
+def import_library(name: str) -> Any:
+    """A module of a framework, or `MissingLibraryError`."""
+    try:
+        return import_module(name)
+    except ImportError as error:
+        library = name.partition(".")[0]
+        raise MissingLibraryError(f"this needs {library}: pip install {library}") from error
 
 
 def check_match(drawn: Shapes, held: Shapes, optional: Collection[str] = ()) -> None:
