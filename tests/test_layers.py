@@ -15,6 +15,7 @@ from click.testing import CliRunner
 import xavinit
 from xavinit.choices import FrameworkName
 from xavinit.cli import cli
+from xavinit.errors import UsageError
 from xavinit.layers import Variable, find_framework
 from xavinit.report import format_plan, plan_to_json
 from xavinit.spec.layer_types import LAYER_TYPES
@@ -548,6 +549,60 @@ def test_the_default_output_of_the_format_keras(
     Path("net.yaml").write_text("layers: [{name: a, type: dense, in: 2, out: 2}]")
     assert run("generate", "net.yaml", "-f", "keras", "--framework", "keras", "-q")[0] == 0
     assert Path("net.weights.h5").exists()
+
+
+DENSE = "layers: [{name: a, type: dense, in: 2, out: 2}]"
+
+
+@pytest.mark.parametrize(
+    ("spec", "arguments", "name"),
+    [
+        (DENSE, ["--framework", "pytorch"], "net.safetensors"),
+        (DENSE, ["--framework", "keras"], "net.weights.h5"),
+        (DENSE, ["--framework", "flax"], "net.flax.safetensors"),
+        ("framework: keras\n" + DENSE, [], "net.weights.h5"),
+        ("framework: flax\n" + DENSE, [], "net.flax.safetensors"),
+        ("framework: flax\n" + DENSE, ["--framework", "pytorch"], "net.safetensors"),
+        # Keras's own file holds layers alone, and no float8.
+        (DENSE + "\ntensors: {w: [2, 2]}", ["--framework", "keras"], "net.keras.safetensors"),
+        ("tensors: {w: [2, 2]}", ["--framework", "keras"], "net.keras.safetensors"),
+        (
+            DENSE,
+            ["--framework", "keras", "--dtype", "float8_e5m2"],
+            "net.keras.safetensors",
+        ),
+        (DENSE, ["--framework", "keras", "--dtype", "bfloat16"], "net.weights.h5"),
+        (DENSE, ["--framework", "keras", "-f", "safetensors"], "net.keras.safetensors"),
+        (DENSE, ["--framework", "keras", "-f", "hdf5"], "net.keras.h5"),
+        (DENSE, ["--framework", "flax", "-f", "hdf5"], "net.flax.h5"),
+        (DENSE, ["--framework", "keras", "-f", "npy"], "net_keras"),
+        (DENSE, ["--framework", "keras", "--max-shard-size", "1GB"], "net_keras"),
+        (DENSE, ["--framework", "flax", "--max-shard-size", "1GB"], "net_flax"),
+    ],
+)
+def test_each_frameworks_output_has_a_name_of_its_own(
+    spec: str, arguments: list[str], name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("net.yaml").write_text(spec)
+    done = CliRunner().invoke(cli, ["generate", "net.yaml", *arguments], standalone_mode=False)
+    assert done.exit_code == 0, done.exception
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([name, "net.yaml"])
+    by_path = "; Keras loads it by variable path (docs/frameworks.md)"
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.strip().endswith(by_path) is ("keras" in name)
+
+
+def test_generate_needs_no_path_for_a_spec_that_is_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("net.yaml").write_text(DENSE)
+    report = xavinit.generate(Path("net.yaml"), framework="keras")
+    assert (report.path, report.framework, report.format) == ("net.weights.h5", "keras", "keras")
+    for spec in (xavinit.make_plan("net.yaml"), {"tensors": {"w": [2, 2]}}):
+        with pytest.raises(UsageError, match="path must be a path"):
+            xavinit.generate(spec)
 
 
 def test_the_canonical_spec_keeps_layers_in_their_order() -> None:

@@ -34,6 +34,9 @@ ROOMS: dict[str, set[str]] = {
     "crew": {"errors", "wording"},
     "output": {*GROUND, "plan", "streams", "formats", "crew"},
     "verbs": {*GROUND, "spec", "plan", "formats", "output"},
+    "torch": {*GROUND, "plan", "output", "verbs"},
+    "keras": {*GROUND, "plan", "verbs"},
+    "flax": {*GROUND, "plan", "verbs"},
     "report": {*GROUND, "layers", "plan", "verbs"},
 }
 # The doors: the public names, the command line. They may open every room, and none opens them.

@@ -16,6 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from xavinit import flax, keras, torch  # noqa: F401  # the bridges, loaded at first use
     from xavinit.dtypes import DType
     from xavinit.errors import (
         InputError,
@@ -120,14 +121,20 @@ _HOMES = {
 }
 
 
+# Modules of ours. Not in `__all__`, whose names an import of * would put before the real ones.
+_BRIDGES = ("flax", "keras", "torch")
+
+
 def __getattr__(name: str) -> Any:
     # Loaded at first use, so that `xavinit --help` and completion cost no more than click.
-    if name not in _HOMES:
+    if name not in _HOMES and name not in _BRIDGES:
         raise AttributeError(f"module 'xavinit' has no attribute {name!r}")
     from importlib import import_module
 
+    if name in _BRIDGES:
+        return import_module(f"xavinit.{name}")
     return getattr(import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, "__version__"])
+    return sorted([*__all__, *_BRIDGES, "__version__"])

@@ -7,7 +7,6 @@ Nothing heavy is imported before a command runs; data alone goes to standard out
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -158,17 +157,18 @@ def generate(
     """Write the weights file of SPEC (a YAML or JSON file; - is standard input).
 
     Without -o, the file takes SPEC's name in the current folder, or goes to standard output where
-    SPEC is standard input. The suffix of OUT chooses the format: .safetensors, .h5 or .hdf5,
-    .weights.h5 (which Keras loads, with --framework keras), .npy (one tensor); -f npy with a name
-    without a suffix makes a folder of .npy files. With --max-shard-size, OUT is a folder that gets
-    shards and their index as Hugging Face names them, beside whatever else is in it, such as a
-    config.json.
+    SPEC is standard input: model.safetensors, model.weights.h5 with --framework keras (or
+    model.keras.safetensors, if there is more than layers), model.flax.safetensors. The suffix of
+    OUT chooses the format: .safetensors, .h5 or .hdf5, .weights.h5 (which Keras loads, with
+    --framework keras), .npy (one tensor); -f npy and a name without a suffix make a folder of .npy
+    files. With --max-shard-size, OUT is a folder that gets shards and their index as Hugging Face
+    names them, beside whatever else is in it, such as a config.json.
     """
     from xavinit import report
 
-    if output is None:
-        output = default_output(spec, fmt, is_folder=fmt == "npy" or max_shard_size is not None)
-    if not output:
+    if output is None and spec == "-":
+        output = "-"
+    if output == "":
         raise UsageError("the name of the output is empty: give -o a name, or leave it out")
     to_stdout = output in STANDARD_OUTPUTS
     if to_stdout:
@@ -219,15 +219,6 @@ def schema() -> None:
     from xavinit.spec.schema import make_schema
 
     print_text(json.dumps(make_schema(), indent=2, ensure_ascii=not is_utf8()))
-
-
-def default_output(spec: str, fmt: str | None, *, is_folder: bool) -> str:
-    """SPEC's own name in the current folder with the format's suffix, or without for a folder."""
-    if spec == "-":
-        return "-"
-    from xavinit.formats import name_output
-
-    return name_output(os.path.splitext(os.path.basename(spec))[0], fmt, is_folder=is_folder)
 
 
 def show_warnings(warnings: tuple[SpecError, ...]) -> None:

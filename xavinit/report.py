@@ -144,7 +144,9 @@ def format_report(report: Report, dry_run: bool) -> str:
     took = "" if dry_run else f" in {report.seconds:.2f} s"
     path = "standard output" if report.path == "-" else escape(report.path)
     shards = "" if report.shards is None else f", {plural(report.shards, 'shard')}"
-    return f"{verb} {path} ({report.format}{shards}): {size}, seed {report.seed}{took}"
+    by_path = report.framework == "keras" and report.format != "keras"
+    loading = "; Keras loads it by variable path (docs/frameworks.md)" if by_path else ""
+    return f"{verb} {path} ({report.format}{shards}): {size}, seed {report.seed}{took}{loading}"
 
 
 def report_to_json(report: Report, dry_run: bool) -> str:
@@ -152,6 +154,7 @@ def report_to_json(report: Report, dry_run: bool) -> str:
     content = {
         "path": report.path,
         "format": report.format,
+        "framework": report.framework,
         "shards": report.shards,
         "tensors": report.tensors,
         "parameters": report.parameters,

@@ -13,6 +13,7 @@ from xavinit.errors import UsageError
 from xavinit.formats.layout import FileLayout, Format, Gap, Layout, Region
 from xavinit.formats.shards import parse_size
 from xavinit.formats.stored import Index, Reader, StoredTensor
+from xavinit.plan import Plan
 from xavinit.wording import format_choices, format_value
 
 # Each format's suffixes, the usual one first. Its module, of the same name, is loaded on demand.
@@ -48,6 +49,19 @@ def name_output(stem: str, name: str | None, *, is_folder: bool) -> str:
     return stem.replace(".", "_") if is_folder else stem + FORMATS[name or "safetensors"][0]
 
 
+def choose_default(plan: Plan) -> str:
+    """The name of the format of a file that was given neither a format nor a name.
+
+    safetensors, but Keras's own for a network of Keras's that it can hold.
+    """
+    if plan.framework != "keras":
+        return "safetensors"
+    from xavinit.formats.hdf5_library import has_type
+
+    holds = all(tensor.module is not None and has_type(tensor.dtype) for tensor in plan.tensors)
+    return "keras" if holds else "safetensors"
+
+
 def detect_format(path: str) -> str:
     """The name of the format of an existing output, by its suffix; of a folder, by its manifest.
 
@@ -77,6 +91,7 @@ __all__ = [
     "Reader",
     "Region",
     "StoredTensor",
+    "choose_default",
     "detect_format",
     "find_suffix",
     "name_output",

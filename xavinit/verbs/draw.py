@@ -40,7 +40,7 @@ def draw(
     from xavinit.output import Drawing, fill_arrays
 
     plan, _ = take_plan(spec, make_overrides(seed, dtype, framework, dims))
-    types = {name: _find_array_type(name) for name in {t.dtype.name for t in plan.tensors}}
+    types = {name: find_array_type(name) for name in {t.dtype.name for t in plan.tensors}}
     arrays = {t.name: _make_array(t, types[t.dtype.name]) for t in plan.tensors}
     views = {
         name: memoryview(array.reshape(-1).view(np.uint8))  # type: ignore[arg-type]
@@ -62,7 +62,8 @@ def _make_array(tensor: TensorPlan, kind: Any) -> Array:
         ) from error
 
 
-def _find_array_type(name: str) -> Any:
+def find_array_type(name: str) -> Any:
+    """NumPy's dtype of a name, or `MissingLibraryError`."""
     import numpy as np
 
     if not name.startswith(("bfloat", "float8")):

@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, BinaryIO
 from msgspec import Struct
 
 from xavinit.errors import OutputError, RefusedError, SpecError, UsageError
-from xavinit.formats import FORMATS, Format, Layout, find_suffix, parse_format, parse_size
+from xavinit.formats import (
+    FORMATS,
+    Format,
+    Layout,
+    choose_default,
+    find_suffix,
+    name_output,
+    parse_format,
+    parse_size,
+)
 from xavinit.plan import Plan
 from xavinit.verbs.prepare import SpecSource, make_overrides, take_plan
 from xavinit.wording import explain_os_error, format_choices, format_value
@@ -35,13 +44,14 @@ class Report(Struct, frozen=True):
     seed: int
     stream: str
     seconds: float
+    framework: str = "pytorch"  # whose names the tensors have
     shards: int | None = None  # files of tensors, if a limit of their size was given
     warnings: tuple[SpecError, ...] = ()
 
 
 def generate(
     spec: SpecSource | Plan,
-    path: str | os.PathLike[str] | BinaryWriter,
+    path: str | os.PathLike[str] | BinaryWriter | None = None,
     *,
     format: str | None = None,
     seed: int | None = None,
@@ -61,7 +71,8 @@ def generate(
     Parameters:
         path: the output's path; or an object with `write` (a pipe), which takes safetensors, or the
             .npy of a single tensor. A file appears whole or not at all. The blocks given to
-            `write` are views that the next call overwrites.
+            `write` are views that the next call overwrites. Without it, the name of the spec's
+            file in the current folder, with the suffix of the framework and the format.
         format: `safetensors`, `hdf5`, `keras` or `npy`; by default the suffix of `path` decides.
         jobs: the number of threads; all cores by default, at most 8.
         max_shard_size: the most bytes of tensors in a file, as an integer or as text such as
@@ -83,6 +94,9 @@ def generate(
     plan, document = take_plan(spec, make_overrides(seed, dtype, framework, dims))
     from xavinit.output import Drawing, check_pipe, is_pipe
 
+    if path is None:
+        is_folder = format == "npy" or max_shard_size is not None
+        path = _name_output(spec, plan, format, is_folder=is_folder)
     target = _parse_target(path)
     file = target if isinstance(target, str) and not is_pipe(target) else None
     most = None if max_shard_size is None else parse_size(max_shard_size)
@@ -110,6 +124,7 @@ def generate(
         seed=plan.seed,
         stream=plan.stream,
         seconds=time.perf_counter() - started,
+        framework=plan.framework,
         shards=None if most is None else max(len(layout.files) - 1, 1),
         warnings=plan.warnings,
     )
@@ -145,6 +160,26 @@ def _choose_sharded(path: str | None, name: str | None) -> Format:
     if fmt.lay_out_shards is None:
         raise UsageError(f"only safetensors has shards; got the format {fmt.name}")
     return fmt
+
+
+def _name_output(spec: object, plan: Plan, name: str | None, *, is_folder: bool) -> str:
+    """The spec's own name in the current folder, with a suffix, or without for a folder.
+
+    Each framework's output has a name of its own, so that none replaces another's.
+    """
+    if not isinstance(spec, (str, bytes, os.PathLike)) or spec == "-":
+        raise UsageError(
+            "path must be a path or have a write method; got null",
+            hint="only the output of a spec that is a file has a name without one",
+        )
+    if name is None:
+        name = "safetensors" if is_folder else choose_default(plan)
+    else:
+        parse_format(name)
+    stem = os.path.splitext(os.path.basename(os.fsdecode(spec)))[0]
+    if plan.framework != "pytorch" and name != "keras":  # whose suffix tells it
+        stem += f".{plan.framework}"
+    return name_output(stem, name, is_folder=is_folder)
 
 
 def _parse_target(path: object) -> str | BinaryWriter:
