@@ -75,6 +75,7 @@ def test_expansion(text: str, names: list[str]) -> None:
 
 
 RULE = "must be an integer expression (integers, dims, + - * // and parentheses); got "
+STEP = "the step of a brace {a..b..step} must be at least 1; got "
 RANGE = "a brace must be {n} with n of at least 0, or {a..b} with 0 ≤ a ≤ b; got "
 
 
@@ -93,7 +94,11 @@ RANGE = "a brace must be {n} with n of at least 0, or {a..b} with 0 ≤ a ≤ b;
         ("{1.5}", f'brace {{1.5}}: {RULE}"1.5" at "."'),
         ("{1..}", f'brace {{1..}}: {RULE}""'),
         ("{..3}", f'brace {{..3}}: {RULE}""'),
-        ("{1..2..3}", f'brace {{1..2..3}}: {RULE}"2..3" at "."'),
+        ("{1..2..3..4}", f'brace {{1..2..3..4}}: {RULE}"3..4" at "."'),
+        ("{1..2..}", f'brace {{1..2..}}: {RULE}""'),
+        ("{1..2..0}", STEP + '{1..2..0} in "{1..2..0}"'),
+        ("{1..2..-1}", STEP + '{1..2..-1} in "{1..2..-1}"'),
+        ("{2..1..1}", RANGE + '{2..1..1} in "{2..1..1}"'),
         ("{m}", 'brace {m}: unknown dim "m"'),
         ("{1//none}", 'brace {1//none}: must not divide by zero; got "1//none"'),
         ("{-1}", RANGE + '{-1} in "{-1}"'),

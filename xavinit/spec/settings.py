@@ -29,7 +29,7 @@ class ParsedRule(Struct, frozen=True):
     path: Path
 
 
-def parse_rules(data: Any) -> list[ParsedRule]:
+def parse_rules(data: Any, dims: Mapping[str, int]) -> list[ParsedRule]:
     """The rules in their order; `SpecError` where one is not a table of known keys."""
     if not isinstance(data, list):
         raise SpecError(f"must be a list; got {format_value(data)}", ("rules",))
@@ -45,17 +45,17 @@ def parse_rules(data: Any) -> list[ParsedRule]:
         except SpecError as error:
             error.path = (*path, "match")
             raise
-        rules.append(ParsedRule(text, glob, read_settings(rule, path), path))
+        rules.append(ParsedRule(text, glob, read_settings(rule, path, dims), path))
     return rules
 
 
-def read_settings(table: Mapping[str, Any], path: Path) -> Settings:
+def read_settings(table: Mapping[str, Any], path: Path, dims: Mapping[str, int]) -> Settings:
     """The keys a table gives, each with its place; an `init` is parsed."""
     settings: Settings = {}
     for key in types.TensorKeys.__struct_fields__:
         if key in table:
             here = (*path, key)
-            value = parse_init(table[key], here) if key == "init" else table[key]
+            value = parse_init(table[key], here, dims) if key == "init" else table[key]
             settings[key] = (value, here)
     if "layout" in settings and ("in_axis" in settings or "out_axis" in settings):
         raise SpecError(
