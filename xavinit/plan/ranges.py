@@ -101,19 +101,14 @@ def _list_extremes(law: Arange, dtype: DType) -> Iterator[int | float]:
     one is odd, or both are. So where the first two beyond 2ᵖ on either side are exact, there is
     only one.
     """
-    last = law.count - 1
-    yield law.compute(0)
-    if last:
-        yield law.compute(1)
-    yield law.compute(last)
-    if not (dtype.is_float and law.is_integer) or not law.step:
-        return
-    start, step = int(law.start), int(law.step)
-    common = math.gcd(start, step)
-    bound = (common & -common) << (dtype.mantissa + 1)
-    # Where the numbers leave [−bound, bound], by their index, going up or down.
-    for end in (bound, -bound):
-        middle = (end - start) // step
-        for index in range(middle - 2, middle + 4):
-            if 0 <= index <= last:
-                yield law.compute(index)
+    indices = {0, 1, law.count - 1}
+    if dtype.is_float and law.is_integer and law.step:
+        start, step = int(law.start), int(law.step)
+        common = math.gcd(start, step)
+        bound = (common & -common) << (dtype.mantissa + 1)
+        for end in (bound, -bound):  # where the numbers leave what lies between, up or down
+            middle = (end - start) // step
+            indices |= set(range(middle - 2, middle + 4))
+    for index in sorted(indices):
+        if 0 <= index < law.count:
+            yield law.compute(index)

@@ -110,6 +110,8 @@ def decide(family: Family, families: Sequence[Family]) -> Decision:
         lacks_fans = fans is None and inits.needs_fans(family.init)
         if lacks_fans:
             error.fact += f"; got shape {list(family.shape)}"
+            if family.is_part and error.path:
+                error.hint = None  # it names a key that a layer does not take
         key = error.path or (("value",) if type(family.init) is inits.Constant else ())
         _place(error, family, _find_fault(family, dtype, lacks_fans=lacks_fans))
         if error.path == family.places.get("init"):  # the key within the initializer
