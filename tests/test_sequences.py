@@ -299,11 +299,12 @@ def test_zero_rows_by_rule_and_default_follow_dims() -> None:
     ("shape", "rows", "step", "fact"),
     [
         ([3, 2], [3], (0,), "must be a row from -3 to 2; got 3"),
-        ([3, 2], [0, "1 - 5"], (1,), "must be a row from -3 to 2; got 1 - 5 = -4"),
+        ([3, 2], [0, "1 - 5"], (1,), "must be a row from -3 to 2; got -4"),
+        ([3, 2], [0, "x"], (1,), 'unknown dim "x"'),
         ([], [0], (), "must be of a tensor with axes; got shape []"),
         ([3, 2], 0, (), "must be a list of rows; got 0"),
         ([3, 2], [0.5], (0,), "must be an integer or an expression; got 0.5"),
-        ([3, 2], [0] * 10_001, (), "must be at most 10,000 rows; got 10,001"),
+        ([3, 2], [0] * 101, (), "must be at most 100 rows; got 101"),
     ],
 )
 def test_bad_zero_rows(shape: list[int], rows: Any, step: Any, fact: str) -> None:

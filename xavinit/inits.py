@@ -76,8 +76,11 @@ class Arange(Init, frozen=True, kw_only=True):
     ] = 1
 
 
-class Values(Init, frozen=True, kw_only=True):
-    """The numbers of a list, as many as the tensor has elements, in C order."""
+class Values(Init, frozen=True, kw_only=True, eq=False):
+    """The numbers of a list, as many as the tensor has elements, in C order.
+
+    Each is itself alone: comparing lists, in which −0 equals 0, would serve nothing.
+    """
 
     name: str = "values"
     values: Annotated[

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 from xavinit import inits
 from xavinit.errors import SpecError
@@ -44,7 +45,8 @@ def compute_law(init: inits.Init, fans: Fans | None, shape: tuple[int, ...]) -> 
         case inits.Arange(start=start, step=step, repeat=repeat):
             return Arange(start, step, repeat, row)
         case inits.Values(values=values):
-            return Values(_check_count(values, math.prod(shape)))
+            _check_count(values, math.prod(shape))
+            return _make_values(init)
         case inits.LogArange():
             return LogArange(_check_row(row))
         case inits.Uniform(bound=bound):
@@ -107,13 +109,17 @@ def _settle(key: str, number: Number | inits.Formula, fans: Fans | None) -> Numb
     return value
 
 
-def _check_count(values: tuple[Number, ...], size: int) -> tuple[Number, ...]:
+@lru_cache(maxsize=64)  # one for all tensors that a rule gives it: it knows its ends
+def _make_values(init: inits.Values) -> Values:
+    return Values(init.values)
+
+
+def _check_count(values: tuple[Number, ...], size: int) -> None:
     if len(values) != size:
         raise SpecError(
             f"must be as many numbers as the tensor has elements, {size:,}; got {len(values):,}",
             ("values",),
         )
-    return values
 
 
 def _check_row(length: int) -> int:

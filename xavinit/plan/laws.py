@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
+from functools import cached_property
 from typing import ClassVar
 
 from msgspec import Struct
@@ -120,21 +121,32 @@ class Arange(Fixed, frozen=True):
         return text + (f" repeat {self.repeat}" if self.repeat > 1 else "")
 
 
-class Values(Fixed, frozen=True):
+class Values(Fixed, frozen=True, dict=True):  # dict: for the cached properties
     """The numbers of a list, one an element."""
 
     values: tuple[bool | int | float, ...]
+
+    @cached_property
+    def magnitudes(self) -> list[int | float]:
+        """Those of its numbers, sorted."""
+        return sorted(map(abs, self.values))
+
+    @cached_property
+    def digits(self) -> int:
+        """The binary digits that its longest integer takes, but for zeros at the end."""
+        integers = [abs(value) for value in self.values if isinstance(value, int) and value]
+        return max((n.bit_length() - (n & -n).bit_length() + 1 for n in integers), default=0)
 
     @property
     def length(self) -> int:
         return len(self.values)
 
     def largest(self, dtype: DType) -> float:
-        return max(map(abs, self.values))
+        return self.magnitudes[-1]
 
     def compute_zero_share(self, dtype: DType) -> float:
-        limit = _find_limit(dtype)
-        return sum(0 < abs(value) <= limit for value in self.values) / len(self.values)
+        near = bisect_right(self.magnitudes, _find_limit(dtype))
+        return (near - bisect_right(self.magnitudes, 0)) / len(self.values)
 
     def __str__(self) -> str:
         return f"values {len(self.values)}"

@@ -18,8 +18,10 @@ def check_range(law: Law, dtype: DType) -> None:
             f"{dtype.name} takes constants only (zeros, ones, constant, arange, values); got {law}"
         )
     if isinstance(law, Values):
-        for index, value in enumerate(law.values):
-            _check_number(value, dtype, ("values", index))
+        is_exact_float = dtype.is_float and law.digits <= dtype.mantissa + 1
+        if not (is_exact_float and law.magnitudes[-1] <= dtype.largest):
+            for index, value in enumerate(law.values):
+                _check_number(value, dtype, ("values", index))
     elif isinstance(law, Arange):
         for key, given in (("start", law.start), ("step", law.step)):
             if not dtype.is_float and not isinstance(given, int):

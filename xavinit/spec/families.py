@@ -20,7 +20,6 @@ DEFAULT_DTYPE = "float32"
 
 OF_AXES = ("batch_axis", "fused", "in_axis", "layout", "out_axis")
 OF_TENSORS = (*OF_AXES, "fans_of", "zero_rows")  # a layer takes none of them
-MOST_ROWS = 10_000  # that are zero, and listed one by one
 
 
 class Family(Struct, frozen=True):
@@ -159,7 +158,7 @@ def _make_family(
         places=places,
         example=example,
         is_part=entry.axes is not None,
-        zero_rows=_read_rows(settings, entry.shape, dims, example, entry),
+        zero_rows=_read_rows(settings, entry.shape, example, entry),
     )
 
 
@@ -219,30 +218,20 @@ def _read_axes(settings: Settings, dims: Mapping[str, int]) -> Axes:
 
 
 def _read_rows(
-    settings: Settings,
-    shape: tuple[int, ...],
-    dims: Mapping[str, int],
-    example: str,
-    entry: Entry,
+    settings: Settings, shape: tuple[int, ...], example: str, entry: Entry
 ) -> tuple[int, ...]:
     """The rows that are zero, counted from the start, each once."""
     if "zero_rows" not in settings or 0 in shape:  # an empty tensor has no values
         return ()
     given, path = settings["zero_rows"]
     whose = "" if "zero_rows" in entry.own else f" (tensor {format_value(example)})"
-    if len(given) > MOST_ROWS:
-        raise SpecError(f"must be at most {MOST_ROWS:,} rows; got {len(given):,}", path)
     if given and not shape:
         raise SpecError(f"must be of a tensor with axes; got shape []{whose}", path)
-    rows = set()
-    for index, item in enumerate(given):
-        row = evaluate_at(item, dims, (*path, index))
+    for index, row in enumerate(given):
         if not -shape[0] <= row < shape[0]:
-            said = f"{item} = {row}" if isinstance(item, str) else row
-            fact = f"must be a row from {-shape[0]} to {shape[0] - 1}; got {said}{whose}"
+            fact = f"must be a row from {-shape[0]} to {shape[0] - 1}; got {row}{whose}"
             raise SpecError(fact, (*path, index))
-        rows.add(row % shape[0])
-    return tuple(sorted(rows))
+    return tuple(sorted({row % shape[0] for row in given}))
 
 
 def _check_alone(entry: Entry, tie: Path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from xavinit.errors import SpecError
 from xavinit.inits import Formula
@@ -112,6 +113,7 @@ def parse_number(text: str, dims: Mapping[str, int]) -> float | Formula:
     return Formula(text, tuple((name, dims[name]) for name in sorted(names & dims.keys())))
 
 
+@lru_cache(maxsize=1024)  # a spec repeats few shapes, whose fans these are
 def evaluate_formula(formula: Formula, fans: tuple[int | float, int | float]) -> float:
     """The number of a formula with these fans."""
     return compute(formula.text, _Numbers(formula.text, dict(formula.dims), fans))

@@ -10,11 +10,14 @@ from msgspec import Struct
 from xavinit.errors import Path, SpecError
 from xavinit.spec import types
 from xavinit.spec.convert import read_table
+from xavinit.spec.expressions import evaluate
 from xavinit.spec.globs import Glob, parse_glob
 from xavinit.spec.initializers import parse_init
 from xavinit.wording import format_value
 
 MOST_RULES = 10_000  # each may be a warning of its own; a model has some tens
+
+MOST_ROWS = 100  # that are zero: each is looked at for each tensor
 
 # Each key's value and where it was given.
 Settings = dict[str, tuple[Any, Path]]
@@ -55,7 +58,11 @@ def read_settings(table: Mapping[str, Any], path: Path, dims: Mapping[str, int])
     for key in types.TensorKeys.__struct_fields__:
         if key in table:
             here = (*path, key)
-            value = parse_init(table[key], here, dims) if key == "init" else table[key]
+            value = table[key]
+            if key == "init":
+                value = parse_init(value, here, dims)
+            elif key == "zero_rows":
+                value = _parse_rows(value, here, dims)
             settings[key] = (value, here)
     if "layout" in settings and ("in_axis" in settings or "out_axis" in settings):
         raise SpecError(
@@ -76,6 +83,19 @@ def read_settings(table: Mapping[str, Any], path: Path, dims: Mapping[str, int])
             f"tied takes no other key; got {format_value(extra)} too", (*path, extra), at_key=True
         )
     return settings
+
+
+def _parse_rows(given: list[int | str], path: Path, dims: Mapping[str, int]) -> tuple[int, ...]:
+    if len(given) > MOST_ROWS:
+        raise SpecError(f"must be at most {MOST_ROWS:,} rows; got {len(given):,}", path)
+    rows = []
+    for index, item in enumerate(given):
+        try:
+            rows.append(evaluate(item, dims))
+        except SpecError as error:
+            error.path = (*path, index)
+            raise
+    return tuple(rows)
 
 
 def merge_settings(base: Settings, over: Settings) -> Settings:
