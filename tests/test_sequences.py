@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 from fractions import Fraction
 from pathlib import Path
@@ -20,6 +21,7 @@ from xavinit.errors import SpecError
 from xavinit.inits import LARGEST_LOG
 from xavinit.plan import Arange, LogArange, Sequence, Values
 from xavinit.plan.ranges import check_range
+from xavinit.report import format_plan, plan_to_json
 from xavinit.streams.elements import encode_constant
 from xavinit.streams.logarithms import bound_log, compute_log
 from xavinit.streams.sequences import fill_sequence
@@ -335,3 +337,31 @@ def test_a_layer_holds_the_numbers_of_pytorchs_tensor(framework: str, kernel: st
         assert np.array_equal(other, weight.T)
         assert np.array_equal(other_bias, bias)
         assert list(bias) == [0, 1]
+
+
+def test_a_layer_of_several_pieces(kernel: str) -> None:
+    layer = {"name": "l", "type": "dense", "in": 700, "out": 900, "init": "arange", "bias": False}
+    (weight,) = xavinit.draw({"layers": [layer]}, framework="keras").values()
+    assert np.array_equal(weight, np.repeat(np.arange(700.0)[:, None], 900, axis=1))
+
+
+# --- told --------------------------------------------------------------------------------------
+
+
+def test_a_plan_tells_sequences_and_zero_rows() -> None:
+    tensors = {
+        "a": {"shape": [8], "init": {"type": "arange", "start": 2, "step": -1, "repeat": 4}},
+        "v": {"shape": [2], "init": {"type": "values", "values": [1, 2]}},
+        "l": {"shape": [2, 16], "init": "log_arange"},
+        "z": {"shape": [9, 2], "init": "ones", "zero_rows": [5, 0, 3, -1]},
+    }
+    plan = xavinit.make_plan({"tensors": tensors})
+    text = "\n".join(format_plan(plan))
+    for part in ("arange 2 step -1 repeat 4", "values 2", "ln 1…16", "rows 0, 3, 5, … zero"):
+        assert part in text
+    told = {tensor["name"]: tensor for tensor in json.loads(plan_to_json(plan))["tensors"]}
+    assert told["a"]["law"] == {"type": "arange", "start": 2, "step": -1, "repeat": 4}
+    assert told["v"]["law"] == {"type": "values", "count": 2}
+    assert told["l"]["law"] == {"type": "log_arange"}
+    assert told["z"]["zero_rows"] == [0, 3, 5, 8]
+    assert not any(tensor["zero_share"] for tensor in told.values())
