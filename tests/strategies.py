@@ -30,14 +30,19 @@ def choose_scale() -> st.SearchStrategy[float | int]:
 def make_init(draw: st.DrawFn, has_fans: bool) -> Any:
     """An initializer for a float tensor, by its bare name where that is enough."""
     without = ["zeros", "ones", "constant", "uniform", "normal", "truncated_normal"]
-    name = draw(st.sampled_from(sorted(NAMES) if has_fans else without))
+    without += ["arange", "log_arange"]
+    with_fans = sorted(set(NAMES) - {"values"})  # which counts the elements
+    name = draw(st.sampled_from(with_fans if has_fans else without))
     needed, optional = list_keys(name)
     table: dict[str, Any] = {"type": name}
     values = {
         "mode": st.sampled_from(["fan_in", "fan_out", "fan_avg"]),
         "distribution": st.sampled_from(["uniform", "normal", "truncated_normal"]),
-        "value": st.floats(-3, 3) | st.integers(-3, 3) | st.booleans(),
-        "gain": choose_scale() | st.sampled_from(GAINS),
+        "value": st.floats(-3, 3) | st.integers(-3, 3) | st.booleans() | st.just("d/3 - 2"),
+        "gain": choose_scale() | st.sampled_from([*GAINS, "1/sqrt(2*heads)"]),
+        "start": st.sampled_from([0, 1, -2, 0.5, "1/d"]),
+        "step": st.sampled_from([0, 0.25, -0.1, "1/heads"]),
+        "repeat": st.sampled_from([1, 3, "heads"]),
     }
     for key in (*needed, *(key for key in optional if draw(st.booleans()))):
         table[key] = draw(values.get(key, choose_scale()))
@@ -74,6 +79,8 @@ def make_tensor(draw: st.DrawFn) -> Any:
         else:
             table["fused"] = draw(st.sampled_from([1, "heads // 2"]))
     table["init"] = draw(make_init(has_fans))
+    if shape and 0 not in shape and draw(st.integers(0, 4)) == 0:
+        table["zero_rows"] = draw(st.sampled_from([[0], [-1], [], [0, "-1"]]))
     if draw(st.integers(0, 4)) == 0:
         table["stream"] = draw(st.text(st.characters(exclude_categories=["Cs"]), max_size=5))
         table["stream"] = table["stream"].replace("{", "{{").replace("}", "}}")
@@ -143,9 +150,15 @@ def make_spec(draw: st.DrawFn) -> dict[str, Any]:
         )
     )
     tensors: dict[str, Any] = {name: draw(make_tensor()) for name in names}
-    braces = draw(st.sampled_from(["", "h.{n}.w", "{1..d}.{w,b}", "x{{y}}.{heads}"]))
+    braces = draw(
+        st.sampled_from(["", "h.{n}.w", "{1..d}.{w,b}", "{1..wide..d}", "x{{y}}.{heads}"])
+    )
     if braces:
         tensors[braces] = draw(make_tensor())
+        if draw(st.booleans()) and "{n}" in braces:
+            bias = {"type": "uniform", "bound": "1/(1 + fan_in)"}
+            tensors["f.{n}"] = {"shape": ["d"], "init": bias, "fans_of": "m.{n}"}
+            tensors["m.{n}"] = ["wide", "d"]
         if draw(st.booleans()) and "{n}" in braces:
             tensors["t.{n}"] = {"tied": "h.{n}.w"}
     spec: dict[str, Any] = {"tensors": tensors, "dims": dict(DIMS)}

@@ -179,7 +179,7 @@ spec.yaml:2:57: layers[0].bias_init: must not be given where bias is false
 layers:
   - {name: fc, type: dense, in: 3, out: 4, bias_init: zeroes}
 -->
-spec.yaml:2:55: layers[0].bias_init: must be constant, glorot_normal, glorot_truncated_normal, glorot_uniform, he_normal, he_truncated_normal, he_uniform, lecun_normal, lecun_truncated_normal, lecun_uniform, normal, ones, truncated_normal, uniform, variance_scaling, xavier_normal, xavier_truncated_normal, xavier_uniform or zeros, or a table with one of these as its type; got "zeroes"
+spec.yaml:2:55: layers[0].bias_init: must be arange, constant, glorot_normal, glorot_truncated_normal, glorot_uniform, he_normal, he_truncated_normal, he_uniform, lecun_normal, lecun_truncated_normal, lecun_uniform, log_arange, normal, ones, truncated_normal, uniform, values, variance_scaling, xavier_normal, xavier_truncated_normal, xavier_uniform or zeros, or a table with one of these as its type; got "zeroes"
   hint: did you mean "zeros"?
 === an unknown key of an initializer
 layers:
@@ -212,13 +212,13 @@ rules:
 layers:
   - {name: fc, type: dense, in: 3, out: 4}
 -->
-spec.yaml:2:25: rules[0].dtype: int64 takes constants only (zeros, ones, constant); got uniform ±0.92582 (tensor "fc.weight")
+spec.yaml:2:25: rules[0].dtype: int64 takes constants only (zeros, ones, constant, arange, values); got uniform ±0.92582 (tensor "fc.weight")
 === a default that gives a norm fans
 defaults: {dtype: bool}
 layers:
   - {name: fc, type: dense, in: 3, out: 4}
 -->
-spec.yaml:1:19: defaults.dtype: bool takes constants only (zeros, ones, constant); got uniform ±0.92582 (tensor "fc.weight")
+spec.yaml:1:19: defaults.dtype: bool takes constants only (zeros, ones, constant, arange, values); got uniform ±0.92582 (tensor "fc.weight")
 === a variance below zero
 rules:
   - {match: "*.running_var", init: {type: normal, std: 1}}
@@ -237,7 +237,7 @@ spec.yaml:2:36: rules[0].init: a running variance must be a constant of at least
 layers:
   - {name: fc, type: dense, in: 3, out: 4, dtype: int32}
 -->
-spec.yaml:2:51: layers[0].dtype: int32 takes constants only (zeros, ones, constant); got uniform ±0.92582 (tensor "fc.weight")
+spec.yaml:2:51: layers[0].dtype: int32 takes constants only (zeros, ones, constant, arange, values); got uniform ±0.92582 (tensor "fc.weight")
 === a group with a type
 layers:
   - {name: g, type: dense, layers: []}
@@ -329,7 +329,7 @@ spec.yaml:2:77: layers[0].recurrent_init.sdt: unknown key "sdt"
 layers:
   - {name: rnn, type: gru, in: 3, hidden: 4, recurrent_init: orthogonal}
 -->
-spec.yaml:2:62: layers[0].recurrent_init: must be constant, glorot_normal, glorot_truncated_normal, glorot_uniform, he_normal, he_truncated_normal, he_uniform, lecun_normal, lecun_truncated_normal, lecun_uniform, normal, ones, truncated_normal, uniform, variance_scaling, xavier_normal, xavier_truncated_normal, xavier_uniform or zeros, or a table with one of these as its type; got "orthogonal"
+spec.yaml:2:62: layers[0].recurrent_init: must be arange, constant, glorot_normal, glorot_truncated_normal, glorot_uniform, he_normal, he_truncated_normal, he_uniform, lecun_normal, lecun_truncated_normal, lecun_uniform, log_arange, normal, ones, truncated_normal, uniform, values, variance_scaling, xavier_normal, xavier_truncated_normal, xavier_uniform or zeros, or a table with one of these as its type; got "orthogonal"
 === heads that do not divide
 layers:
   - {name: attn, type: multi_head_attention, size: 8, heads: 3}

@@ -273,21 +273,21 @@ tensors:
   w: [3, 3]
 -->
 spec.yaml:2:16: rules[0].shape: unknown key "shape"
-  hint: keys here: batch_axis, dtype, fused, in_axis, init, layout, match, out_axis, stream, tied
+  hint: keys here: batch_axis, dtype, fans_of, fused, in_axis, init, layout, match, out_axis, stream, tied, zero_rows
 === shape in defaults
 defaults: {shape: [3]}
 tensors:
   w: [3, 3]
 -->
 spec.yaml:1:12: defaults.shape: unknown key "shape"
-  hint: keys here: batch_axis, dtype, fused, in_axis, init, layout, out_axis, stream, tied
+  hint: keys here: batch_axis, dtype, fans_of, fused, in_axis, init, layout, out_axis, stream, tied, zero_rows
 === match in defaults
 defaults: {match: x}
 tensors:
   w: [3, 3]
 -->
 spec.yaml:1:12: defaults.match: unknown key "match"
-  hint: keys here: batch_axis, dtype, fused, in_axis, init, layout, out_axis, stream, tied
+  hint: keys here: batch_axis, dtype, fans_of, fused, in_axis, init, layout, out_axis, stream, tied, zero_rows
 === defaults is a string
 defaults: float32
 tensors:
@@ -404,24 +404,24 @@ spec.yaml:1:6: seed: must be an integer from 0 to 2⁶⁴−1; got null
 tensors:
   w: {shape: [3, 3], init: galrot_normal}
 -->
-spec.yaml:2:28: tensors["w"].init: must be constant, glorot_normal, glorot_truncated_normal, glorot_uniform, he_normal, he_truncated_normal, he_uniform, lecun_normal, lecun_truncated_normal, lecun_uniform, normal, ones, truncated_normal, uniform, variance_scaling, xavier_normal, xavier_truncated_normal, xavier_uniform or zeros, or a table with one of these as its type; got "galrot_normal"
+spec.yaml:2:28: tensors["w"].init: must be arange, constant, glorot_normal, glorot_truncated_normal, glorot_uniform, he_normal, he_truncated_normal, he_uniform, lecun_normal, lecun_truncated_normal, lecun_uniform, log_arange, normal, ones, truncated_normal, uniform, values, variance_scaling, xavier_normal, xavier_truncated_normal, xavier_uniform or zeros, or a table with one of these as its type; got "galrot_normal"
   hint: did you mean "glorot_normal"?
 === an unknown type of init
 tensors:
   w: {shape: [3, 3], init: {type: zeroes}}
 -->
-spec.yaml:2:35: tensors["w"].init.type: must be constant, glorot_normal, glorot_truncated_normal, glorot_uniform, he_normal, he_truncated_normal, he_uniform, lecun_normal, lecun_truncated_normal, lecun_uniform, normal, ones, truncated_normal, uniform, variance_scaling, xavier_normal, xavier_truncated_normal, xavier_uniform or zeros; got "zeroes"
+spec.yaml:2:35: tensors["w"].init.type: must be arange, constant, glorot_normal, glorot_truncated_normal, glorot_uniform, he_normal, he_truncated_normal, he_uniform, lecun_normal, lecun_truncated_normal, lecun_uniform, log_arange, normal, ones, truncated_normal, uniform, values, variance_scaling, xavier_normal, xavier_truncated_normal, xavier_uniform or zeros; got "zeroes"
   hint: did you mean "zeros"?
 === a list for an init
 tensors:
   w: {shape: [3, 3], init: [zeros]}
 -->
-spec.yaml:2:28: tensors["w"].init: must be constant, glorot_normal, glorot_truncated_normal, glorot_uniform, he_normal, he_truncated_normal, he_uniform, lecun_normal, lecun_truncated_normal, lecun_uniform, normal, ones, truncated_normal, uniform, variance_scaling, xavier_normal, xavier_truncated_normal, xavier_uniform or zeros, or a table with one of these as its type; got ["zeros"]
+spec.yaml:2:28: tensors["w"].init: must be arange, constant, glorot_normal, glorot_truncated_normal, glorot_uniform, he_normal, he_truncated_normal, he_uniform, lecun_normal, lecun_truncated_normal, lecun_uniform, log_arange, normal, ones, truncated_normal, uniform, values, variance_scaling, xavier_normal, xavier_truncated_normal, xavier_uniform or zeros, or a table with one of these as its type; got ["zeros"]
 === nothing for an init
 tensors:
   w: {shape: [3, 3], init: }
 -->
-spec.yaml:2:28: tensors["w"].init: must be constant, glorot_normal, glorot_truncated_normal, glorot_uniform, he_normal, he_truncated_normal, he_uniform, lecun_normal, lecun_truncated_normal, lecun_uniform, normal, ones, truncated_normal, uniform, variance_scaling, xavier_normal, xavier_truncated_normal, xavier_uniform or zeros, or a table with one of these as its type; got null
+spec.yaml:2:28: tensors["w"].init: must be arange, constant, glorot_normal, glorot_truncated_normal, glorot_uniform, he_normal, he_truncated_normal, he_uniform, lecun_normal, lecun_truncated_normal, lecun_uniform, log_arange, normal, ones, truncated_normal, uniform, values, variance_scaling, xavier_normal, xavier_truncated_normal, xavier_uniform or zeros, or a table with one of these as its type; got null
 === an init without a type
 tensors:
   w: {shape: [3, 3], init: {std: 1}}
@@ -518,11 +518,11 @@ tensors:
   w: {shape: [3, 3], init: {type: he_normal, gain: true}}
 -->
 spec.yaml:2:52: tensors["w"].init.gain: must be a positive finite number, leaky_relu, linear, relu, selu, sigmoid or tanh; got true
-=== a gain of "2"
+=== a gain of "-2"
 tensors:
-  w: {shape: [3, 3], init: {type: he_normal, gain: "2"}}
+  w: {shape: [3, 3], init: {type: he_normal, gain: "-2"}}
 -->
-spec.yaml:2:52: tensors["w"].init.gain: must be a positive finite number, leaky_relu, linear, relu, selu, sigmoid or tanh; got "2"
+spec.yaml:2:52: tensors["w"].init.gain: must be a positive finite number; got -2
 === a gain of 1e999
 tensors:
   w: {shape: [3, 3], init: {type: he_normal, gain: 1e999}}
@@ -563,11 +563,11 @@ tensors:
   w: {shape: [3], init: {type: constant, value: -1e999}}
 -->
 spec.yaml:2:49: tensors["w"].init.value: must be a finite number, true or false; got -Infinity
-=== a value of "1"
+=== a value of "no"
 tensors:
-  w: {shape: [3], init: {type: constant, value: "1"}}
+  w: {shape: [3], init: {type: constant, value: "no"}}
 -->
-spec.yaml:2:49: tensors["w"].init.value: must be a finite number, true or false; got "1"
+spec.yaml:2:49: tensors["w"].init.value: must be a finite number, true or false; got "no"
 === a bad init of a rule
 rules:
 - match: "*"
@@ -770,12 +770,12 @@ defaults: {dtype: int64}
 tensors:
   w: [3, 3]
 -->
-spec.yaml:3:6: tensors["w"]: int64 takes constants only (zeros, ones, constant); got uniform ±1
+spec.yaml:3:6: tensors["w"]: int64 takes constants only (zeros, ones, constant, arange, values); got uniform ±1
 === normal in bool
 tensors:
   w: {shape: [3, 3], dtype: bool, init: {type: normal, std: 1}}
 -->
-spec.yaml:2:41: tensors["w"].init: bool takes constants only (zeros, ones, constant); got normal std 1
+spec.yaml:2:41: tensors["w"].init: bool takes constants only (zeros, ones, constant, arange, values); got normal std 1
 === one name twice
 tensors:
   "a.{2}": [3, 3]

@@ -44,6 +44,35 @@ def a_kilobyte_of_name_a_million_times() -> Spec:
     return {"tensors": {"a" * 1000 + "{1000000}": [1, 1]}}
 
 
+@hostile(None)
+def a_list_of_values_for_many_tensors() -> Spec:
+    rule = {"match": "*", "init": {"type": "values", "values": [0.5] * 10_000}}
+    return {"rules": [rule], "tensors": {f"w{i}": [10_000] for i in range(50_000)}}
+
+
+@hostile(None)
+def rows_that_are_zero_in_many_tensors() -> Spec:
+    rule = {"match": "*", "zero_rows": [*range(50), *(f"{i}-100" for i in range(50))]}
+    return {"rules": [rule], "tensors": {f"w{i}": [100 + i, 2] for i in range(50_000)}}
+
+
+@hostile(None)
+def many_biases_with_the_fans_of_their_weights() -> Spec:
+    init = {"type": "uniform", "bound": "1/sqrt(" + "1*" * 80 + "fan_in)"}
+    biases = {"shape": [2], "fans_of": "w{200000}", "init": init}
+    return {"tensors": {"w{200000}": [2, 3], "v{200000}": biases}}
+
+
+@hostile("tensors")
+def a_brace_with_a_step() -> Spec:
+    return {"tensors": {"w{0..9000000000000000000..2}": [1, 1]}}
+
+
+@hostile("must be as many numbers")
+def fewer_values_than_elements() -> Spec:
+    return {"tensors": {"w": {"shape": [10**9], "init": {"type": "values", "values": [1]}}}}
+
+
 @hostile("a name must be at most")
 def words_that_repeat() -> Spec:
     return {"tensors": {("{" + "a" * 1000 + ",b}") * 19: [1, 1]}}

@@ -229,6 +229,7 @@ def test_plan_as_json(folder: Path) -> None:
         "fan_in": 4,
         "fan_out": 3,
         "law": {"type": "uniform", "bound": pytest.approx((6 / 7) ** 0.5)},
+        "zero_rows": [],
         "zero_share": 2.0**-150 / (3 / 3.5) ** 0.5,
         "stream": "a.weight",
         "bytes": 48,

@@ -50,9 +50,9 @@ def test_a_glob_has_a_longest() -> None:
 
 def test_a_spec_has_a_most_of_rules() -> None:
     rule = {"match": "w", "dtype": "float16"}
-    assert len(parse_rules([rule] * MOST_RULES)) == MOST_RULES
+    assert len(parse_rules([rule] * MOST_RULES, {})) == MOST_RULES
     with pytest.raises(SpecError, match="must be at most 10,000 rules; got 10,001"):
-        parse_rules([rule] * (MOST_RULES + 1))
+        parse_rules([rule] * (MOST_RULES + 1), {})
 
 
 def test_the_steps_of_comparing_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ import pytest
 from xavinit.dtypes import DTYPES, DType
 from xavinit.plan import Normal, Uniform
 from xavinit.streams import KERNELS, reference
-from xavinit.streams.constants import encode_constant
+from xavinit.streams.elements import encode_constant
 from xavinit.streams.rounding import round_single
 
 # Two dtypes without a negative zero; specs cannot name them.

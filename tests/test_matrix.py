@@ -23,11 +23,13 @@ def test_another_number_gives_another_digest(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_the_probe_draws_every_initializer_and_dtype(tmp_path: Path) -> None:
-    (tmp_path / "spec.yaml").write_text(probe.make_spec(probe.FLOATS), encoding="utf-8")
-    plan = xavinit.make_plan(tmp_path / "spec.yaml")
-    assert not plan.warnings
-    assert {tensor.dtype.name for tensor in plan.tensors} == set(DTYPES)
-    drawn = {tensor.name.partition(".")[2] for tensor in plan.tensors}
+    drawn: set[str] = set()
+    for text in (probe.make_spec(probe.FLOATS), probe.make_later_spec()):
+        (tmp_path / "spec.yaml").write_text(text, encoding="utf-8")
+        plan = xavinit.make_plan(tmp_path / "spec.yaml")
+        assert not plan.warnings
+        assert {tensor.dtype.name for tensor in plan.tensors} == set(DTYPES)
+        drawn |= {tensor.name.partition(".")[2] for tensor in plan.tensors}
     words = {"constant": "third"}
     plain = {"uniform", "normal", "truncated_normal"}
     wanted = {words.get(name, f"plain_{name}" if name in plain else name) for name in KINDS} - {

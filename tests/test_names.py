@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 
 import xavinit
 from xavinit.errors import SpecError
-from xavinit.spec.names import MOST_TENSORS, parse_pattern, parse_reference
+from xavinit.spec.names import (
+    MOST_TENSORS,
+    measure,
+    measure_range,
+    parse_pattern,
+    parse_reference,
+)
 from xavinit.spec.network import parse_layers
 
 DIMS = {"n": 2, "none": 0, "top": 3}
@@ -75,6 +81,7 @@ def test_expansion(text: str, names: list[str]) -> None:
 
 
 RULE = "must be an integer expression (integers, dims, + - * // and parentheses); got "
+STEP = "the step of a brace {a..b..step} must be at least 1; got "
 RANGE = "a brace must be {n} with n of at least 0, or {a..b} with 0 ≤ a ≤ b; got "
 
 
@@ -93,7 +100,11 @@ RANGE = "a brace must be {n} with n of at least 0, or {a..b} with 0 ≤ a ≤ b;
         ("{1.5}", f'brace {{1.5}}: {RULE}"1.5" at "."'),
         ("{1..}", f'brace {{1..}}: {RULE}""'),
         ("{..3}", f'brace {{..3}}: {RULE}""'),
-        ("{1..2..3}", f'brace {{1..2..3}}: {RULE}"2..3" at "."'),
+        ("{1..2..3..4}", f'brace {{1..2..3..4}}: {RULE}"3..4" at "."'),
+        ("{1..2..}", f'brace {{1..2..}}: {RULE}""'),
+        ("{1..2..0}", STEP + '{1..2..0} in "{1..2..0}"'),
+        ("{1..2..-1}", STEP + '{1..2..-1} in "{1..2..-1}"'),
+        ("{2..1..1}", RANGE + '{2..1..1} in "{2..1..1}"'),
         ("{m}", 'brace {m}: unknown dim "m"'),
         ("{1//none}", 'brace {1//none}: must not divide by zero; got "1//none"'),
         ("{-1}", RANGE + '{-1} in "{-1}"'),
@@ -302,3 +313,26 @@ def test_the_extent_of_a_stack_is_that_of_its_parts() -> None:
 def test_all_names_together_have_a_limit() -> None:
     with pytest.raises(SpecError, match="names must be at most 64,000,000 bytes together; got "):
         plan_names("a" * 700 + "{100000}")
+
+
+# --- Steps -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{0..9..4}", ["0", "4", "8"]),
+        ("{4..n-1..s}", ["4", "12", "20"]),
+        ("{8..16..8}", ["8", "16"]),
+        ("{3..3..100}", ["3"]),
+    ],
+)
+def test_a_range_by_steps(text: str, words: list[str]) -> None:
+    pattern = parse_pattern(text, {"n": 24, "s": 8})
+    assert [name for name, _ in pattern.expand()] == words
+
+
+@given(st.integers(0, 3000), st.integers(0, 20_000), st.integers(1, 9) | st.integers(1, 10**6))
+def test_a_range_is_measured_as_its_words_are(start: int, length: int, step: int) -> None:
+    words = [str(number) for number in range(start, start + length + 1, step)]
+    assert measure_range(start, start + length + 1, step) == measure(words)

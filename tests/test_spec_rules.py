@@ -16,7 +16,18 @@ from hypothesis import strategies as st
 
 import xavinit
 from xavinit.inits import GAINS, NAMED, NAMES, list_keys
-from xavinit.plan import Constant, Fans, Law, Normal, TruncatedNormal, Uniform
+from xavinit.plan import (
+    Arange,
+    Constant,
+    Fans,
+    Fixed,
+    Law,
+    LogArange,
+    Normal,
+    TruncatedNormal,
+    Uniform,
+    Values,
+)
 
 Table = dict[str, Any]
 
@@ -413,12 +424,15 @@ LAWS: dict[str, tuple[Table, Law]] = {
     "uniform": ({"bound": 0.05}, Uniform(0.05)),
     "normal": ({"std": 0.02}, Normal(0.02)),
     "truncated_normal": ({"std": 0.02}, TruncatedNormal(0.02)),
+    "arange": ({"start": 2, "step": -1, "repeat": 3}, Arange(2, -1, 3, 7)),
+    "values": ({"values": [1, 0.5, True, -3, 0, 0, 9]}, Values((1, 0.5, True, -3, 0, 0, 9))),
+    "log_arange": ({}, LogArange(7)),
 }
 
 
 def is_close(law: Law | None, expected: Law) -> bool:
     """The same law, its number the same but for the order of rounding."""
-    if isinstance(expected, Constant):
+    if isinstance(expected, Fixed):
         return law == expected
     key = "bound" if isinstance(expected, Uniform) else "std"
     got, wanted = getattr(law, key), getattr(expected, key)
@@ -429,7 +443,8 @@ def is_close(law: Law | None, expected: Law) -> bool:
 def test_every_initializer_has_the_law_of_its_formula(name: str) -> None:
     keys, law = LAWS[name]
     init = {"type": name, **keys}
-    assert is_close(plan_one({"shape": [64, 3, 7, 7], "init": init}).law, law)
+    shape = [1, 1, 1, 7] if name == "values" else [64, 3, 7, 7]
+    assert is_close(plan_one({"shape": shape, "init": init}).law, law)
     if not keys:
         assert is_close(plan_one({"shape": [64, 3, 7, 7], "init": name}).law, law)
 
@@ -488,11 +503,16 @@ def test_a_bias_for_each_expert_has_no_fans() -> None:
 
 @pytest.mark.parametrize("shape", [[], [1], [7]])
 def test_rank_0_and_1_take_an_init_without_fans(shape: list[int]) -> None:
+    laws = LAWS | {
+        "arange": ({}, Arange(0, 1, 1, (shape or [1])[0])),
+        "values": ({"values": [0.5] * math.prod(shape)}, Values((0.5,) * math.prod(shape))),
+        "log_arange": ({}, LogArange((shape or [1])[0])),
+    }
     for name in NAMES:
-        table = {"shape": shape, "init": {"type": name, **LAWS[name][0]}}
+        table = {"shape": shape, "init": {"type": name, **laws[name][0]}}
         if name not in NAMED and name != "variance_scaling":
             tensor = plan_one(table)
-            assert (tensor.fans, tensor.law) == (None, LAWS[name][1])
+            assert (tensor.fans, tensor.law) == (None, laws[name][1])
         else:
             error = fail(table)
             assert error.fact == (
@@ -575,8 +595,8 @@ def test_integer_dtypes_take_constants_only(dtype: str) -> None:
         table = {"shape": [3, 3], "dtype": dtype, "init": {"type": name, **keys}}
         if name in ("zeros", "ones"):
             plan_one(table)
-        elif name != "constant":
-            fact = f"{dtype} takes constants only (zeros, ones, constant); got "
+        elif name not in ("constant", "arange", "values"):
+            fact = f"{dtype} takes constants only (zeros, ones, constant, arange, values); got "
             assert fail(table).fact.startswith(fact)
 
 

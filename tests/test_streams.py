@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from xavinit.dtypes import DTYPES
 from xavinit.plan import Constant, Law, Normal, TruncatedNormal, Uniform
 from xavinit.streams import reference
-from xavinit.streams.constants import encode_constant
+from xavinit.streams.elements import encode_constant
 from xavinit.streams.reference import Filler
 from xavinit.streams.rounding import round_single
 from xavinit.streams.words import Words

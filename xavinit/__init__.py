@@ -28,15 +28,18 @@ if TYPE_CHECKING:
         XavinitError,
     )
     from xavinit.plan import (
+        Arange,
         Constant,
         Fans,
         GateConstant,
         Law,
+        LogArange,
         Normal,
         Plan,
         TensorPlan,
         TruncatedNormal,
         Uniform,
+        Values,
     )
     from xavinit.verbs.digest import digest
     from xavinit.verbs.draw import draw
@@ -54,12 +57,14 @@ if TYPE_CHECKING:
     from xavinit.verbs.prepare import make_plan
 
 __all__ = [
+    "Arange",
     "Constant",
     "DType",
     "Fans",
     "GateConstant",
     "InputError",
     "Law",
+    "LogArange",
     "MissingLibraryError",
     "Normal",
     "OutputError",
@@ -71,6 +76,7 @@ __all__ = [
     "TruncatedNormal",
     "Uniform",
     "UsageError",
+    "Values",
     "XavinitError",
     "digest",
     "draw",
@@ -88,12 +94,14 @@ __all__ = [
 
 # Where each name is at home.
 _HOMES = {
+    "Arange": "xavinit.plan",
     "Constant": "xavinit.plan",
     "DType": "xavinit.dtypes",
     "Fans": "xavinit.plan",
     "GateConstant": "xavinit.plan",
     "InputError": "xavinit.errors",
     "Law": "xavinit.plan",
+    "LogArange": "xavinit.plan",
     "MissingLibraryError": "xavinit.errors",
     "Normal": "xavinit.plan",
     "OutputError": "xavinit.errors",
@@ -105,6 +113,7 @@ _HOMES = {
     "TruncatedNormal": "xavinit.plan",
     "Uniform": "xavinit.plan",
     "UsageError": "xavinit.errors",
+    "Values": "xavinit.plan",
     "XavinitError": "xavinit.errors",
     "digest": "xavinit.verbs.digest",
     "draw": "xavinit.verbs.draw",

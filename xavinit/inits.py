@@ -23,7 +23,17 @@ GAINS: dict[GainName, float] = {
     "selu": 0.75,
 }
 
+
+class Formula(Struct, frozen=True):
+    """An expression that needs a tensor's fans: its text, and the dims that it names."""
+
+    text: str
+    dims: tuple[tuple[str, int], ...] = ()
+
+
 Number = bool | int | float
+MOST_VALUES = 10_000  # numbers in a list of them
+LARGEST_LOG = 10_000  # up to which number there are logarithms; each takes 30 µs
 Positive = Annotated[float, Meta(gt=0)]
 
 
@@ -49,7 +59,39 @@ class Constant(Init, frozen=True, kw_only=True):
     """One number everywhere."""
 
     name: str = "constant"
-    value: Annotated[Number, Meta(description="The number of a constant.")]
+    value: Annotated[Number | Formula, Meta(description="The number of a constant.")]
+
+
+class Arange(Init, frozen=True, kw_only=True):
+    """start, start + step, start + 2·step … along the last axis, each `repeat` times: element k is
+    start + step·(k // repeat), the same for every index of the other axes.
+    """
+
+    name: str = "arange"
+    start: Annotated[int | float, Meta(description="The first number.")] = 0
+    step: Annotated[int | float, Meta(description="What each number adds to the last.")] = 1
+    repeat: Annotated[
+        int, Meta(description="How many neighbors along the last axis have one number.")
+    ] = 1
+
+
+class Values(Init, frozen=True, kw_only=True, eq=False):
+    """The numbers of a list, as many as the tensor has elements, in C order.
+
+    Each is itself alone: comparing lists, in which −0 equals 0, would serve nothing.
+    """
+
+    name: str = "values"
+    values: Annotated[
+        tuple[Number, ...],
+        Meta(max_length=MOST_VALUES, description="The elements in C order."),
+    ]
+
+
+class LogArange(Init, frozen=True, kw_only=True):
+    """ln 1, ln 2 … along the last axis, as in the A_log of a Mamba."""
+
+    name: str = "log_arange"
 
 
 class GateConstant(Constant, frozen=True, kw_only=True):
@@ -57,6 +99,7 @@ class GateConstant(Constant, frozen=True, kw_only=True):
     `forget_bias` gives it.
     """
 
+    value: Number  # no formula
     gate: int  # its place in PyTorch's order
     size: int  # elements of a gate
 
@@ -65,21 +108,21 @@ class Uniform(Init, frozen=True, kw_only=True):
     """Uniform on (−bound, bound)."""
 
     name: str = "uniform"
-    bound: Annotated[Positive, Meta(description="A uniform law's: draws from ±bound.")]
+    bound: Annotated[Positive | Formula, Meta(description="A uniform law's: draws from ±bound.")]
 
 
 class Normal(Init, frozen=True, kw_only=True):
     """Normal with mean 0."""
 
     name: str = "normal"
-    std: Annotated[Positive, Meta(description="The standard deviation.")]
+    std: Annotated[Positive | Formula, Meta(description="The standard deviation.")]
 
 
 class TruncatedNormal(Init, frozen=True, kw_only=True):
     """Normal, cut at two of its own standard deviations; `std` is that of the cut law."""
 
     name: str = "truncated_normal"
-    std: Annotated[Positive, Meta(description="The standard deviation.")]
+    std: Annotated[Positive | Formula, Meta(description="The standard deviation.")]
 
 
 class VarianceScaling(Init, frozen=True, kw_only=True):
@@ -91,7 +134,7 @@ class VarianceScaling(Init, frozen=True, kw_only=True):
     mode: Annotated[Mode, Meta(description="The n of the variance: which fan.")]
     distribution: Annotated[Distribution, Meta(description="The distribution to draw from.")]
     gain: Annotated[
-        Positive | GainName,
+        Positive | GainName | Formula,
         Meta(description="Multiplies the std: a positive number or a name."),
     ] = 1.0
 
@@ -130,8 +173,18 @@ KINDS: dict[str, type[Init]] = {
     "uniform": Uniform,
     "normal": Normal,
     "truncated_normal": TruncatedNormal,
+    "arange": Arange,
+    "values": Values,
+    "log_arange": LogArange,
 }
 NAMES = (*KINDS, *NAMED)
+
+
+def needs_fans(init: Init) -> bool:
+    """Is its law another for other fans?"""
+    if isinstance(init, VarianceScaling):
+        return True
+    return any(isinstance(getattr(init, key), Formula) for key in init.__struct_fields__)
 
 
 def list_keys(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -8,20 +8,24 @@ from typing import Any
 
 from xavinit.errors import escape
 from xavinit.plan import (
+    Arange,
     Constant,
     GateConstant,
     Law,
+    LogArange,
     Normal,
     Plan,
     TensorPlan,
     TruncatedNormal,
     Uniform,
+    Values,
 )
 from xavinit.verbs.generate import Report
 from xavinit.wording import format_bytes, plural
 
 WIDTH = 80
 _WIDEST_SHAPE = 20
+_MOST_ROWS = 3  # of those that are zero, told in a table
 _TOLD_SHARE = 0.01  # of values that round to zero; fewer are not worth a word
 
 _COLUMNS = ("NAME", "SHAPE", "DTYPE", "FAN_IN", "FAN_OUT", "LAW", "BYTES")
@@ -76,6 +80,9 @@ def _format_law(tensor: TensorPlan) -> str:
     text = str(tensor.law)
     if tensor.view is not None and tensor.view.zeros:
         text += f" at 0…{tensor.view.count - 1}"
+    if tensor.zero_rows:
+        rows = ", ".join(map(str, tensor.zero_rows[:_MOST_ROWS]))
+        text += f", rows {rows}{', …' if len(tensor.zero_rows) > _MOST_ROWS else ''} zero"
     share = _compute_zero_share(tensor)
     return f"{text}, {share:.0%} zeros" if share >= _TOLD_SHARE else text
 
@@ -101,6 +108,7 @@ def plan_to_json(plan: Plan) -> str:
                 "fan_in": tensor.fans.fan_in if tensor.fans else None,
                 "fan_out": tensor.fans.fan_out if tensor.fans else None,
                 "law": _law_to_json(tensor),
+                "zero_rows": list(tensor.zero_rows),
                 "zero_share": _compute_zero_share(tensor),
                 "stream": tensor.stream,
                 "bytes": tensor.nbytes,
@@ -129,6 +137,12 @@ def _describe_law(law: Law | None) -> dict[str, Any] | None:
             return {"type": "constant", "value": value, "start": start, "stop": stop}
         case Constant(value):
             return {"type": "constant", "value": value}
+        case Arange(start, step, repeat):
+            return {"type": "arange", "start": start, "step": step, "repeat": repeat}
+        case Values(values):
+            return {"type": "values", "count": len(values)}  # the numbers are in the spec
+        case LogArange():
+            return {"type": "log_arange"}
         case Uniform(bound):
             return {"type": "uniform", "bound": bound}
         case Normal(std):

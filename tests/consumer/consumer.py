@@ -17,6 +17,8 @@ def show_law(tensor: xavinit.TensorPlan) -> str:
             return str(value)
         case None:
             return "empty"
+        case other:
+            return str(other)
 
 
 def main(folder: Path) -> None:

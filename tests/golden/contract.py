@@ -10,8 +10,10 @@ Beside the bits, `compute_exact_normal` gives the real number that a normal elem
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import math
+import operator
 import struct
 from fractions import Fraction
 from functools import lru_cache
@@ -155,7 +157,11 @@ CUT_STD = 0.87962566103423978
 
 
 class Law(NamedTuple):
-    """A distribution and its bound (uniform), std (the others) or value (constant)."""
+    """A distribution and its bound (uniform), std (the others) or value (constant).
+
+    What draws nothing has for its scale: start, step, repeat and the last axis (arange), the
+    numbers (values), the last axis (log_arange).
+    """
 
     kind: str
     scale: Any
@@ -185,10 +191,55 @@ def compute_fans(tensor: dict[str, Any]) -> tuple[int, int] | None:
     return fan_in, fan_out // tensor.get("fused", 1)
 
 
-def compute_law(init: str | dict[str, Any], fans: tuple[int, int] | None) -> Law:
+OPERATORS = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: lambda a, b: float(Fraction(a) // Fraction(b)),
+}
+
+
+def evaluate(number: Any, fans: tuple[int, int] | None) -> float:
+    """A number as it stands, or the value of an expression: each operation one of doubles.
+
+    >>> evaluate("0.02/sqrt(2*12)", None)
+    0.00408248290463863
+    """
+    names = dict(zip(("fan_in", "fan_out"), fans or (), strict=False))
+
+    def walk(node: Any) -> float:
+        if isinstance(node, ast.Constant):
+            return float(node.value)
+        if isinstance(node, ast.Name):
+            return float(names[node.id])
+        if isinstance(node, ast.UnaryOp):
+            return -walk(node.operand)
+        if isinstance(node, ast.Call):
+            return math.sqrt(walk(node.args[0]))
+        value: float = OPERATORS[type(node.op)](walk(node.left), walk(node.right))
+        return value
+
+    return walk(ast.parse(number, mode="eval").body) if isinstance(number, str) else number
+
+
+def compute_law(
+    init: str | dict[str, Any], fans: tuple[int, int] | None, shape: list[int] | None = None
+) -> Law:
     """The law of an initializer, its scale in float64."""
     keys = {"type": init} if isinstance(init, str) else init
+    keys = {
+        key: evaluate(value, fans) if key in ("bound", "std", "value") else value
+        for key, value in keys.items()
+    }
     name = keys["type"]
+    row = shape[-1] if shape else 1
+    if name == "arange":
+        return Law(name, [keys.get("start", 0), keys.get("step", 1), keys.get("repeat", 1), row])
+    if name == "values":
+        return Law(name, keys["values"])
+    if name == "log_arange":
+        return Law(name, row)
     if name in ("zeros", "ones", "constant"):
         return Law("constant", {"zeros": 0, "ones": 1}.get(name, keys.get("value")))
     if name == "uniform":
@@ -201,7 +252,7 @@ def compute_law(init: str | dict[str, Any], fans: tuple[int, int] | None) -> Law
         family, _, kind = name.partition("_")
         mode, gain = FAMILIES[family]
     given = keys.get("gain", gain)
-    gain = GAINS[given] if isinstance(given, str) else float(given)
+    gain = GAINS[given] if given in GAINS else float(evaluate(given, fans))
     assert fans is not None
     n = {"fan_in": float(fans[0]), "fan_out": float(fans[1]), "fan_avg": (fans[0] + fans[1]) / 2}
     squared = 3 / n[mode] if kind == "uniform" else 1 / n[mode]
@@ -284,12 +335,31 @@ def take_quantile(t: float, x: float, bits: int) -> float:
 
 def make_element(law: Law, dtype: str, key: int, index: int) -> bytes:
     """The little-endian bytes of one element."""
-    if law.kind == "constant":
-        return encode_constant(law.scale, dtype)
+    if law.kind in FIXED:
+        return encode_constant(find_number(law, index), dtype)
     wide = dtype == "float64"
     word = get_word(key, index) if wide else get_half(key, index)
     value, negative = make_value(law, word, 64 if wide else 32, round_scale(law, dtype))
     return encode(dtype, round_to(dtype, Fraction(value), negative))
+
+
+FIXED = "constant", "arange", "values", "log_arange"
+
+
+def find_number(law: Law, index: int) -> bool | int | float:
+    """The number of an element that is not drawn: an integer, or a double."""
+    if law.kind == "arange":
+        start, step, times, row = law.scale
+        number: float = start + step * (index % row // times)  # integers stay integers
+        return number
+    if law.kind == "log_arange":
+        with mp.workdps(80):
+            return float(mp.log(index % law.scale + 1))
+    if law.kind == "values":
+        value: float = law.scale[index]
+        return value
+    constant: float = law.scale
+    return constant
 
 
 def make_value(law: Law, word: int, bits: int, scale: float) -> tuple[float, bool]:

@@ -9,8 +9,9 @@ changes, so after a release new rows may be added, but no row may change.
 - words: a Philox key, the first index, and 64-bit words in hexadecimal.
 - keys: seed and stream name, and the key in hexadecimal.
 - tensors: one row each, `spec` as in a spec; its fans; its law, with the scale (bound or std) in
-  hexadecimal before it is rounded; the indices of some elements in C order; their little-endian
-  bytes in hexadecimal; for normal laws also `exact`, the real number z·std rounded to float64.
+  hexadecimal before it is rounded, or what else gives its numbers; the indices of some elements in
+  C order; their little-endian bytes in hexadecimal; for normal laws also `exact`, the real number
+  z·std rounded to float64.
 - far: elements that no file holds, by seed, stream name, law and dtype.
 - digests: of small sets of tensors, every element counted.
 """
@@ -174,10 +175,70 @@ def list_tensors() -> Iterator[tuple[int, str, Row]]:
         for dtype in ("float32", "bool"):
             keys = {"dtype": dtype, "init": "glorot_uniform", "shape": shape}
             yield 7, f"empty.{len(shape)}.{dtype}", keys
+    yield from list_sequences()
+    yield from list_expressions()
     for dtype in FLOATS:
         for init in ("glorot_uniform", "glorot_normal", "glorot_truncated_normal"):
             axes = {"shape": [3, BOUNDARY // 3 + 5]}
             yield 42, f"long.{init}.{dtype}", {"init": init, "dtype": dtype, **axes}
+
+
+def list_sequences() -> Iterator[tuple[int, str, Row]]:
+    """Numbers that are not all one, in every dtype, with both ends of what is exact."""
+    for dtype in (*FLOATS, *contract.INTEGERS):
+        inits: list[Row] = [
+            {"type": "arange", "start": 1, "step": -1, "repeat": 6},
+            {"type": "arange", "start": int(dtype in FLOATS) * -6, "step": 1, "repeat": 6},
+            {"type": "values", "values": [1, 0, True, False, 1.0, 0.0, -0.0, 1, 0, 1]},
+        ]
+        if dtype in FLOATS:
+            ones = 2 ** (contract.FORMATS[dtype].fraction + 1)
+            inits += [
+                {"type": "arange", "start": ones - 6, "step": 1, "repeat": 2},
+                {"type": "arange", "start": 2 * ones, "step": -6 if ones > 99 else -2},
+                {"type": "arange", "start": -0.3, "step": 0.1},
+                {"type": "arange", "start": 1e-7, "step": 1 / 3, "repeat": 3},
+                {"type": "log_arange"},
+                {"type": "values", "values": [0.1, -2 / 3, 1e-3, 3, -4, 0.7, 5.5, -0.0, 2, 1.1]},
+            ]
+        for index, init in enumerate(inits):
+            shape = [2, 5] if init["type"] == "values" else [3, 11]
+            yield 5, f"sequence.{index}.{dtype}", {"init": init, "dtype": dtype, "shape": shape}
+    for dtype in ("int64", "int32"):
+        init = {"type": "arange", "repeat": 128}  # as the g_idx of GPTQ
+        yield 5, f"g_idx.{dtype}", {"init": init, "dtype": dtype, "shape": [1000]}
+        yield 5, f"position_ids.{dtype}", {"init": "arange", "dtype": dtype, "shape": [1, 512]}
+        largest = contract.INTEGERS[dtype][2]
+        init = {"type": "arange", "start": largest - 4}
+        yield 5, f"largest.{dtype}", {"init": init, "dtype": dtype, "shape": [5]}
+    for dtype in FLOATS:
+        yield 5, f"A_log.{dtype}", {"init": "log_arange", "dtype": dtype, "shape": [6, 256]}
+        yield 5, f"logs.{dtype}", {"init": "log_arange", "dtype": dtype, "shape": [10_000]}
+
+
+def list_expressions() -> Iterator[tuple[int, str, Row]]:
+    """Numbers by expressions, rows that are zero, and a bias with its weight's fans."""
+    for dtype in FLOATS:
+        for index, (kind, key, text) in enumerate(
+            (
+                ("normal", "std", "0.02/sqrt(2*12)"),
+                ("normal", "std", "0.1 + 0.2*3 - 1/3"),
+                ("uniform", "bound", "1/sqrt(fan_in)"),
+                ("truncated_normal", "std", "sqrt(2/(fan_in + fan_out))*(7//2)"),
+                ("glorot_normal", "gain", "sqrt(2)/sqrt(fan_out)"),
+                ("constant", "value", "-(1 - .1)/3e0"),
+            )
+        ):
+            init = {"type": kind, key: text}
+            keys: Row = {"init": init, "dtype": dtype, "shape": [7, 9]}
+            yield 6, f"expression.{index}.{dtype}", keys
+        weight = f"expression.2.{dtype}"
+        init = {"type": "uniform", "bound": "1/sqrt(fan_in)"}
+        keys = {"init": init, "dtype": dtype, "shape": [7], "fans_of": weight}
+        yield 6, f"bias.{dtype}", keys
+        keys = {"init": "glorot_normal", "dtype": dtype, "shape": [3, 7], "zero_rows": [0, -1]}
+        yield 6, f"padding.{dtype}", keys
+        yield 6, f"padded.{dtype}", {**keys, "zero_rows": [], "stream": f"padding.{dtype}"}
 
 
 def pick_indices(size: int) -> list[int]:
@@ -197,21 +258,43 @@ def describe_elements(law: contract.Law, dtype: str, key: int, picks: list[int])
 
 
 def describe_law(law: contract.Law) -> list[Any]:
-    is_number = law.kind == "constant"
-    return [law.kind, law.scale if is_number else law.scale.hex()]
+    return [law.kind, law.scale if law.kind in contract.FIXED else law.scale.hex()]
 
 
-def make_tensor_row(seed: int, name: str, spec: Row) -> Row:
+def clear_rows(row: Row) -> None:
+    """Make the elements of the zero rows +0."""
+    shape = row["spec"]["shape"]
+    rows = {index % shape[0] for index in row["spec"].get("zero_rows", ())}
+    size = math.prod(shape[1:])
+    parts = row["bytes"].split()
+    for place, index in enumerate(row["indices"]):
+        if index // size in rows:
+            parts[place] = "0" * len(parts[place])
+            if "exact" in row:
+                row["exact"][place] = 0.0
+    row["bytes"] = " ".join(parts)
+
+
+def make_tensor_row(seed: int, name: str, spec: Row, fans_of: Row | None = None) -> Row:
     size = math.prod(spec["shape"])
     row: Row = {"seed": seed, "name": name, "spec": spec, "fans": None, "law": None}
     row |= {"indices": pick_indices(size), "bytes": ""}
     if size:
-        row["fans"] = contract.compute_fans(spec)
-        law = contract.compute_law(spec["init"], row["fans"])
+        row["fans"] = contract.compute_fans(fans_of or spec)
+        law = contract.compute_law(spec["init"], row["fans"], spec["shape"])
         key = contract.make_key(seed, spec.get("stream", name))
         row["law"] = describe_law(law)
         row |= describe_elements(law, spec["dtype"], key, row["indices"])
+        if spec.get("zero_rows"):
+            clear_rows(row)
     return row
+
+
+def make_tensor_rows() -> Iterator[Row]:
+    specs: dict[tuple[int, str], Row] = {}
+    for seed, name, spec in list_tensors():
+        specs[seed, name] = spec
+        yield make_tensor_row(seed, name, spec, specs.get((seed, spec.get("fans_of", ""))))
 
 
 def make_far_rows() -> Iterator[Row]:
@@ -269,7 +352,7 @@ def make_golden() -> dict[str, list[Row]]:
         "digests": list(make_digest_rows()),
         "far": list(make_far_rows()),
         "keys": list(make_key_rows()),
-        "tensors": [make_tensor_row(*tensor) for tensor in list_tensors()],
+        "tensors": list(make_tensor_rows()),
         "words": list(make_word_rows()),
     }
 

@@ -46,6 +46,22 @@ rules:
   - {match: "*.plain_normal", init: {type: normal, std: 0.02}}
   - {match: "*.plain_truncated_normal", init: {type: truncated_normal, std: 0.02}}
 """
+# What came after `PINNED`, in `files` alone: the golden values pin it, the rows must agree.
+LATER = """
+seed: 18446744073709551615
+dims: {last: 20, blocks: 12}
+tensors:
+  "{FLOATS,int64,int32,uint8,bool}.arange": {shape: [3, 7], init: {type: arange, repeat: 4}}
+  "{FLOATS}.fractions": {shape: [2, 300], init: {type: arange, start: -1/3, step: 0.01, repeat: 2}}
+  "{FLOATS}.log_arange": {shape: [2, 1000], init: log_arange}
+  "{FLOATS}.values": {shape: [5], init: {type: values, values: [1, 0.33, -0.0, -2, 0.1]}}
+  "{FLOATS}.{4..last-1..8}.weight": {shape: [5, 7], zero_rows: [0, -1]}
+  "{FLOATS}.{4..last-1..8}.bias":
+    fans_of: "{FLOATS}.{4..last-1..8}.weight"
+    shape: [5]
+    init: {type: uniform, bound: 1/sqrt(fan_in)/sqrt(2*blocks)}
+rules:
+"""
 INITS = tuple(
     f"{family}_{distribution}"
     for family in ("glorot", "he", "lecun")
@@ -56,9 +72,18 @@ INITS = tuple(
 def make_spec(floats: tuple[str, ...]) -> str:
     """The spec of these float dtypes, as YAML."""
     inits = (f'  - {{match: "*.{name}", init: {name}}}\n' for name in (*INITS, "zeros", "ones"))
-    kinds = (*floats, "int64", "int32", "uint8", "bool")
-    dtypes = (f'  - {{match: "{name}.*", dtype: {name}}}\n' for name in kinds)
-    return SPEC.replace("FLOATS", ",".join(floats)) + "".join((*inits, *dtypes))
+    return SPEC.replace("FLOATS", ",".join(floats)) + "".join((*inits, *list_dtypes(floats)))
+
+
+def make_later_spec() -> str:
+    """The spec of what came later, in all dtypes."""
+    return LATER.replace("FLOATS", ",".join(FLOATS)) + "".join(list_dtypes(FLOATS))
+
+
+def list_dtypes(floats: tuple[str, ...]) -> Iterator[str]:
+    """The rules that give the tensors of each dtype's name that dtype."""
+    for name in (*floats, "int64", "int32", "uint8", "bool"):
+        yield f'  - {{match: "{name}.*", dtype: {name}}}\n'
 
 
 def write_containers(folder: Path, jobs: int | None) -> Iterator[tuple[Path, bool]]:
@@ -84,6 +109,10 @@ def run(jobs: int | None = None) -> dict[str, str]:
                 if promised:
                     files.update(f"{part.name} {part.stat().st_size}\n".encode())
                     files.update(part.read_bytes())
+        later = Path(name, "later.yaml")
+        later.write_text(make_later_spec(), encoding="utf-8")
+        xavinit.generate(later, later.with_suffix(".safetensors"), jobs=jobs)
+        files.update(later.with_suffix(".safetensors").read_bytes())
     return {
         "kernel": choose_kernel(),
         "python": platform.python_version(),

@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 from xavinit import inits
 from xavinit.errors import SpecError
 from xavinit.plan.fans import Fans
-from xavinit.plan.laws import Constant, GateConstant, Law, Normal, TruncatedNormal, Uniform
+from xavinit.plan.laws import (
+    Arange,
+    Constant,
+    GateConstant,
+    Law,
+    LogArange,
+    Normal,
+    TruncatedNormal,
+    Uniform,
+    Values,
+)
+from xavinit.spec import evaluate_formula, explain_number
 from xavinit.wording import format_value
 
+Number = inits.Number
 
-def compute_law(init: inits.Init, fans: Fans | None) -> Law:
-    """The law of an initializer.
 
-    Raises `SpecError` where the initializer needs fans and there are none, or where the result
-    is not a positive finite number.
+def compute_law(init: inits.Init, fans: Fans | None, shape: tuple[int, ...]) -> Law:
+    """The law of an initializer, for a tensor of this shape.
+
+    Raises `SpecError` where the initializer needs fans and there are none, where the result is not
+    a positive finite number, or where a list has not as many numbers as the tensor; its path is
+    the initializer's key at fault, if it is one.
     """
+    row = shape[-1] if shape else 1
     match init:
         case inits.Zeros():
             return Constant(0)
@@ -25,13 +41,20 @@ def compute_law(init: inits.Init, fans: Fans | None) -> Law:
         case inits.GateConstant(value=value, gate=gate, size=size):
             return GateConstant(value, gate * size, (gate + 1) * size)
         case inits.Constant(value=value):
-            return Constant(value)
+            return Constant(_settle("value", value, fans))
+        case inits.Arange(start=start, step=step, repeat=repeat):
+            return Arange(start, step, repeat, row)
+        case inits.Values(values=values):
+            _check_count(values, math.prod(shape))
+            return _make_values(init)
+        case inits.LogArange():
+            return LogArange(_check_row(row))
         case inits.Uniform(bound=bound):
-            return Uniform(bound)
+            return Uniform(_settle("bound", bound, fans))
         case inits.Normal(std=std):
-            return Normal(std)
+            return Normal(_settle("std", std, fans))
         case inits.TruncatedNormal(std=std):
-            return TruncatedNormal(std)
+            return TruncatedNormal(_settle("std", std, fans))
         case inits.VarianceScaling():
             if fans is None:
                 raise SpecError(
@@ -52,7 +75,9 @@ def scale_variance(rule: inits.VarianceScaling, fans: Fans) -> Law:
     >>> scale_variance(inits.NAMED["glorot_uniform"], Fans(3, 3))
     Uniform(bound=1.0)
     """
-    gain = inits.GAINS[rule.gain] if isinstance(rule.gain, str) else rule.gain
+    gain = (
+        inits.GAINS[rule.gain] if isinstance(rule.gain, str) else _settle("gain", rule.gain, fans)
+    )
     n = {
         "fan_in": float(fans.fan_in),
         "fan_out": float(fans.fan_out),
@@ -62,6 +87,48 @@ def scale_variance(rule: inits.VarianceScaling, fans: Fans) -> Law:
         return Uniform(_check_scale(gain * math.sqrt(3 / n), gain))
     std = _check_scale(gain * math.sqrt(1 / n), gain)
     return Normal(std) if rule.distribution == "normal" else TruncatedNormal(std)
+
+
+def _settle(key: str, number: Number | inits.Formula, fans: Fans | None) -> Number:
+    """A key's number, which a formula gives with these fans."""
+    if not isinstance(number, inits.Formula):
+        return number
+    if fans is None:
+        raise SpecError(
+            f"{format_value(number.text)} needs fans: two axes or more beside batch axes",
+            (key,),
+            hint="fans_of: NAME gives a tensor the fans of another, as a bias those of its weight",
+        )
+    try:
+        value = evaluate_formula(number, fans)
+    except SpecError as error:
+        error.path = (key,)
+        raise
+    if fact := explain_number(key, value, number.text):
+        raise SpecError(fact, (key,))
+    return value
+
+
+@lru_cache(maxsize=64)  # one for all tensors that a rule gives it: it knows its ends
+def _make_values(init: inits.Values) -> Values:
+    return Values(init.values)
+
+
+def _check_count(values: tuple[Number, ...], size: int) -> None:
+    if len(values) != size:
+        raise SpecError(
+            f"must be as many numbers as the tensor has elements, {size:,}; got {len(values):,}",
+            ("values",),
+        )
+
+
+def _check_row(length: int) -> int:
+    if length > inits.LARGEST_LOG:
+        raise SpecError(
+            f"log_arange must have at most {inits.LARGEST_LOG:,} numbers, the last axis; "
+            f"got {length:,}"
+        )
+    return length
 
 
 def _check_scale(scale: float, gain: float) -> float:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
+from functools import cached_property
 from typing import ClassVar
 
 from msgspec import Struct
@@ -32,7 +34,11 @@ class AnyLaw(Struct, frozen=True):
     is_whole: ClassVar[bool] = False
 
 
-class Constant(AnyLaw, frozen=True):
+class Fixed(AnyLaw, frozen=True):
+    """Numbers that are known: nothing is drawn."""
+
+
+class Constant(Fixed, frozen=True):
     """The same number everywhere."""
 
     value: bool | int | float
@@ -64,6 +70,101 @@ class GateConstant(Constant, frozen=True):
 
     def __str__(self) -> str:
         return f"constant {self.value} at {self.start}…{self.stop - 1}"
+
+
+class Arange(Fixed, frozen=True):
+    """Element k of each row is number k // repeat of an arithmetic progression."""
+
+    start: int | float
+    step: int | float
+    repeat: int
+    length: int  # of a row: the last axis
+
+    @property
+    def count(self) -> int:
+        """How many numbers, of which each is `repeat` times in a row."""
+        return -(-self.length // self.repeat)
+
+    @property
+    def is_integer(self) -> bool:
+        return isinstance(self.start, int) and isinstance(self.step, int)
+
+    def compute(self, index: int) -> int | float:
+        """The number at this index: an integer exactly, else two operations of float64."""
+        if self.is_integer:
+            return self.start + self.step * index
+        return float(self.start) + float(self.step) * float(index)
+
+    def largest(self, dtype: DType) -> float:
+        return max(abs(self.compute(0)), abs(self.compute(self.count - 1)))
+
+    def compute_zero_share(self, dtype: DType) -> float:
+        if self.is_integer:
+            return 0.0
+        limit, indices = _find_limit(dtype), range(self.count)
+        sign = -1 if self.step < 0 else 1  # the numbers ascend with it
+
+        def count_up_to(number: float, *, included: bool) -> int:
+            bisect = bisect_right if included else bisect_left
+            return min(
+                self.repeat * bisect(indices, number, key=lambda i: sign * self.compute(i)),
+                self.length,
+            )
+
+        zeros = count_up_to(0.0, included=True) - count_up_to(0.0, included=False)
+        near = count_up_to(limit, included=True) - count_up_to(-limit, included=False)
+        return (near - zeros) / self.length
+
+    def __str__(self) -> str:
+        text = f"arange {self.start:.6g}" if self.start else "arange"
+        text += f" step {self.step:.6g}" if self.step != 1 else ""
+        return text + (f" repeat {self.repeat}" if self.repeat > 1 else "")
+
+
+class Values(Fixed, frozen=True, dict=True):  # dict: for the cached properties
+    """The numbers of a list, one an element."""
+
+    values: tuple[bool | int | float, ...]
+
+    @cached_property
+    def magnitudes(self) -> list[int | float]:
+        """Those of its numbers, sorted."""
+        return sorted(map(abs, self.values))
+
+    @cached_property
+    def digits(self) -> int:
+        """The binary digits that its longest integer takes, but for zeros at the end."""
+        integers = [abs(value) for value in self.values if isinstance(value, int) and value]
+        return max((n.bit_length() - (n & -n).bit_length() + 1 for n in integers), default=0)
+
+    @property
+    def length(self) -> int:
+        return len(self.values)
+
+    def largest(self, dtype: DType) -> float:
+        return self.magnitudes[-1]
+
+    def compute_zero_share(self, dtype: DType) -> float:
+        near = bisect_right(self.magnitudes, _find_limit(dtype))
+        return (near - bisect_right(self.magnitudes, 0)) / len(self.values)
+
+    def __str__(self) -> str:
+        return f"values {len(self.values)}"
+
+
+class LogArange(Fixed, frozen=True):
+    """Element k of each row is the logarithm of k + 1."""
+
+    length: int  # of a row: the last axis
+
+    def largest(self, dtype: DType) -> float:
+        return math.log(self.length)
+
+    def compute_zero_share(self, dtype: DType) -> float:
+        return 0.0
+
+    def __str__(self) -> str:
+        return f"ln 1…{self.length}"
 
 
 class Uniform(AnyLaw, frozen=True):
@@ -122,4 +223,5 @@ def _compute_central_share(limit: float, std: float) -> float:
     return math.erf(min(limit / std, 100.0) / math.sqrt(2))
 
 
-Law = Constant | Uniform | Normal | TruncatedNormal
+Sequence = Arange | Values | LogArange
+Law = Constant | Sequence | Uniform | Normal | TruncatedNormal

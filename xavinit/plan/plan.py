@@ -73,7 +73,7 @@ class Plan(Struct, frozen=True, dict=True):  # dict: for the cached properties
 def plan_spec(spec: Spec) -> Plan:
     """The plan of a spec. Raises `SpecError`, with the path of the key at fault."""
     framework = find_framework(spec.framework)
-    decisions = [decide(family) for family in spec.families]
+    decisions = [decide(family, spec.families) for family in spec.families]
     tensors: list[TensorPlan] = []
     owners: dict[str, Layer] = {}  # of each module
     for listed in spec.listing:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from msgspec import Struct
 
@@ -12,7 +13,8 @@ from xavinit.errors import Path, SpecError
 from xavinit.layers import View
 from xavinit.plan.fans import Fans, compute_fans
 from xavinit.plan.initializers import compute_law
-from xavinit.plan.laws import Constant, Law
+from xavinit.plan.laws import Law
+from xavinit.plan.ranges import check_range
 from xavinit.spec import Family
 from xavinit.wording import format_value
 
@@ -32,7 +34,8 @@ class TensorPlan(Struct, frozen=True):
     `name` and `shape` are the file's. `fans` is None for rank 0 and 1 (batch axes apart) and for
     empty tensors; `law` is None for empty tensors. `stream` is the stream name. `view` says where
     the file's tensor lies in PyTorch's; None means the tensor itself. `module` is None for raw
-    tensors. `place` is where the spec gives it, for errors.
+    tensors. `place` is where the spec gives it, for errors. The `zero_rows` of the first axis,
+    sorted, are zero whatever the law; only a raw tensor has some.
     """
 
     name: str
@@ -44,6 +47,7 @@ class TensorPlan(Struct, frozen=True):
     view: View | None = None
     module: Module | None = None
     place: Path = ()
+    zero_rows: tuple[int, ...] = ()
 
     @property
     def size(self) -> int:
@@ -63,6 +67,7 @@ class Decision(Struct, frozen=True):
     fans: Fans | None
     law: Law | None
     place: Path
+    zero_rows: tuple[int, ...] = ()
 
     @property
     def nbytes(self) -> int:
@@ -70,12 +75,19 @@ class Decision(Struct, frozen=True):
 
     def name_tensor(self, name: str, stream: str) -> TensorPlan:
         return TensorPlan(
-            name, self.shape, self.dtype, self.fans, self.law, stream, None, None, self.place
+            name=name,
+            shape=self.shape,
+            dtype=self.dtype,
+            fans=self.fans,
+            law=self.law,
+            stream=stream,
+            place=self.place,
+            zero_rows=self.zero_rows,
         )
 
 
-def decide(family: Family) -> Decision:
-    """The decision for a family.
+def decide(family: Family, families: Sequence[Family]) -> Decision:
+    """The decision for a family, one of these.
 
     Raises `SpecError`, with the path of the key at fault.
     """
@@ -86,22 +98,26 @@ def decide(family: Family) -> Decision:
         raise _place(SpecError(fact), family, "shape")
     if 0 in family.shape:
         return Decision(family.shape, dtype, None, None, place)
+    owner = family if family.fans_of is None else families[family.fans_of]
     try:
-        fans = compute_fans(family.shape, family.axes)
+        fans = compute_fans(owner.shape, owner.axes)
     except SpecError as error:
-        raise _place(error, family, str(error.path[0])) from None
+        raise _place(error, owner, str(error.path[0])) from None
     try:
-        law = compute_law(family.init, fans)
-        _check_range(law, dtype)
+        law = compute_law(family.init, fans, family.shape)
+        check_range(law, dtype)
     except SpecError as error:
-        lacks_fans = fans is None and isinstance(family.init, inits.VarianceScaling)
+        lacks_fans = fans is None and inits.needs_fans(family.init)
         if lacks_fans:
             error.fact += f"; got shape {list(family.shape)}"
+            if family.is_part and error.path:
+                error.hint = None  # it names a key that a layer does not take
+        key = error.path or (("value",) if type(family.init) is inits.Constant else ())
         _place(error, family, _find_fault(family, dtype, lacks_fans=lacks_fans))
-        if type(family.init) is inits.Constant:
-            error.path = (*error.path, "value")
+        if error.path == family.places.get("init"):  # the key within the initializer
+            error.path = (*error.path, *key)
         raise
-    return Decision(family.shape, dtype, fans, law, place)
+    return Decision(family.shape, dtype, fans, law, place, family.zero_rows)
 
 
 def find_warning(family: Family, decision: Decision) -> SpecError | None:
@@ -137,40 +153,3 @@ def _place(error: SpecError, family: Family, key: str) -> SpecError:
         error.fact += f" (tensor {format_value(family.example)})"
     error.path = place
     return error
-
-
-def _check_range(law: Law, dtype: DType) -> None:
-    if not dtype.is_float:
-        _check_exact(law, dtype)
-    elif law.largest(dtype) > dtype.largest:
-        if isinstance(law, Constant):
-            got = format_value(law.value)
-        else:
-            got = f"values up to {law.largest(dtype):g} ({law})"
-        raise SpecError(
-            f"must fit {dtype.name}, whose largest number is {dtype.largest:g}; got {got}"
-        )
-    else:
-        _check_zeros(law, dtype)
-
-
-def _check_zeros(law: Law, dtype: DType) -> None:
-    """Refuse a law whose values all round to zero, as one whose values overflow is refused."""
-    if 0 < law.largest(dtype) <= dtype.smallest / 2:
-        got = format_value(law.value) if isinstance(law, Constant) else str(law)
-        raise SpecError(
-            f"must not round to zero everywhere; got {got} in {dtype.name}, whose smallest number "
-            f"is {dtype.smallest:g}",
-            hint="take a larger number, or a dtype with smaller ones",
-        )
-
-
-def _check_exact(law: Law, dtype: DType) -> None:
-    if not isinstance(law, Constant):
-        raise SpecError(f"{dtype.name} takes constants only (zeros, ones, constant); got {law}")
-    exact = law.value == int(law.value) and dtype.lowest <= law.value <= dtype.largest
-    if not exact:
-        raise SpecError(
-            f"must be an integer from {dtype.lowest} to {dtype.largest} for {dtype.name}; "
-            f"got {format_value(law.value)}"
-        )

@@ -35,6 +35,7 @@ _AXES = "must be an axis (an integer) or a list of axes"
 _INTEGER = "must be an integer or an expression"
 _SIZES = "must be an integer, an expression, or a list of at least one"
 _STRING = "must be a string"
+_VALUE = "must be a finite number, true or false"
 _BOOL = "must be true or false"
 # What a key's value must be; a second entry is for the items of its list.
 _RULES: dict[str, tuple[str, ...]] = {
@@ -64,7 +65,13 @@ _RULES: dict[str, tuple[str, ...]] = {
     "match": (_STRING,),
     "bound": (_POSITIVE,),
     "std": (_POSITIVE,),
-    "value": ("must be a finite number, true or false",),
+    "value": (_VALUE,),
+    "start": ("must be a finite number",),
+    "step": ("must be a finite number",),
+    "repeat": (_INTEGER,),
+    "values": (f"must be a list of at most {inits.MOST_VALUES:,} numbers", _VALUE),
+    "zero_rows": ("must be a list of rows", _INTEGER),
+    "fans_of": (_STRING,),
 }
 
 

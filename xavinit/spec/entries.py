@@ -83,7 +83,8 @@ def _parse_entry(name: str, data: Any, dims: Mapping[str, int]) -> tuple[Entry, 
     table = read_table(data, types.TensorTable, path)
     shape_path: Path = (*path, "shape")
     given = _parse_shape(table["shape"], shape_path, dims) if "shape" in table else None
-    return Entry(path, pattern.braces, given, shape_path, read_settings(table, path)), pattern
+    settings = read_settings(table, path, dims)
+    return Entry(path, pattern.braces, given, shape_path, settings), pattern
 
 
 def _parse_shape(data: list[Any], path: Path, dims: Mapping[str, int]) -> tuple[int, ...]:

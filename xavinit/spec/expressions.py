@@ -1,11 +1,14 @@
-"""Integer expressions over the spec's dims: integers, names, `+ - * //` and parentheses."""
+"""Integer expressions over the spec's dims: integers, names, `+ - * //` and parentheses.
+
+The parser is that of all expressions; numbers.py has another arithmetic for it.
+"""
 
 from __future__ import annotations
 
 import itertools
 import re
 from collections.abc import Iterable, Mapping
-from typing import TypeGuard
+from typing import Generic, Protocol, TypeGuard, TypeVar
 
 from xavinit.errors import Path, SpecError
 from xavinit.wording import MOST_SUGGESTED, cut, format_value, suggest
@@ -15,6 +18,8 @@ EXPRESSION_DEPTH = 32  # parentheses and signs within each other
 LARGEST_VALUE = 2**63 - 1  # of any intermediate result
 
 _TOKEN = re.compile(r"\s*(?:([0-9]+)|([A-Za-z_][A-Za-z0-9_]*)|(//|[-+*()])|(\S))")
+N = TypeVar("N")
+
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
@@ -43,11 +48,7 @@ def evaluate(expression: int | str, dims: Mapping[str, int]) -> int:
     """
     if isinstance(expression, int):
         return _check_size(expression)
-    parser = _Parser(expression, dims)
-    value = parser.parse_sum()
-    if parser.token:
-        raise parser.fail()
-    return value
+    return compute(expression, _Integers(expression, dims))
 
 
 def find_names(expression: int | str) -> list[str]:
@@ -101,21 +102,89 @@ def _evaluate_dim(name: str, expression: int | str, values: Mapping[str, int]) -
     return value
 
 
+class Arithmetic(Protocol[N]):
+    """What the operations of a grammar give; the parser knows only their precedence."""
+
+    rule: str  # what an expression must be
+    tokens: re.Pattern[str]  # groups: a number, a name, an operator, anything else
+    products: tuple[str, ...]  # the operators that bind like a multiplication
+    functions: tuple[str, ...]  # of one argument
+
+    def read(self, digits: str) -> N: ...
+
+    def look_up(self, name: str) -> N: ...
+
+    def apply(self, operator: str, left: N, right: N) -> N: ...
+
+    def negate(self, value: N) -> N: ...
+
+    def call(self, function: str, value: N) -> N: ...
+
+
+class _Integers:
+    """The arithmetic of shapes and names: integers below 2⁶³ in every step."""
+
+    rule = "must be an integer expression (integers, dims, + - * // and parentheses)"
+    tokens = _TOKEN
+    products: tuple[str, ...] = ("*", "//")
+    functions: tuple[str, ...] = ()
+
+    def __init__(self, text: str, dims: Mapping[str, int]) -> None:
+        self._text = text
+        self._dims = dims
+
+    def read(self, digits: str) -> int:
+        return _check_size(int(digits))
+
+    def look_up(self, name: str) -> int:
+        return look_up_dim(name, self._dims)
+
+    def apply(self, operator: str, left: int, right: int) -> int:
+        match operator:
+            case "+":
+                return _check_size(left + right)
+            case "-":
+                return _check_size(left - right)
+            case "*":
+                return _check_size(left * right)
+        if right == 0:
+            raise SpecError(f"must not divide by zero; got {format_value(self._text)}")
+        return _check_size(left // right)
+
+    def negate(self, value: int) -> int:
+        return -value
+
+    def call(self, function: str, value: int) -> int:
+        raise TypeError(f"integers have no function {function}")
+
+
+def look_up_dim(name: str, dims: Mapping[str, int]) -> int:
+    """The value of a dim; `SpecError` with a hint where there is none of this name."""
+    if name not in dims:
+        raise SpecError(f"unknown dim {format_value(name)}", hint=suggest_dim(name, dims))
+    return dims[name]
+
+
 def _check_size(value: int) -> int:
     if not -LARGEST_VALUE <= value <= LARGEST_VALUE:
         raise SpecError(f"must stay below 2⁶³; got {format_value(value)}")
     return value
 
 
-class _Parser:
+def compute(text: str, arithmetic: Arithmetic[N]) -> N:
+    """The value of an expression in an arithmetic; `SpecError` with the bare fact."""
+    return _Parser(text, arithmetic).parse()
+
+
+class _Parser(Generic[N]):
     """Recursive descent, a method a level of precedence."""
 
-    def __init__(self, text: str, dims: Mapping[str, int]) -> None:
+    def __init__(self, text: str, arithmetic: Arithmetic[N]) -> None:
         self.text = text
-        self.dims = dims
+        self.arithmetic = arithmetic
         if len(text) > EXPRESSION_LENGTH:
             raise SpecError(f"must be at most {EXPRESSION_LENGTH} characters; got {len(text)}")
-        self.matches = _TOKEN.finditer(text)
+        self.matches = arithmetic.tokens.finditer(text)
         self.depth = 0
         self.advance()
 
@@ -128,60 +197,74 @@ class _Parser:
         near = f" at {format_value(self.token)}" if self.token else " that ends too soon"
         if not self.text.strip():
             near = ""
-        return SpecError(
-            "must be an integer expression (integers, dims, + - * // and parentheses); "
-            f"got {got}{near}"
-        )
+        return SpecError(f"{self.arithmetic.rule}; got {got}{near}")
 
-    def parse_sum(self) -> int:
+    def parse(self) -> N:
+        value = self.parse_sum()
+        if self.token:
+            raise self.fail()
+        return value
+
+    def parse_sum(self) -> N:
         value = self.parse_product()
         while self.token in ("+", "-"):
-            sign = 1 if self.token == "+" else -1
-            self.advance()
-            value = _check_size(value + sign * self.parse_product())
-        return value
-
-    def parse_product(self) -> int:
-        value = self.parse_unit()
-        while self.token in ("*", "//"):
             operator = self.token
             self.advance()
-            other = self.parse_unit()
-            if operator == "//" and other == 0:
-                raise SpecError(f"must not divide by zero; got {format_value(self.text)}")
-            value = _check_size(value * other if operator == "*" else value // other)
+            value = self.arithmetic.apply(operator, value, self.parse_product())
         return value
 
-    def look_up(self, name: str) -> int:
-        if self.text.startswith("(", self.match.end() if self.match else 0):
+    def parse_product(self) -> N:
+        value = self.parse_unit()
+        while self.token in self.arithmetic.products:
+            operator = self.token
             self.advance()
-            raise self.fail()  # a call: the name is no dim, and that is not what is wrong
-        if name not in self.dims:
-            raise SpecError(f"unknown dim {format_value(name)}", hint=suggest_dim(name, self.dims))
-        return self.dims[name]
+            value = self.arithmetic.apply(operator, value, self.parse_unit())
+        return value
 
-    def parse_unit(self) -> int:
-        if self.match is None:
-            raise self.fail()
-        number, name, symbol, _ = self.match.groups()
-        if number:
-            value = _check_size(int(number))
-        elif name:
-            value = self.look_up(name)
-        elif symbol in ("-", "("):
-            self.depth += 1
-            if self.depth > EXPRESSION_DEPTH:
-                raise SpecError(
-                    f"must be nested at most {EXPRESSION_DEPTH} deep; got {format_value(self.text)}"
-                )
+    def parse_name(self, name: str) -> N:
+        """The value of a name, or of a call."""
+        is_call = self.text.startswith("(", self.match.end() if self.match else 0)
+        if name in self.arithmetic.functions:
             self.advance()
-            value = -self.parse_unit() if symbol == "-" else self.parse_sum()
-            self.depth -= 1
-            if symbol == "-":
-                return value
-            if self.token != ")":
+            if self.token != "(":
                 raise self.fail()
-        else:
-            raise self.fail()
+            return self.arithmetic.call(name, self.parse_nested())
+        if is_call:
+            self.advance()
+            raise self.fail()  # the name is no dim, and that is not what is wrong
+        value = self.arithmetic.look_up(name)
         self.advance()
         return value
+
+    def parse_nested(self) -> N:
+        """What a sign or an opening parenthesis stands before."""
+        self.depth += 1
+        if self.depth > EXPRESSION_DEPTH:
+            raise SpecError(
+                f"must be nested at most {EXPRESSION_DEPTH} deep; got {format_value(self.text)}"
+            )
+        symbol = self.token
+        self.advance()
+        if symbol == "-":
+            value = self.arithmetic.negate(self.parse_unit())
+        else:
+            value = self.parse_sum()
+            if self.token != ")":
+                raise self.fail()
+            self.advance()
+        self.depth -= 1
+        return value
+
+    def parse_unit(self) -> N:
+        if self.match is None:
+            raise self.fail()
+        digits, name, symbol, _ = self.match.groups()
+        if digits:
+            value = self.arithmetic.read(digits)
+            self.advance()
+            return value
+        if name:
+            return self.parse_name(name)
+        if symbol in ("-", "("):
+            return self.parse_nested()
+        raise self.fail()

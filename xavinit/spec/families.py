@@ -19,6 +19,7 @@ DEFAULT_INIT = inits.NAMED["glorot_uniform"]
 DEFAULT_DTYPE = "float32"
 
 OF_AXES = ("batch_axis", "fused", "in_axis", "layout", "out_axis")
+OF_TENSORS = (*OF_AXES, "fans_of", "zero_rows")  # a layer takes none of them
 
 
 class Family(Struct, frozen=True):
@@ -31,6 +32,8 @@ class Family(Struct, frozen=True):
     places: Mapping[str, Path]  # for errors: where each key was given; "" is the entry itself
     example: str  # the name of one of them, for errors
     is_part: bool = False  # of a layer
+    zero_rows: tuple[int, ...] = ()  # of the first axis, sorted
+    fans_of: int | None = None  # the family whose fans it takes instead of its own
 
 
 class Draft(Struct, frozen=True):
@@ -39,6 +42,7 @@ class Draft(Struct, frozen=True):
     number: int | None  # among the spec's families
     places: Mapping[str, Path]
     reference: Reference | None  # of its stream or tie; None: a stream of its own name
+    fans_of: Reference | None = None
 
 
 class RuleSet:
@@ -117,8 +121,8 @@ class Sorter:
     def _make_draft(self, hits: tuple[int, ...], name: str) -> Draft:
         entry = self.entry
         ruled = self._rules.merge(hits)
-        if entry.axes is not None and not ruled.keys().isdisjoint(OF_AXES):
-            raise _refuse_axes([self._rules.rules[index] for index in hits], name)
+        if entry.axes is not None and not ruled.keys().isdisjoint(OF_TENSORS):
+            raise _refuse_keys([self._rules.rules[index] for index in hits], name)
         self._rules.mark_used(hits, entry, name)
         settings = merge_settings(self._defaults, entry.base)
         settings = merge_settings(settings, ruled)
@@ -129,10 +133,11 @@ class Sorter:
             _check_alone(entry, settings["tied"][1])
             return Draft(None, places, _parse_reference_at("tied", settings, entry))
         self._families.append(_make_family(entry, settings, places, name, self._dims))
-        reference = None
-        if "stream" in settings:
-            reference = _parse_reference_at("stream", settings, entry)
-        return Draft(len(self._families) - 1, places, reference)
+        stream, fans_of = (
+            _parse_reference_at(key, settings, entry) if key in settings else None
+            for key in ("stream", "fans_of")
+        )
+        return Draft(len(self._families) - 1, places, stream, fans_of)
 
 
 def _make_family(
@@ -155,16 +160,18 @@ def _make_family(
         places=places,
         example=example,
         is_part=entry.axes is not None,
+        zero_rows=_read_rows(settings, entry.shape, example, entry),
     )
 
 
-def _refuse_axes(rules: Sequence[ParsedRule], name: str) -> SpecError:
-    """The error for the first of these rules that tells a layer where its axes are."""
+def _refuse_keys(rules: Sequence[ParsedRule], name: str) -> SpecError:
+    """The error for the first of these rules that tells a layer what only a tensor takes."""
     key, place = next(
-        (key, rule.settings[key][1]) for rule in rules for key in OF_AXES if key in rule.settings
+        (key, rule.settings[key][1]) for rule in rules for key in OF_TENSORS if key in rule.settings
     )
+    why = "a layer knows its own axes: " if key in OF_AXES else ""
     return SpecError(
-        f"a layer knows its own axes: {key} is for tensors; the rule matches {format_value(name)}",
+        f"{why}{key} is for tensors; the rule matches {format_value(name)}",
         place,
         at_key=True,
     )
@@ -177,8 +184,8 @@ def _check_variance(init: inits.Init, path: Path, entry: Entry) -> None:
         case inits.Zeros() | inits.Ones():
             return
         case inits.Constant(value=value):
-            if value >= 0:
-                return
+            if isinstance(value, inits.Formula) or value >= 0:
+                return  # a formula, which needs fans, has no number here
             got = f"{init.name} {format_value(value)}"
     raise SpecError(
         f"a running variance must be a constant of at least 0; got {got} "
@@ -210,6 +217,23 @@ def _read_axes(settings: Settings, dims: Mapping[str, int]) -> Axes:
         batch_axis=read("batch_axis") or (),
         fused=fused,
     )
+
+
+def _read_rows(
+    settings: Settings, shape: tuple[int, ...], example: str, entry: Entry
+) -> tuple[int, ...]:
+    """The rows that are zero, counted from the start, each once."""
+    if "zero_rows" not in settings or 0 in shape:  # an empty tensor has no values
+        return ()
+    given, path = settings["zero_rows"]
+    whose = "" if "zero_rows" in entry.own else f" (tensor {format_value(example)})"
+    if given and not shape:
+        raise SpecError(f"must be of a tensor with axes; got shape []{whose}", path)
+    for index, row in enumerate(given):
+        if not -shape[0] <= row < shape[0]:
+            fact = f"must be a row from {-shape[0]} to {shape[0] - 1}; got {row}{whose}"
+            raise SpecError(fact, (*path, index))
+    return tuple(sorted({row % shape[0] for row in given}))
 
 
 def _check_alone(entry: Entry, tie: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec import structs
@@ -10,6 +12,8 @@ from msgspec import structs
 from xavinit import inits
 from xavinit.errors import Path, SpecError
 from xavinit.spec.convert import CHOICES, check_keys, explain_value, read_keys
+from xavinit.spec.expressions import evaluate
+from xavinit.spec.numbers import SIGNED, explain_number, parse_number
 from xavinit.wording import format_choices, format_value, suggest
 
 # Whatever any initializer takes: another key is unknown, these may be another initializer's.
@@ -19,10 +23,16 @@ _ALL_KEYS = (
 )
 
 
-def parse_init(given: Any, path: Path) -> inits.Init:
+_WORDS = re.compile(r"(?:[A-Za-z_]+[ -]?)*")  # no expression, where they are not all dims
+
+# The keys whose number may be an expression.
+NUMBERS = ("bound", "gain", "std", *SIGNED)
+
+
+def parse_init(given: Any, path: Path, dims: Mapping[str, int]) -> inits.Init:
     """The initializer of a name or table, its keys those that it takes and their values finite."""
     if isinstance(given, str) and given in inits.NAMES:
-        return _make_init(given, {}, path)
+        return _make_init(given, {}, path, dims)
     if not isinstance(given, dict):
         names = format_choices(inits.NAMES)
         raise SpecError(
@@ -36,13 +46,22 @@ def parse_init(given: Any, path: Path) -> inits.Init:
     name = given["type"]
     if not isinstance(name, str) or name not in CHOICES["init"]:
         raise explain_value("init", name, (*path, "type"))
-    return _make_init(name, given, path)
+    return _make_init(name, given, path, dims)
 
 
-def _make_init(name: str, given: dict[str, Any], path: Path) -> inits.Init:
+def _make_init(name: str, given: dict[str, Any], path: Path, dims: Mapping[str, int]) -> inits.Init:
     needed, optional = inits.list_keys(name)
     kind = inits.VarianceScaling if name in inits.NAMED else inits.KINDS[name]
-    values = read_keys(given, kind, (*needed, *optional), path)
+    formulas = {}
+    for key in (*needed, *optional):
+        if key in given:
+            value = _read_expression(key, given[key], (*path, key), dims)
+            if isinstance(value, inits.Formula):
+                formulas[key] = value
+            else:
+                given = {**given, key: value}
+    plain = [key for key in (*needed, *optional) if key not in formulas]
+    values = read_keys(given, kind, plain, path)
     for key in needed:
         if key not in given:
             raise SpecError(f"{name} must have the key {format_value(key)}", path)
@@ -55,9 +74,61 @@ def _make_init(name: str, given: dict[str, Any], path: Path) -> inits.Init:
                 at_key=True,
             )
     for key, value in values.items():
-        if not isinstance(value, str) and not is_finite(value):
+        if not isinstance(value, str | tuple) and not is_finite(value):
             raise explain_value(key, value, (*path, key))
+    for key in ("start", "step"):
+        if isinstance(values.get(key), float):
+            values[key] = _shorten(values[key])
+    for index, value in enumerate(values.get("values", ())):
+        if not is_finite(value):
+            raise explain_value("values", value, (*path, "values", index))
+    values |= formulas
     return structs.replace(inits.NAMED[name], **values) if name in inits.NAMED else kind(**values)
+
+
+def _read_expression(key: str, value: Any, path: Path, dims: Mapping[str, int]) -> Any:
+    """The number of a key's expression, or its formula; what is none stays as it is."""
+    if isinstance(value, dict) and key in NUMBERS:
+        raise explain_value(key, value, path)  # or msgspec would take it for a formula
+    try:
+        if key == "repeat":
+            return _read_repeat(value, dims)
+        if key not in NUMBERS or not isinstance(value, str):
+            return value
+        if key == "gain" and value in inits.GAINS:
+            return value
+        number = parse_number(value, dims)
+    except SpecError as error:
+        if key != "repeat" and _WORDS.fullmatch(value):
+            # Meant as a gain's name, or as another's: `gelu`, `leaky relu`.
+            told = explain_value(key, value, path)
+            told.hint = told.hint or suggest(value, dims)
+            raise told from None
+        error.path = path
+        raise
+    if isinstance(number, inits.Formula):
+        if key in ("start", "step"):
+            raise SpecError(f"must not depend on the fans; got {format_value(value)}", path)
+        return number
+    if fact := explain_number(key, number, value):
+        raise SpecError(fact, path)
+    return _shorten(number) if key in SIGNED else number
+
+
+def _read_repeat(value: Any, dims: Mapping[str, int]) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return value
+    repeat = evaluate(value, dims)
+    if repeat < 1:
+        said = f"{value} = {repeat}" if isinstance(value, str) else repeat
+        raise SpecError(f"must be a positive integer; got {said}")
+    return repeat
+
+
+def _shorten(number: float) -> int | float:
+    """The same number as an integer where it is one, as people write it; −0 stays."""
+    is_whole = number.is_integer() and abs(number) < 2**63
+    return int(number) if is_whole and (number or math.copysign(1, number) > 0) else number
 
 
 def is_finite(value: float) -> bool:

@@ -65,14 +65,18 @@ def measure(words: Collection[str]) -> Extent:
     return Extent(len(sizes), sum(sizes), max(sizes), dividers)
 
 
-def measure_range(start: int, stop: int) -> Extent:
-    """The extent of the numbers from start to before stop, in decimal."""
-    digits = len(str(stop - 1))
-    nbytes = 0
-    for size in range(1, digits + 1):
-        first = max(start, 10 ** (size - 1) if size > 1 else 0)
-        nbytes += size * max(0, min(stop, 10**size) - first)
-    return Extent(stop - start, nbytes, digits)
+def measure_range(start: int, stop: int, step: int = 1) -> Extent:
+    """The extent of the numbers from start to before stop by this step, in decimal."""
+
+    def count(end: int) -> int:
+        return max(0, -((start - min(end, stop)) // step))
+
+    total = count(stop)
+    digits = len(str(start + step * (total - 1))) if total else 1
+    nbytes = sum(
+        size * (count(10**size) - count(10 ** (size - 1))) for size in range(2, digits + 1)
+    )
+    return Extent(total, nbytes + count(10), digits)
 
 
 class Brace(Struct, frozen=True):
@@ -254,12 +258,16 @@ def _parse_words(
             raise SpecError(f"must be at most {MOST_TENSORS:,} words in a brace; got {count:,}")
         words = tuple(word.strip() for word in inside.split(","))
         return words, measure(words)
-    first, dots, last = inside.partition("..")
+    first, dots, rest = inside.partition("..")
+    last, more, by = rest.partition("..")
+    step = 1
     try:
         if not dots:
             start, stop = 0, evaluate(inside, dims)
         else:
             start, stop = evaluate(first, dims), evaluate(last, dims) + 1
+        if more:
+            step = evaluate(by, dims)
     except SpecError as error:
         error.fact = f"brace {cut(f'{{{inside}}}')}: {error.fact}"
         raise
@@ -268,4 +276,9 @@ def _parse_words(
             "a brace must be {n} with n of at least 0, or {a..b} with 0 ≤ a ≤ b; "
             f"got {{{inside}}} in {format_value(text)}"
         )
-    return range(start, stop), measure_range(start, stop)
+    if step < 1:
+        raise SpecError(
+            "the step of a brace {a..b..step} must be at least 1; "
+            f"got {{{inside}}} in {format_value(text)}"
+        )
+    return range(start, stop, step), measure_range(start, stop, step)

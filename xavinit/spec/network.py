@@ -146,7 +146,7 @@ def _parse_node(data: Any, dims: Mapping[str, int], path: Path, outer: Pattern) 
     sizes = _read_sizes(table, kind, dims, path)
     pattern = _parse_name(table["name"], dims, path)
     whole = make_pattern((*outer.pieces, *pattern.pieces))
-    own = _read_own(table, sizes, path)
+    own = _read_own(table, sizes, dims, path)
     has_bias = table.get("bias", True)
     extent = whole.extent * _measure_roles(kind, sizes, has_bias)
     try:
@@ -263,14 +263,16 @@ def _evaluate_size(item: Any, dims: Mapping[str, int], path: Path) -> int:
     return size
 
 
-def _read_own(table: Mapping[str, Any], sizes: Sizes, path: Path) -> Settings:
+def _read_own(
+    table: Mapping[str, Any], sizes: Sizes, dims: Mapping[str, int], path: Path
+) -> Settings:
     """What the layer says of its parts: dtype and initializers."""
     settings: Settings = {}
     if "dtype" in table:
         settings["dtype"] = (table["dtype"], (*path, "dtype"))
     for key in INITS:
         if key in table:
-            settings[key] = (parse_init(table[key], (*path, key)), (*path, key))
+            settings[key] = (parse_init(table[key], (*path, key), dims), (*path, key))
     if "forget_bias" in table:
         forget_bias, place = table["forget_bias"], (*path, "forget_bias")
         if "bias_init" in settings:

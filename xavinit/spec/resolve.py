@@ -65,8 +65,8 @@ def resolve_spec(data: Any, overrides: Overrides = NO_OVERRIDES) -> Spec:
     seed = _parse_seed(data["seed"])
     framework = _parse_framework(data.get("framework", DEFAULT_FRAMEWORK))
     dims = _parse_dims(data.get("dims", {}), overrides)
-    defaults = _parse_defaults(data.get("defaults", {}))
-    rules = parse_rules(data.get("rules", []))
+    defaults = _parse_defaults(data.get("defaults", {}), dims)
+    rules = parse_rules(data.get("rules", []), dims)
     families, listing, used = expand_tensors(data, dims, defaults, rules)
     warnings = tuple(
         _warn(rule, is_used)
@@ -148,5 +148,6 @@ def _parse_dims(data: Any, overrides: Overrides) -> dict[str, int]:
         raise
 
 
-def _parse_defaults(data: Any) -> Settings:
-    return read_settings(read_table(data, types.TensorKeys, ("defaults",)), ("defaults",))
+def _parse_defaults(data: Any, dims: Mapping[str, int]) -> Settings:
+    table = read_table(data, types.TensorKeys, ("defaults",))
+    return read_settings(table, ("defaults",), dims)

@@ -9,6 +9,7 @@ import msgspec
 from xavinit import inits
 from xavinit.dtypes import DTYPES
 from xavinit.spec.convert import INITS
+from xavinit.spec.initializers import NUMBERS
 from xavinit.spec.layer_types import LAYER_TYPES, LayerGroup
 from xavinit.spec.types import LARGEST_SEED, SpecTable
 
@@ -61,6 +62,8 @@ def _make_init_schema() -> dict[str, Any]:
     del keys["name"]
     for told in keys.values():
         told.pop("default", None)
+    for key in (*NUMBERS, "repeat"):
+        keys[key] = _allow_expression(keys[key])
     names = {"description": "The initializer's name.", "enum": sorted(inits.NAMES)}
     return {
         "title": "Init",
@@ -81,3 +84,12 @@ def _make_init_schema() -> dict[str, Any]:
             for needed, optional in (inits.list_keys(name),)
         ],
     }
+
+
+def _allow_expression(told: dict[str, Any]) -> dict[str, Any]:
+    """A number's schema, which takes an expression too: a string in a spec, a formula to us."""
+    description = told["description"]
+    formula = _REFERENCE.format(name="Formula")
+    plain = {key: value for key, value in told.items() if key != "description"}
+    choices = [choice for choice in told.get("anyOf", [plain]) if choice.get("$ref") != formula]
+    return {"description": description, "anyOf": [*choices, {"type": "string"}]}

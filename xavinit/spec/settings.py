@@ -10,11 +10,14 @@ from msgspec import Struct
 from xavinit.errors import Path, SpecError
 from xavinit.spec import types
 from xavinit.spec.convert import read_table
+from xavinit.spec.expressions import evaluate
 from xavinit.spec.globs import Glob, parse_glob
 from xavinit.spec.initializers import parse_init
 from xavinit.wording import format_value
 
 MOST_RULES = 10_000  # each may be a warning of its own; a model has some tens
+
+MOST_ROWS = 100  # that are zero: each is looked at for each tensor
 
 # Each key's value and where it was given.
 Settings = dict[str, tuple[Any, Path]]
@@ -29,7 +32,7 @@ class ParsedRule(Struct, frozen=True):
     path: Path
 
 
-def parse_rules(data: Any) -> list[ParsedRule]:
+def parse_rules(data: Any, dims: Mapping[str, int]) -> list[ParsedRule]:
     """The rules in their order; `SpecError` where one is not a table of known keys."""
     if not isinstance(data, list):
         raise SpecError(f"must be a list; got {format_value(data)}", ("rules",))
@@ -45,17 +48,21 @@ def parse_rules(data: Any) -> list[ParsedRule]:
         except SpecError as error:
             error.path = (*path, "match")
             raise
-        rules.append(ParsedRule(text, glob, read_settings(rule, path), path))
+        rules.append(ParsedRule(text, glob, read_settings(rule, path, dims), path))
     return rules
 
 
-def read_settings(table: Mapping[str, Any], path: Path) -> Settings:
+def read_settings(table: Mapping[str, Any], path: Path, dims: Mapping[str, int]) -> Settings:
     """The keys a table gives, each with its place; an `init` is parsed."""
     settings: Settings = {}
     for key in types.TensorKeys.__struct_fields__:
         if key in table:
             here = (*path, key)
-            value = parse_init(table[key], here) if key == "init" else table[key]
+            value = table[key]
+            if key == "init":
+                value = parse_init(value, here, dims)
+            elif key == "zero_rows":
+                value = _parse_rows(value, here, dims)
             settings[key] = (value, here)
     if "layout" in settings and ("in_axis" in settings or "out_axis" in settings):
         raise SpecError(
@@ -76,6 +83,19 @@ def read_settings(table: Mapping[str, Any], path: Path) -> Settings:
             f"tied takes no other key; got {format_value(extra)} too", (*path, extra), at_key=True
         )
     return settings
+
+
+def _parse_rows(given: list[int | str], path: Path, dims: Mapping[str, int]) -> tuple[int, ...]:
+    if len(given) > MOST_ROWS:
+        raise SpecError(f"must be at most {MOST_ROWS:,} rows; got {len(given):,}", path)
+    rows = []
+    for index, item in enumerate(given):
+        try:
+            rows.append(evaluate(item, dims))
+        except SpecError as error:
+            error.path = (*path, index)
+            raise
+    return tuple(rows)
 
 
 def merge_settings(base: Settings, over: Settings) -> Settings:

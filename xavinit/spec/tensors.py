@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from xavinit.errors import Path, SpecError, format_path
 from xavinit.layers import Layer
 from xavinit.spec.entries import Entry, parse_entries
-from xavinit.spec.families import OF_AXES, Draft, Family, RuleSet, Sorter
+from xavinit.spec.families import OF_TENSORS, Family, RuleSet, Sorter
 from xavinit.spec.names import MOST_NAME_BYTES, MOST_TENSORS, Pattern, expand_block
 from xavinit.spec.settings import ParsedRule, Settings
 from xavinit.wording import MOST_SUGGESTED, format_value, suggest
@@ -47,11 +47,16 @@ class _Tie(Struct, frozen=True):
 class _Names:
     """Every name so far, with its tensor or tie."""
 
-    def __init__(self, families: Sequence[Family]) -> None:
+    def __init__(self, families: list[Family]) -> None:
         self._families = families
         self._ends: dict[str, TensorSpec] = {}
         self._ties: dict[str, _Tie] = {}
         self._referred = 0  # bytes of all streams and targets
+        self._fans_of: dict[str, tuple[str, Path]] = {}  # whose fans a tensor takes
+
+    @property
+    def has_fans_of(self) -> bool:
+        return bool(self._fans_of)
 
     def add(self, name: str, words: tuple[str, ...], sorter: Sorter) -> None:
         """A name of an entry, whose braces stand for these words."""
@@ -64,7 +69,12 @@ class _Names:
         other = name
         if draft.reference is not None:
             other = draft.reference.fill(words)
-            self._count_reference(other, draft, entry)
+            key = "tied" if draft.number is None else "stream"
+            self._count_reference(other, draft.places.get(key, entry.path))
+        if draft.fans_of is not None:
+            target, place = draft.fans_of.fill(words), draft.places["fans_of"]
+            self._count_reference(target, place)
+            self._fans_of[name] = target, place
         if draft.number is None:
             self._ties[name] = _Tie(name, other, entry, draft.places)
         else:
@@ -76,18 +86,17 @@ class _Names:
             return self._ties[name].entry.path
         return self._families[self._ends[name].family].places[""]
 
-    def _count_reference(self, text: str, draft: Draft, entry: Entry) -> None:
+    def _count_reference(self, text: str, place: Path) -> None:
         self._referred += len(text) if text.isascii() else len(text.encode())
         if self._referred > MOST_NAME_BYTES:
-            key = "tied" if draft.number is None else "stream"
             raise SpecError(
                 f"streams and targets of ties must be at most {MOST_NAME_BYTES:,} bytes together",
-                draft.places.get(key, entry.path),
+                place,
             )
 
     def follow_ties(self) -> dict[str, TensorSpec]:
         """Each tie replaced by the tensor at the end of its chain, under the tie's name."""
-        ties, ends = self._ties, self._ends
+        ties, ends = self._ties, dict(self._ends)
         for start, first in ties.items():
             chain: dict[str, _Tie] = {}
             name, tie = start, first
@@ -98,11 +107,34 @@ class _Names:
                 name = tie.target
                 if name not in ends:
                     if name not in ties:
-                        raise self._refuse_target(tie)
+                        raise self._refuse_target(tie.target, tie.places["tied"])
                     tie = ties[name]
             for other in reversed(chain):
                 ends[other] = self._copy_tensor(ends[name], chain[other])
         return ends
+
+    def take_fans(self, ends: Mapping[str, TensorSpec]) -> None:
+        """Give each tensor with `fans_of` the family that takes its target's fans.
+
+        The targets of one family's tensors may be of several, and then so is it.
+        """
+        numbers: dict[tuple[int, int], int] = {}
+        for name, (target, place) in self._fans_of.items():
+            if target not in ends:
+                raise self._refuse_target(target, place)
+            tensor, other = ends[name], ends[target].family
+            _check_fans_of(self._families[other], target, place)
+            pair = tensor.family, other
+            if pair not in numbers:
+                family = self._families[tensor.family]
+                changed = structs.replace(family, fans_of=other)
+                if family.fans_of is None:
+                    numbers[pair] = tensor.family
+                    self._families[tensor.family] = changed
+                else:
+                    numbers[pair] = len(self._families)
+                    self._families.append(structs.replace(changed, example=name))
+            self._ends[name] = structs.replace(tensor, family=numbers[pair])
 
     def _copy_tensor(self, tensor: TensorSpec, tie: _Tie) -> TensorSpec:
         """The tensor under a tie's name; a layer's part takes only one of its own shape."""
@@ -115,12 +147,12 @@ class _Names:
             )
         return TensorSpec(tie.name, tensor.stream, tensor.family)
 
-    def _refuse_target(self, tie: _Tie) -> SpecError:
+    def _refuse_target(self, target: str, place: Path) -> SpecError:
         names = [*self._ends, *self._ties]
         return SpecError(
-            f"must be the name of a tensor; got {format_value(tie.target)}",
-            tie.places["tied"],
-            hint=suggest(tie.target, names) if len(names) <= MOST_SUGGESTED else None,
+            f"must be the name of a tensor; got {format_value(target)}",
+            place,
+            hint=suggest(target, names) if len(names) <= MOST_SUGGESTED else None,
         )
 
 
@@ -134,8 +166,9 @@ def expand_tensors(
     """
     families: list[Family] = []
     rule_set = RuleSet(rules)
-    # A layer knows its own axes; what the defaults say of them is for raw tensors.
-    below = {key: value for key, value in defaults.items() if key not in OF_AXES}
+    # A layer knows its own axes; what the defaults say of them, as of other keys that it does not
+    # take, is for raw tensors.
+    below = {key: value for key, value in defaults.items() if key not in OF_TENSORS}
 
     def sort(entry: Entry) -> Sorter:
         settings = defaults if entry.axes is None else below
@@ -175,6 +208,9 @@ def expand_tensors(
                 names.add(f"{layer.name}.{sorter.entry.role}", words, sorter)
             layers.append((layer, node.entries))
     ends = names.follow_ties()
+    if names.has_fans_of:
+        names.take_fans(ends)
+        ends = names.follow_ties()
     listing: list[TensorSpec | LayerSpec] = [ends[name] for name in listed]
     listing += _list_layers(layers, ends)
     return tuple(families), tuple(listing), rule_set.used
@@ -214,6 +250,15 @@ def _list_layers(
     for layer, entries in layers:
         roles = (entry.role for entry in entries)
         yield LayerSpec(layer, {role: ends[f"{layer.name}.{role}"] for role in roles})
+
+
+def _check_fans_of(target: Family, name: str, place: Path) -> None:
+    """Refuse a target that has no fans of its own to give."""
+    got = f"got {format_value(name)}"
+    if "fans_of" in target.places:
+        raise SpecError(f"must be a tensor that has no fans_of itself; {got}", place)
+    if len(target.shape) < 2 or 0 in target.shape:
+        raise SpecError(f"must be a tensor with fans; {got}: {list(target.shape)}", place)
 
 
 def _refuse_name(name: str, entry: Entry) -> SpecError:

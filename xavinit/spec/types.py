@@ -54,6 +54,20 @@ class TensorKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ]
         | UnsetType
     ) = UNSET
+    zero_rows: (
+        Annotated[
+            list[Expression],
+            Meta(
+                description="Rows of the first axis that are zero, as for padding; "
+                "negative counts from the end."
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    fans_of: (
+        Annotated[str, Meta(description="Take the fans of the named tensor, as for a bias.")]
+        | UnsetType
+    ) = UNSET
     stream: (
         Annotated[str, Meta(description="Draw the numbers of this name instead of the tensor's.")]
         | UnsetType

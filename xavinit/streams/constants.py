@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import math
 from itertools import islice, product
 
 from xavinit.dtypes import DType
 from xavinit.layers import View
-from xavinit.plan import Constant, GateConstant
+from xavinit.plan import Constant, Fixed, GateConstant, Sequence
+from xavinit.streams.elements import encode_constant
+from xavinit.streams.sequences import fill_sequence
 
 
 def fill_constant(
     out: memoryview,
-    law: Constant,
+    law: Fixed,
     dtype: DType,
     start: int,
     stop: int,
     view: View | None = None,
 ) -> None:
     """Fill `out` with the bytes of the elements [start, stop), of a view or not."""
+    if isinstance(law, Sequence):
+        fill_sequence(out, law, dtype, start, stop, view)
+        return
+    if not isinstance(law, Constant):
+        raise TypeError(f"no numbers for {law}")
     code = encode_constant(law.value, dtype)
     if not isinstance(law, GateConstant):
         out[:] = code * (stop - start)
@@ -32,25 +38,3 @@ def fill_constant(
     inside = range(law.start, law.stop)
     indices = (sum(steps) for steps in islice(product(*view.axes), start, stop))
     out[:] = b"".join(code if index in inside else zero for index in indices)
-
-
-def encode_constant(value: bool | int | float, dtype: DType) -> bytes:
-    """The little-endian bytes of one element: float64 → dtype in one rounding, integers exact.
-
-    >>> from xavinit.dtypes import parse_dtype
-    >>> encode_constant(1.5, parse_dtype("bfloat16")).hex()
-    'c03f'
-    """
-    if not dtype.is_float:
-        return int(value).to_bytes(dtype.itemsize, "little", signed=dtype.lowest < 0)
-    number = float(value)
-    code = 0
-    if number:
-        exponent = max(math.frexp(number)[1] - 1, dtype.smallest_exponent)
-        # The significand as an integer, its leading bit included; round() goes to even. That bit
-        # adds one to the exponent's field, whose value 1 stands for the smallest exponent.
-        significand = round(math.ldexp(abs(number), dtype.mantissa - exponent))
-        code = ((exponent - dtype.smallest_exponent) << dtype.mantissa) + significand
-    if math.copysign(1.0, number) < 0 and (code or dtype.has_negative_zero):
-        code |= 1 << (8 * dtype.itemsize - 1)
-    return code.to_bytes(dtype.itemsize, "little")

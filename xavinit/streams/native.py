@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from xavinit.dtypes import DType
 from xavinit.layers import View
-from xavinit.plan import Constant, Law, Normal, TruncatedNormal, Uniform
+from xavinit.plan import Fixed, Law, Normal, TruncatedNormal, Uniform
 from xavinit.streams import _kernel
 from xavinit.streams.boxes import Strided, list_strided
 from xavinit.streams.constants import fill_constant
@@ -47,7 +47,7 @@ class Filler:
 
         `out` holds exactly (stop − start)·itemsize bytes.
         """
-        if isinstance(law, Constant):
+        if isinstance(law, Fixed):
             fill_constant(out, law, dtype, start, stop, view)
             return
         if dtype.name not in DTYPES:

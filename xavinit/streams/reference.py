@@ -14,7 +14,7 @@ import numpy as np
 
 from xavinit.dtypes import DType
 from xavinit.layers import View
-from xavinit.plan import Constant, Law, Normal, TruncatedNormal, Uniform
+from xavinit.plan import Fixed, Law, Normal, TruncatedNormal, Uniform
 from xavinit.streams.constants import fill_constant
 from xavinit.streams.gather import gather_words, split_range
 from xavinit.streams.quantile import DOUBLE, SINGLE, Precision, Quantile
@@ -57,7 +57,7 @@ class Filler:
 
         `out` holds exactly (stop − start)·itemsize bytes.
         """
-        if isinstance(law, Constant):
+        if isinstance(law, Fixed):
             fill_constant(out, law, dtype, start, stop, view)
             return
         double = dtype.name == "float64"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
@@ -72,3 +74,15 @@ def split_tensor(tensor: TensorPlan, most: int = PIECE) -> Iterator[Piece]:
         step = fit_rows([len(axis) for axis in tensor.view.axes], max(most // itemsize, step))
     for start in range(0, size, step):
         yield Piece(tensor, start, min(start + step, size))
+
+
+def clear_rows(out: memoryview, tensor: TensorPlan, start: int, stop: int) -> None:
+    """Make the tensor's zero rows zero in a buffer that holds its elements [start, stop)."""
+    itemsize, row = tensor.dtype.itemsize, math.prod(tensor.shape[1:])
+    rows = tensor.zero_rows
+    for index in range(bisect_left(rows, start // row), len(rows)):
+        first, last = max(rows[index] * row, start), min((rows[index] + 1) * row, stop)
+        if first >= last:
+            return
+        zeros = bytes((last - first) * itemsize)  # +0 in every dtype
+        out[(first - start) * itemsize : (last - start) * itemsize] = zeros

@@ -8,7 +8,7 @@ from functools import lru_cache
 from xavinit.plan import TensorPlan
 from xavinit.streams.kernels import choose_kernel, make_filler
 from xavinit.streams.keys import make_key
-from xavinit.streams.stream import Fill, Piece, split_tensor
+from xavinit.streams.stream import Fill, Piece, clear_rows, split_tensor
 
 # Bytes of viewed tensors that all threads together draw at once. Larger blocks give longer runs of
 # PyTorch's tensor; starting a run costs NumPy about 1000 times what it costs C.
@@ -39,6 +39,8 @@ class Xavinit1:
                 out, stop = _cut_zeros(out, tensor, start, stop, tensor.view.count)
             key = find_key(self._seed, tensor.stream)
             filler.fill(out, key, tensor.law, tensor.dtype, start, stop, tensor.view)
+            if tensor.zero_rows:
+                clear_rows(out, tensor, start, stop)
 
         return fill
 
