@@ -32,7 +32,8 @@ class TensorPlan(Struct, frozen=True):
     `name` and `shape` are the file's. `fans` is None for rank 0 and 1 (batch axes apart) and for
     empty tensors; `law` is None for empty tensors. `stream` is the stream name. `view` says where
     the file's tensor lies in PyTorch's; None is the tensor itself. `module` is None for raw
-    tensors. `place` is where the spec gives it, for errors.
+    tensors. `place` is where the spec gives it, for errors. `is_tied` marks the copy
+    of another tensor.
     """
 
     name: str
@@ -44,6 +45,7 @@ class TensorPlan(Struct, frozen=True):
     view: View | None = None
     module: Module | None = None
     place: Path = ()
+    is_tied: bool = False
 
     @property
     def size(self) -> int:
@@ -68,9 +70,16 @@ class Decision(Struct, frozen=True):
     def nbytes(self) -> int:
         return self.dtype.count_bytes(math.prod(self.shape))
 
-    def name_tensor(self, name: str, stream: str) -> TensorPlan:
+    def name_tensor(self, name: str, stream: str, *, is_tied: bool) -> TensorPlan:
         return TensorPlan(
-            name, self.shape, self.dtype, self.fans, self.law, stream, None, None, self.place
+            name,
+            self.shape,
+            self.dtype,
+            self.fans,
+            self.law,
+            stream,
+            place=self.place,
+            is_tied=is_tied,
         )
 
 
