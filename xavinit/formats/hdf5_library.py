@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 from collections.abc import Iterator
@@ -42,6 +43,43 @@ def import_h5py() -> Any:
     return h5py
 
 
+def open_to_write(h5py: Any, path: str) -> Any:
+    """A new HDF5 file at the path of a temporary, which is ours alone: no lock is needed.
+
+    The library would take one, and fail on file systems that have none. The oldest structures: any
+    reader takes the file, and groups of this kind keep no time stamps.
+    """
+    return h5py.File(path, "w", libver=("earliest", "v110"), locking=False)
+
+
+def open_to_read(h5py: Any, path: str) -> Any:
+    """An HDF5 file to read: with the library's lock, which tells of one that is being written.
+
+    Where the file system has no locks it is read without: nobody else could have one either.
+    """
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        if _find_number(error) not in _NO_LOCKS:
+            raise
+    return h5py.File(path, "r", locking=False)
+
+
+_NO_LOCKS = {
+    getattr(errno, name)
+    for name in ("ENOLCK", "ENOSYS", "EOPNOTSUPP", "ENOTSUP")
+    if hasattr(errno, name)
+}
+
+
+def _find_number(error: Exception) -> int | None:
+    """The system's number of an error; h5py often has it in the text alone."""
+    if isinstance(error, OSError) and error.errno:
+        return error.errno
+    told = re.search(r"errno = ([1-9][0-9]*)", str(error))
+    return int(told[1]) if told else None
+
+
 @contextlib.contextmanager
 def map_errors() -> Iterator[None]:
     """Make an `OSError` of one line of whatever h5py raises, with the system's number if known.
@@ -54,11 +92,11 @@ def map_errors() -> Iterator[None]:
     except XavinitError:
         raise
     except Exception as error:
-        number = re.search(r"errno = ([0-9]+)", str(error))
         if isinstance(error, OSError) and error.errno:
             raise
-        if number:
-            raise OSError(int(number[1]), os.strerror(int(number[1]))) from error
+        number = _find_number(error)
+        if number is not None:
+            raise OSError(number, os.strerror(number)) from error
         raise OSError(explain_error(error)) from error
 
 
