@@ -209,10 +209,9 @@ def test_a_path_that_no_system_takes(tmp_path: Path) -> None:
     assert (tmp_path / "w.h5").exists()
 
 
-@pytest.mark.parametrize("name", ["/dev/fd/" + "9" * 30, "/dev/fd/\0"])
-def test_a_handle_that_no_system_takes(name: str) -> None:
+def test_a_handle_that_no_system_takes() -> None:
     with pytest.raises(xavinit.OutputError, match="cannot write /dev/fd/"):
-        xavinit.generate(SPEC, name)
+        xavinit.generate(SPEC, "/dev/fd/" + "9" * 30)
 
 
 def test_an_empty_shape_that_numpy_has_no_arrays_of() -> None:

@@ -88,7 +88,23 @@ def make_cli_page() -> str:
         'Completion: for bash, put `eval "$(_XAVINIT_COMPLETE=bash_source xavinit)"` into your\n'
         ".bashrc; zsh and fish likewise.\n\n"
         "`XAVINIT_KERNEL=native` or `numpy` in the environment chooses the kernel. By default it\n"
-        "is the native one, if it was built. Both give the same bytes.\n"
+        "is the native one, if it was built. Both give the same bytes.\n\n"
+        "`--force` keeps the mode of the file that it replaces, and as far as the system allows\n"
+        "its owner, group, access lists and extended attributes of users; where it does not,\n"
+        "the new file lets in fewer, never more, nor while it is written. Files of a folder or\n"
+        "set whose names are new take what its `manifest.json` or index has. Set-user-ID bits\n"
+        "are not kept.\n\n"
+        "Only `/dev/stdout`, `/dev/stderr`, `/dev/fd/N`, `/proc/self/fd/N`, devices, FIFOs and\n"
+        "sockets are written as streams. No file that an output makes or replaces may be the\n"
+        "spec.\n\n"
+        "A sharded set has at most 2,000 shards, and at most as many as repeat 250 MB of\n"
+        "metadata, which each carries whole; a safetensors header has at most 100 MB.\n"
+        "`--shard-name diffusion_pytorch_model.fp16` gives the stem and, after the dot, the\n"
+        "variant: `diffusion_pytorch_model.fp16-00001-of-00002.safetensors` and\n"
+        "`diffusion_pytorch_model.safetensors.index.fp16.json`, as diffusers names them. Its\n"
+        "index counts a tied tensor once, in `total_parameters` and `total_size`, as\n"
+        "transformers does. A single file is refused in a folder that holds a sharded set of\n"
+        "its name.\n"
     )
     runner = CliRunner()
     for command in ([], *([name] for name in sorted(cli.commands))):

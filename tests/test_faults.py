@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import re
 import subprocess
 import sys
@@ -16,12 +17,18 @@ import xavinit
 
 HERE = Path(__file__).parent
 SPEC = "tensors:\n  a.{3}: [20, 30]\n  b: [40, 50]\n"
+LAYERS = """framework: keras
+layers:
+  - {name: a, type: dense, in: 20, out: 30}
+  - {name: b, type: dense, in: 30, out: SIZE}
+"""
 OTHER = "tensors:\n  a.{2}: [30, 20]\n  c: [11, 50]\n"
 
 # How each kind of output is asked for, and by what name.
 OUTPUTS = {
     "safetensors": ["-o", "w.safetensors"],
     "hdf5": ["-o", "w.h5"],
+    "keras": ["-o", "w.weights.h5"],
     "npy": ["-o", "w", "-f", "npy"],
     "shards": ["-o", "w", "--max-shard-size", "5kB"],
     "one shard": ["-o", "w", "--max-shard-size", "5GB"],
@@ -39,8 +46,11 @@ def make_old(folder: Path, output: str, before: str) -> list[str]:
     """The state before each run; and the arguments of the run."""
     old = folder / "old"
     old.mkdir(parents=True)
-    (old / "s.yaml").write_text(SPEC)
-    (old / "other.yaml").write_text(OTHER)
+    spec, other = SPEC, OTHER
+    if output == "keras":
+        spec, other = (LAYERS.replace("SIZE", size) for size in ("10", "11"))
+    (old / "s.yaml").write_text(spec)
+    (old / "other.yaml").write_text(other)
     path = old / OUTPUTS[output][1]
     if before != "nothing" and "shard" in output:
         path.mkdir()
@@ -54,13 +64,17 @@ def make_old(folder: Path, output: str, before: str) -> list[str]:
     return ["generate", "s.yaml", "-j", "1", *OUTPUTS[output], *force]
 
 
-def run_all(folder: Path, kind: str, arguments: list[str]) -> list[dict[str, Any]]:
+def run_all(
+    folder: Path, kind: str, arguments: list[str], library: Path | None = None
+) -> list[dict[str, Any]]:
+    """The outcome of each run; `library` is loaded before all others."""
     done = subprocess.run(
         [sys.executable, str(HERE / "fault_runs.py"), str(folder), kind, *arguments],
         capture_output=True,
         text=True,
         check=False,
         timeout=300,
+        env={**os.environ, **({"LD_PRELOAD": str(library)} if library else {})},
     )
     assert done.returncode == 0, done.stderr
     runs = [json.loads(line) for line in done.stdout.splitlines()]
@@ -158,6 +172,39 @@ def test_a_disk_that_dies(tmp_path: Path, output: str, before: str) -> None:
         if run["digest"] != states["digest"]:
             there = {Path(name).name for name in run["names"]}
             assert {Path(name).name for name in kept} <= there, run
+
+
+POOR_CASES = [case for case in CASES if case[0] in ("safetensors", "npy", "shards")]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["after", "kill", *(pytest.param(name, marks=pytest.mark.slow) for name in ("errors", "dead"))],
+)
+@pytest.mark.parametrize(("output", "before"), POOR_CASES)
+def test_nothing_is_lost_on_a_poor_file_system(
+    tmp_path: Path, output: str, before: str, kind: str
+) -> None:
+    """Without hard links and renames that fail or exchange: the old output or the new is there.
+
+    Of a folder that is replaced there, a kill may leave the old one under the temporary's name.
+    """
+    runs = run_all(tmp_path, f"poor:{kind}", make_old(tmp_path, output, before))
+    states = find_states(tmp_path, runs)
+    old_digest = find_old_digest(tmp_path, output, before)
+    kept = [name for name in states["old"] if not name.endswith(("yaml", "config.json"))]
+    calls = {call for run in runs for call in run["calls"]}
+    assert "rename" in calls
+    for run in runs[:-1]:
+        assert run["code"] == (-9 if kind == "kill" else run["code"] and 4), run
+        if run["digest"] == states["digest"]:
+            continue
+        assert run["digest"] in (old_digest, None), run
+        if run["digest"] is None:
+            there = {Path(name).name for name in run["names"]}
+            assert {Path(name).name for name in kept if name != "w"} <= there, run
+        if kind in ("errors", "after"):
+            assert (run["names"], run["digest"]) == (states["old"], old_digest), run
 
 
 def test_the_output_touches_the_disk_through_the_seam_alone() -> None:

@@ -21,7 +21,7 @@ from xavinit.dtypes import DTYPES
 from xavinit.errors import InputError, SpecError, UsageError
 from xavinit.formats import FORMATS, parse_format
 from xavinit.formats.npy import encode_name, make_head
-from xavinit.formats.safetensors import CODES, make_header
+from xavinit.formats.safetensors import CODES, encode_metadata, make_header
 from xavinit.plan import TensorPlan
 
 # One tensor of every dtype, odd and zero sizes, rank 0, a name with everything.
@@ -79,9 +79,8 @@ def test_safetensors_header_is_the_librarys_own() -> None:
     plan = xavinit.make_plan(SPEC)
     layout = parse_format("safetensors").lay_out(plan)
     order = [region.tensor for region in layout.files[0].regions]
-    ours = make_header(order, {"format": "pt"}) + b"".join(
-        arrays[tensor.name].tobytes() for tensor in order
-    )
+    head = make_header(order, encode_metadata({"format": "pt"}))
+    ours = b"".join(head) + b"".join(arrays[tensor.name].tobytes() for tensor in order)
     assert ours == theirs
 
 
@@ -95,7 +94,8 @@ def test_safetensors_header_literally() -> None:
         b'"a":{"dtype":"U8","shape":[],"data_offsets":[8,9]}}'
     )
     header += b" " * (-len(header) % 8)
-    assert make_header(tensors, {"format": "pt"}) == struct.pack("<Q", len(header)) + header
+    made = make_header(tensors, encode_metadata({"format": "pt"}))
+    assert b"".join(made) == struct.pack("<Q", len(header)) + header
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_safetensors_metadata(tmp_path: Path, framework: str, name: str) -> None
 def test_safetensors_header_over_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("xavinit.formats.safetensors.LARGEST_HEADER", 100)
     with pytest.raises(xavinit.OutputError, match="header must be at most 100 bytes"):
-        make_header(xavinit.make_plan(SPEC).tensors, {})
+        parse_format("safetensors").lay_out(xavinit.make_plan(SPEC))
 
 
 def test_hdf5_reads_back_through_h5py(tmp_path: Path) -> None:

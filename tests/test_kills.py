@@ -17,19 +17,25 @@ pytestmark = pytest.mark.slow
 
 # A few MB in several blocks and files: the kill meets every stage.
 SPEC = "tensors:\n  'a.{6}': [300, 700]\n  b: {shape: [900, 900], init: glorot_normal}\n"
+LAYERS = """framework: keras
+layers:
+  - {name: a, type: dense, in: 700, out: 900}
+  - {name: b, type: dense, in: 900, out: 1000}
+"""
 OUTPUTS = {
     "safetensors": ["-o", "w.safetensors"],
     "hdf5": ["-o", "w.h5"],
+    "keras": ["-o", "w.weights.h5"],
     "npy": ["-o", "w", "-f", "npy"],
     "shards": ["-o", "w", "--max-shard-size", "2MB"],
 }
-KILLS = 125  # for each of eight cases
+KILLS = 125  # for each of ten cases
 
 
 @pytest.mark.parametrize("force", [False, True])
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_a_kill_at_any_moment(tmp_path: Path, output: str, force: bool) -> None:
-    (tmp_path / "s.yaml").write_text(SPEC)
+    (tmp_path / "s.yaml").write_text(LAYERS if output == "keras" else SPEC)
     command = [sys.executable, "-m", "xavinit", "generate", "s.yaml", *OUTPUTS[output]]
     path = tmp_path / OUTPUTS[output][1]
     new = xavinit.digest(xavinit.draw(tmp_path / "s.yaml", seed=1))

@@ -18,7 +18,7 @@ from xavinit.dtypes import DTYPES
 from xavinit.formats import FORMATS, FileLayout, Gap, Layout, Region, find_suffix, name_output
 from xavinit.formats.layout import lay_out_file, place_regions
 from xavinit.formats.metadata import make_metadata
-from xavinit.formats.safetensors import CODES, make_header
+from xavinit.formats.safetensors import CODES, encode_metadata, make_header
 from xavinit.output import Drawing, write_path, write_pipe
 from xavinit.plan import TensorPlan
 
@@ -44,7 +44,7 @@ def test_alignment_is_the_same_in_a_file_and_in_a_pipe(
     tmp_path: Path, alignment: int, count: int
 ) -> None:
     plan, arrays = xavinit.make_plan(SPEC), xavinit.draw(SPEC)
-    file = lay_out_file("", b"head", plan.tensors[:count], alignment)
+    file = lay_out_file("", b"h", plan.tensors[:count], alignment, shared=b"ea", tail=b"d")
     on_disk, piped = write_both(file, tmp_path)
     expected = b"head"
     for tensor in plan.tensors[:count]:
@@ -123,7 +123,7 @@ def test_a_header_is_what_json_would_make_of_it(
         }
         start = stop
     header = json.dumps(entries, separators=(",", ":"), ensure_ascii=False).encode()
-    made = make_header(tensors, metadata)
+    made = b"".join(make_header(tensors, encode_metadata(metadata)))
     assert made[8:].rstrip(b" ") == header
     assert int.from_bytes(made[:8], "little") == len(made) - 8 == len(header) + -len(header) % 8
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import re
 import threading
 from pathlib import Path
 from typing import Any
@@ -16,8 +18,11 @@ from safetensors.numpy import load_file
 
 import xavinit
 from xavinit.errors import InputError, OutputError, RefusedError, SpecError, UsageError
-from xavinit.formats import parse_size
-from xavinit.formats.shards import INDEX, make_index, name_shards
+from xavinit.formats import parse_format, parse_size
+from xavinit.formats.shard_names import DEFAULT
+from xavinit.formats.shards import make_index, name_shards
+
+INDEX = DEFAULT.index
 
 SPEC: dict[str, Any] = {
     "seed": 3,
@@ -81,7 +86,7 @@ def test_any_sizes_are_split_by_the_rule(sizes: list[int], most: int) -> None:
     known = split_literally({f"t{index}": size for index, size in enumerate(sizes)}, most)
     assert [[t.name for t in tensors] for tensors in shards.values()] == known
     index = json.loads(make_index(shards))
-    assert index["metadata"] == {"total_size": sum(sizes)}
+    assert index["metadata"] == {"total_parameters": sum(sizes), "total_size": sum(sizes)}
     assert list(index["weight_map"]) == sorted(f"t{index}" for index in range(len(sizes)))
 
 
@@ -123,7 +128,10 @@ def test_the_set_has_every_tensor_where_the_index_says(tmp_path: Path) -> None:
     text = (folder / INDEX).read_text()
     index = json.loads(text)
     assert text == json.dumps(index, indent=2, sort_keys=True) + "\n"
-    assert index["metadata"] == {"total_size": report.nbytes}
+    assert index["metadata"] == {
+        "total_parameters": report.parameters,
+        "total_size": report.nbytes,
+    }
     arrays = xavinit.draw(SPEC)
     assert set(index["weight_map"]) == set(arrays)
     for name, file in index["weight_map"].items():
@@ -237,6 +245,168 @@ def test_a_header_that_no_reader_takes_names_the_option(monkeypatch: pytest.Monk
         safetensors.lay_out(xavinit.make_plan(SPEC))
 
 
+@pytest.mark.parametrize("most", [None, "5GB", "100kB"])
+def test_the_hint_of_a_header_that_no_reader_takes_works(
+    monkeypatch: pytest.MonkeyPatch, most: str | None
+) -> None:
+    """Tensors of few bytes and long names: the usual 5GB would make the same header again."""
+    from xavinit.formats import safetensors
+
+    spec = {"tensors": {"a_long_name_of_a_tensor.{5000}": [3, 3], "big": [100, 100]}}
+    monkeypatch.setattr(safetensors, "LARGEST_HEADER", 20_000)
+    options = {"dry_run": True, "max_shard_size": most}
+    path = "w.safetensors" if most is None else "w"
+    with pytest.raises(OutputError, match=r"header must be at most 20,000 bytes") as caught:
+        xavinit.generate(spec, path, **options)
+    hint = re.search(r"--max-shard-size (\w+)", str(caught.value))
+    assert hint
+    report = xavinit.generate(spec, "w", max_shard_size=hint[1], dry_run=True)
+    assert 1 < (report.shards or 0) < 200
+    monkeypatch.setattr(safetensors, "LARGEST_HEADER", 300)  # its metadata alone is longer
+    with pytest.raises(OutputError, match=r"hint: write fewer tensors, or tensors with shorter"):
+        xavinit.generate(spec, path, **options)
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_too_many_shards_are_refused_with_a_size_that_works(tmp_path: Path, listed: bool) -> None:
+    """A typo, 5 for 5GB: each file would carry the whole spec."""
+    tensors: dict[str, Any] = {"t.{10000}": [1, 1]}
+    if listed:
+        tensors = {f"t.{n}": [1, 1] for n in range(10_000)}
+    for dry_run in (True, False):
+        with pytest.raises(
+            UsageError, match=r"shards must be at most .* got 10,000 of 5"
+        ) as caught:
+            xavinit.generate(
+                {"tensors": tensors}, tmp_path / "w", max_shard_size=5, dry_run=dry_run
+            )
+    hint = re.search(r"--max-shard-size (\w+)", str(caught.value))
+    assert hint
+    report = xavinit.generate(
+        {"tensors": tensors}, tmp_path / "w", max_shard_size=hint[1], dry_run=True
+    )
+    assert 500 < (report.shards or 0) <= 2000
+
+
+def test_a_sets_metadata_is_in_memory_once() -> None:
+    """2 MB of spec in 100 files: the layouts share the text, and each file has it whole."""
+    import tracemalloc
+
+    names = [f"{'x' * 1000}.{n}" for n in range(1000)]
+    spec = {"dims": {f"d{n}": 1 for n in range(100_000)}, "tensors": {n: [1, 10] for n in names}}
+    plan = xavinit.make_plan(spec)
+    lay_out = parse_format("safetensors").lay_out_shards
+    assert lay_out is not None
+    tracemalloc.start()
+    layout = lay_out(plan, 400, DEFAULT)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(layout.files) == 101
+    assert layout.nbytes > 200_000_000
+    assert peak < 50_000_000
+
+
+def test_a_tied_tensor_is_counted_once(tmp_path: Path) -> None:
+    """As transformers counts a Llama of 2 layers, hidden 64, intermediate 128, vocabulary 256."""
+    block = {
+        **{f"model.layers.{{2}}.self_attn.{n}_proj.weight": [64, 64] for n in "qo"},
+        **{f"model.layers.{{2}}.self_attn.{n}_proj.weight": [32, 64] for n in "kv"},
+        **{f"model.layers.{{2}}.mlp.{n}_proj.weight": [128, 64] for n in ("gate", "up")},
+        "model.layers.{2}.mlp.down_proj.weight": [64, 128],
+        "model.layers.{2}.input_layernorm.weight": [64],
+        "model.layers.{2}.post_attention_layernorm.weight": [64],
+    }
+    spec: dict[str, Any] = {
+        "rules": [{"match": "*norm.weight", "init": "ones"}],
+        "tensors": {
+            "model.embed_tokens.weight": [256, 64],
+            **block,
+            "model.norm.weight": [64],
+            "lm_head.weight": [256, 64],
+        },
+    }
+    for name, head, parameters, size in (
+        ("untied", [256, 64], 106_816, 427_264),
+        ("tied", {"tied": "model.embed_tokens.weight"}, 90_432, 361_728),
+    ):
+        spec["tensors"]["lm_head.weight"] = head
+        xavinit.generate(spec, tmp_path / name, max_shard_size="100kB")
+        index = json.loads((tmp_path / name / INDEX).read_text())
+        assert index["metadata"] == {"total_parameters": parameters, "total_size": size}
+        assert "lm_head.weight" in index["weight_map"]
+
+
+def test_another_streams_numbers_are_parameters_of_their_own(tmp_path: Path) -> None:
+    spec = {"tensors": {"a": [4, 4], "b": {"shape": [4, 4], "stream": "a"}}}
+    xavinit.generate(spec, tmp_path / "w", max_shard_size=64)
+    index = json.loads((tmp_path / "w" / INDEX).read_text())
+    assert index["metadata"] == {"total_parameters": 32, "total_size": 128}
+
+
+@pytest.mark.parametrize("name", ["model.fp16", "diffusion_pytorch_model", "a-b_c.non_ema"])
+def test_a_stem_and_a_variant(tmp_path: Path, name: str) -> None:
+    """Named as transformers and diffusers name them: `_add_variant`, and the hub's pattern."""
+    stem, _, variant = name.partition(".")
+    folder = tmp_path / "m"
+    xavinit.generate(SPEC, folder, max_shard_size="2kB", shard_name=name)
+    index = (
+        f"{stem}.safetensors.index.{variant}.json" if variant else f"{stem}.safetensors.index.json"
+    )
+    assert names(folder) == sorted(
+        [index, *(f"{name}-{n:05d}-of-00004.safetensors" for n in range(1, 5))]
+    )
+    assert xavinit.digest(folder) == xavinit.digest(xavinit.draw(SPEC))
+    for path in folder.glob("*.safetensors"):
+        with safe_open(path, "numpy") as file:
+            told = json.loads(file.metadata()["xavinit"])
+        assert list(told) == sorted(told)
+        assert (told["shard_name"], told["max_shard_size"]) == (name, 2000)
+    xavinit.generate(SPEC, folder, max_shard_size="5GB", shard_name=name, force=True)
+    assert names(folder) == [f"{name}.safetensors"]
+
+
+def test_sets_of_several_names_stand_beside_each_other(tmp_path: Path) -> None:
+    for name in ("model", "model.fp16", "other"):
+        xavinit.generate(SPEC, tmp_path, max_shard_size="2kB", shard_name=name)
+    assert len(names(tmp_path)) == 15
+    assert xavinit.digest(tmp_path) == xavinit.digest(xavinit.draw(SPEC))  # of `model`
+    for path in tmp_path.glob("model[-.]0*"):
+        path.unlink()
+    (tmp_path / INDEX).unlink()
+    with pytest.raises(InputError, match="holds several sharded sets"):
+        xavinit.digest(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", ".", "a.", ".a", "a.b.c", "a/b", "../a", "a b", "m-00001-of-00002", "ä", "x" * 101, 5],
+)
+def test_what_is_no_name_of_shards(tmp_path: Path, name: Any) -> None:
+    with pytest.raises(UsageError, match="the name of shards must be a stem of letters"):
+        xavinit.generate(SPEC, tmp_path / "m", max_shard_size="2kB", shard_name=name)
+    with pytest.raises(UsageError, match="needs the size of a shard"):
+        xavinit.generate(SPEC, tmp_path / "w.safetensors", shard_name="model")
+
+
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("name", ["model", "model.fp16"])
+def test_a_single_file_does_not_join_a_sharded_set(tmp_path: Path, name: str, force: bool) -> None:
+    """Loaders look for one or the other first: there would be two checkpoints."""
+    xavinit.generate(SPEC, tmp_path / "m", max_shard_size="2kB", shard_name=name)
+    before = names(tmp_path / "m")
+    (tmp_path / "link.safetensors").symlink_to(f"m/{name}.safetensors")
+    for path in (tmp_path / "m" / f"{name}.safetensors", tmp_path / "link.safetensors"):
+        for dry_run in (True, False):
+            with pytest.raises(RefusedError, match=r"two checkpoints in one folder\n  hint: "):
+                xavinit.generate(SPEC, path, force=force, dry_run=dry_run)
+    for index in (tmp_path / "m").glob("*.json"):
+        index.unlink()  # shards alone, as a killed run leaves them
+    with pytest.raises(RefusedError, match=r"beside .*-00001-of-00004\.safetensors, of a sharded"):
+        xavinit.generate(SPEC, tmp_path / "m" / f"{name}.safetensors", force=force)
+    xavinit.generate(SPEC, tmp_path / "m" / "lora.safetensors", force=force)
+    assert len(names(tmp_path / "m")) == len(before)
+
+
 def test_many_runs_at_once_leave_one_whole_set(tmp_path: Path) -> None:
     """With --force, and with names that collide: the last one stands, not a mix of two."""
     xavinit.generate(SPEC, tmp_path, max_shard_size="2kB")
@@ -299,6 +469,17 @@ def test_a_strange_index_is_told(tmp_path: Path, content: str, message: str) -> 
     (tmp_path / INDEX).write_text(content)
     with pytest.raises(InputError, match=message):
         xavinit.digest(tmp_path)
+
+
+def test_a_folder_that_cannot_be_read_gives_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> list[str]:
+        raise PermissionError(errno.EACCES, "x")
+
+    monkeypatch.setattr(os, "listdir", fail)
+    with pytest.raises(OutputError, match=r"^cannot write .*: Permission denied$"):
+        xavinit.generate(SPEC, tmp_path, max_shard_size="2kB", force=True)
 
 
 def test_an_empty_spec(tmp_path: Path) -> None:

@@ -137,6 +137,11 @@ def spec_options(command: Callable[..., None]) -> Callable[..., None]:
     metavar="SIZE",
     help="Files of at most SIZE, such as 5GB, and an index, in the folder OUT.",
 )
+@click.option(
+    "--shard-name",
+    metavar="NAME",
+    help="Their stem, and after a dot a variant: model by default.",
+)
 @click.option("--force", is_flag=True, help="Replace OUT if it exists.")
 @click.option("--dry-run", is_flag=True, help="Check everything, write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Report as JSON on standard output.")
@@ -147,6 +152,7 @@ def generate(
     fmt: str | None,
     jobs: int | None,
     max_shard_size: str | None,
+    shard_name: str | None,
     force: bool,
     dry_run: bool,
     as_json: bool,
@@ -182,6 +188,7 @@ def generate(
         format=fmt,
         jobs=jobs,
         max_shard_size=max_shard_size,
+        shard_name=shard_name,
         force=force,
         dry_run=dry_run,
         progress=None if quiet else make_progress(),

@@ -50,17 +50,21 @@ def main() -> NoReturn:
 
 def catch_signals() -> None:
     """Have signals raise exceptions; those that the caller ignores, as nohup does, stay so."""
-
-    def terminate(number: int, _frame: FrameType | None) -> NoReturn:
-        raise TerminatedError(number)
-
-    for name in ("SIGTERM", "SIGHUP"):
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, terminate)
-    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.signal(number, raise_signal)
     sys.unraisablehook = raise_again
+
+
+def raise_signal(number: int, frame: FrameType | None) -> None:
+    """The handler: raise what the signal means, or raise it later, where Python would drop it."""
+    while frame is not None:
+        if frame.f_code is raise_again.__code__:
+            send_later(number)
+            return
+        frame = frame.f_back
+    raise KeyboardInterrupt if number == signal.SIGINT else TerminatedError(number)
 
 
 def raise_again(lost: sys.UnraisableHookArgs) -> None:
@@ -70,12 +74,15 @@ def raise_again(lost: sys.UnraisableHookArgs) -> None:
     the loading of modules has many.
     """
     if isinstance(lost.exc_value, KeyboardInterrupt):
-        number = int(signal.SIGINT)
+        send_later(signal.SIGINT)
     elif isinstance(lost.exc_value, TerminatedError):
-        number = lost.exc_value.number
+        send_later(lost.exc_value.number)
     else:
         sys.__unraisablehook__(lost)
-        return
+
+
+def send_later(number: int) -> None:
+    """Send the main thread a signal when the callback that it is in is likely over."""
     import threading
 
     def send() -> None:
@@ -84,7 +91,7 @@ def raise_again(lost: sys.UnraisableHookArgs) -> None:
         else:
             signal.raise_signal(number)
 
-    timer = threading.Timer(0.01, send)  # by then the callback is over
+    timer = threading.Timer(0.01, send)
     timer.daemon = True
     timer.start()
 

@@ -11,6 +11,7 @@ from typing import cast
 
 from xavinit.errors import UsageError
 from xavinit.formats.layout import FileLayout, Format, Gap, Layout, Region
+from xavinit.formats.shard_names import ShardNames, parse_shard_names
 from xavinit.formats.shards import parse_size
 from xavinit.formats.stored import Index, Reader, StoredTensor
 from xavinit.plan import Plan
@@ -90,11 +91,13 @@ __all__ = [
     "Layout",
     "Reader",
     "Region",
+    "ShardNames",
     "StoredTensor",
     "choose_default",
     "detect_format",
     "find_suffix",
     "name_output",
     "parse_format",
+    "parse_shard_names",
     "parse_size",
 ]

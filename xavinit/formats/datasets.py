@@ -12,7 +12,7 @@ from msgspec import Struct
 from xavinit.dtypes import DType
 from xavinit.errors import InputError
 from xavinit.formats.files import LARGEST_TEXT, find_size, open_file
-from xavinit.formats.hdf5_library import import_h5py, list_types, map_errors
+from xavinit.formats.hdf5_library import import_h5py, list_types, map_errors, open_to_read
 from xavinit.formats.heaps import check_heaps
 from xavinit.formats.stored import Index, PlainRange, Source, StoredTensor, index_tensors
 from xavinit.formats.strided import swap_bytes
@@ -86,7 +86,7 @@ class _OpenedFile:
         open_file(path).close()  # checks that it is still a regular file
         self._h5py = import_h5py()
         with map_errors():
-            self._file = self._h5py.File(path, "r")
+            self._file = open_to_read(self._h5py, path)
         self._name: str | None = None
         self._dataset: Any = None
 
@@ -118,7 +118,7 @@ def read_index(path: str, find_dtype: FindDType = lambda dataset: None) -> Index
     with open_file(path) as opened:
         size = find_size(opened)
     h5py = import_h5py()
-    with _reading(path), h5py.File(path, "r") as file:
+    with _reading(path), open_to_read(h5py, path) as file:
         types = list_types(h5py)
         tensors: list[StoredTensor] = []
         unknown = []
@@ -171,7 +171,10 @@ def _reading(path: str) -> Iterator[None]:
         with map_errors():
             yield
     except OSError as error:
-        raise InputError(f"{path} is not a sound HDF5 file: {explain_os_error(error)}") from error
+        reason = explain_os_error(error)
+        if error.errno:  # the system's word: a disk that fails, a file that is being written
+            raise InputError(f"cannot read {path}: {reason}") from error
+        raise InputError(f"{path} is not a sound HDF5 file: {reason}") from error
 
 
 def _walk(h5py: Any, file: Any, path: str) -> Iterator[tuple[str, Any]]:

@@ -14,7 +14,7 @@ from typing import Any
 from xavinit.dtypes import DType
 from xavinit.errors import SpecError
 from xavinit.formats.datasets import read_index
-from xavinit.formats.hdf5_library import has_type, import_h5py, make_type, map_errors
+from xavinit.formats.hdf5_library import has_type, import_h5py, make_type, map_errors, open_to_write
 from xavinit.formats.layout import FileLayout, Format, Layout, Region
 from xavinit.formats.metadata import KEY, make_metadata
 from xavinit.plan import Plan, TensorPlan
@@ -32,8 +32,25 @@ def lay_out(plan: Plan) -> Layout:
                 hint="use safetensors, or another dtype",
             )
         _check_name(tensor, names)
-    begin = partial(begin_file, tensors=plan.tensors, metadata=make_metadata(plan))
-    return Layout((FileLayout(begin=begin),), plan.nbytes)
+    metadata = make_metadata(plan)
+    begin = partial(begin_file, tensors=plan.tensors, metadata=metadata)
+    nbytes = plan.nbytes + estimate_container(plan.tensors, metadata)
+    return Layout((FileLayout(begin=begin),), nbytes)
+
+
+def estimate_container(tensors: Sequence[TensorPlan], metadata: str) -> int:
+    """The bytes of a file beside its tensors' values: more than any version of the library takes.
+
+    Names lie in a heap for each group, which doubles as it grows and leaves the old one behind.
+    """
+    groups = set()
+    nbytes = 16_384 + 2 * len(metadata.encode())
+    for tensor in tensors:
+        *within, last = tensor.name.split("/")
+        nbytes += 700 + 16 * len(tensor.shape) + 4 * len(last.encode())
+        groups |= {"/".join(within[:depth]) for depth in range(1, len(within) + 1)}
+    names = (group.rpartition("/")[2] for group in groups)
+    return nbytes + sum(1_600 + 4 * len(name.encode()) for name in names)
 
 
 def _check_name(tensor: TensorPlan, names: set[str]) -> None:
@@ -71,8 +88,7 @@ def begin_file(
     """
     h5py = import_h5py()
     regions = []
-    # The oldest structures: any reader takes the file, and groups of this kind keep no time stamps.
-    with map_errors(), h5py.File(path, "w", libver=("earliest", "v110")) as file:
+    with map_errors(), open_to_write(h5py, path) as file:
         creation, link = _make_properties(h5py)
         types = {dtype.name: make_type(h5py, dtype) for dtype in {t.dtype for t in tensors}}
         for tensor in sorted(tensors, key=lambda t: t.name.encode()):

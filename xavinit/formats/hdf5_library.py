@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Any
 from xavinit.dtypes import STORED_DTYPES, DType
 from xavinit.errors import MissingLibraryError, XavinitError
 from xavinit.formats.files import explain_error
+from xavinit.signals import hold_signals
 from xavinit.wording import cut
 
 # NumPy's code of each dtype that h5py makes a type of.
@@ -35,12 +37,50 @@ _NUMPY = {
 def import_h5py() -> Any:
     """h5py, or an error that says what to do."""
     try:
-        import h5py
+        with hold_signals():  # such a large library catches, somewhere, what a signal raises
+            import h5py
     except Exception as error:  # not installed, or whatever a broken or mismatched build raises
         raise MissingLibraryError(
             f"HDF5 needs a working h5py ({cut(' '.join(str(error).split()))}): pip install h5py"
         ) from error
     return h5py
+
+
+def open_to_write(h5py: Any, path: str) -> Any:
+    """A new HDF5 file at the path of a temporary, which is ours alone: no lock is needed.
+
+    The library would take one, and fail on file systems that have none. The oldest structures: any
+    reader takes the file, and groups of this kind keep no time stamps.
+    """
+    return h5py.File(path, "w", libver=("earliest", "v110"), locking=False)
+
+
+def open_to_read(h5py: Any, path: str) -> Any:
+    """An HDF5 file to read: with the library's lock, which tells of one that is being written.
+
+    Where the file system has no locks it is read without: nobody else could have one either.
+    """
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        if _find_number(error) not in _NO_LOCKS:
+            raise
+    return h5py.File(path, "r", locking=False)
+
+
+_NO_LOCKS = {
+    getattr(errno, name)
+    for name in ("ENOLCK", "ENOSYS", "EOPNOTSUPP", "ENOTSUP")
+    if hasattr(errno, name)
+}
+
+
+def _find_number(error: Exception) -> int | None:
+    """The system's number of an error; h5py often has it in the text alone."""
+    if isinstance(error, OSError) and error.errno:
+        return error.errno
+    told = re.search(r"errno = ([1-9][0-9]*)", str(error))
+    return int(told[1]) if told else None
 
 
 @contextlib.contextmanager
@@ -55,11 +95,11 @@ def map_errors() -> Iterator[None]:
     except XavinitError:
         raise
     except Exception as error:
-        number = re.search(r"errno = ([0-9]+)", str(error))
         if isinstance(error, OSError) and error.errno:
             raise
-        if number:
-            raise OSError(int(number[1]), os.strerror(int(number[1]))) from error
+        number = _find_number(error)
+        if number is not None:
+            raise OSError(number, os.strerror(number)) from error
         raise OSError(explain_error(error)) from error
 
 

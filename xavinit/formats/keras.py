@@ -19,7 +19,7 @@ from msgspec import structs
 from xavinit.dtypes import DTYPES, DType
 from xavinit.errors import SpecError, UsageError
 from xavinit.formats import FORMATS, datasets, hdf5_library
-from xavinit.formats.hdf5 import begin_file
+from xavinit.formats.hdf5 import begin_file, estimate_container
 from xavinit.formats.hdf5_library import has_type, import_h5py
 from xavinit.formats.layout import FileLayout, Format, Layout
 from xavinit.formats.metadata import make_metadata
@@ -59,14 +59,17 @@ def lay_out(plan: Plan) -> Layout:
         for dataset in wide:
             file[dataset].attrs["dtype"] = "bfloat16"
 
+    metadata = make_metadata(plan)
     begin = partial(
         begin_file,
         tensors=tensors,
-        metadata=make_metadata(plan),
+        metadata=metadata,
         make_type=make_type,
         finish=finish,
     )
-    return Layout((FileLayout(begin=begin),), plan.nbytes)
+    attributes = sum(500 + 2 * len(name.encode()) for name in names.values()) + 500 * len(wide)
+    nbytes = plan.nbytes + estimate_container(tensors, metadata) + attributes
+    return Layout((FileLayout(begin=begin),), nbytes)
 
 
 def name_datasets(plan: Plan) -> tuple[list[TensorPlan], dict[str, str]]:

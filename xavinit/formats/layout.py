@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 
+from xavinit.formats.shard_names import ShardNames
 from xavinit.formats.stored import Index
 from xavinit.plan import Plan, TensorPlan
 
@@ -27,6 +28,8 @@ class Gap(Struct, frozen=True):
 class FileLayout(Struct, frozen=True):
     """One file: `head` at its start, then the regions, then zeros up to `nbytes`.
 
+    In a set, `shared` follows the head, the same bytes in memory for all files, and then `tail`.
+
     A format whose library must make the file itself (HDF5) gives `begin` instead: it makes the
     file at a path, values not yet filled in, and returns the regions, in any order.
     """
@@ -36,6 +39,13 @@ class FileLayout(Struct, frozen=True):
     regions: tuple[Region, ...] = ()
     nbytes: int = 0  # of the file; unknown (0) where `begin` makes it
     begin: Callable[[str], tuple[Region, ...]] | None = None
+    shared: bytes = b""
+    tail: bytes = b""
+
+    @property
+    def pieces(self) -> tuple[bytes, ...]:
+        """What comes before the regions, in order."""
+        return self.head, self.shared, self.tail
 
     def find_gaps(self) -> list[Gap]:
         """What lies between head, regions and end, so that a pipe gets the bytes that a file has.
@@ -43,7 +53,7 @@ class FileLayout(Struct, frozen=True):
         Raises `ValueError` for regions that overlap, or do not ascend: the format is at fault.
         """
         gaps = []
-        end = len(self.head)
+        end = sum(map(len, self.pieces))
         ranges = [(region.offset, region.tensor.nbytes) for region in self.regions]
         for start, nbytes in [*ranges, (end if self.begin else self.nbytes, 0)]:
             if start < end:
@@ -63,7 +73,7 @@ class Layout(Struct, frozen=True):
     """
 
     files: tuple[FileLayout, ...]
-    nbytes: int  # of all files; for HDF5 of the tensors alone
+    nbytes: int  # of all files; for HDF5 at most, since its container's own are estimated
     folder: bool = False
     find_set: Callable[[str], list[str]] | None = None
 
@@ -80,19 +90,30 @@ class Format(Struct, frozen=True):
     lay_out: Callable[[Plan], Layout]
     read_index: Callable[[str], Index]
     lay_out_single: Callable[[Plan], Layout] | None = None  # for a plan of one tensor
-    lay_out_shards: Callable[[Plan, int], Layout] | None = None  # of so many bytes at most
+    # In files of so many bytes at most, with these names.
+    lay_out_shards: Callable[[Plan, int, ShardNames], Layout] | None = None
     fits_pipe: bool = True  # can it be written in order
-    # Does an existing folder hold an earlier output of this format and nothing foreign?
+    # Does an existing folder hold an earlier output of this format and nothing foreign? Raises
+    # `InputError` where it cannot be read.
     is_ours: Callable[[str], bool] = lambda path: False
+    # The name of an output beside this path that loaders would take for the same checkpoint.
+    find_rival: Callable[[str], str | None] = lambda path: None
 
 
 def lay_out_file(
-    name: str, head: bytes, tensors: Iterable[TensorPlan] = (), alignment: int = 1
+    name: str,
+    head: bytes,
+    tensors: Iterable[TensorPlan] = (),
+    alignment: int = 1,
+    *,
+    shared: bytes = b"",
+    tail: bytes = b"",
 ) -> FileLayout:
     """A file: its head, then the tensors, each at the next multiple of `alignment` bytes."""
-    regions = place_regions(tensors, len(head), alignment)
-    end = regions[-1].offset + regions[-1].tensor.nbytes if regions else len(head)
-    return FileLayout(name, head, regions, end)
+    start = len(head) + len(shared) + len(tail)
+    regions = place_regions(tensors, start, alignment)
+    end = regions[-1].offset + regions[-1].tensor.nbytes if regions else start
+    return FileLayout(name, head, regions, end, shared=shared, tail=tail)
 
 
 def place_regions(

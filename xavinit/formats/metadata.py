@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from xavinit.formats.files import parse_json
+from xavinit.formats.shard_names import DEFAULT, ShardNames
 from xavinit.plan import Plan
 
 KEY = "xavinit"
@@ -21,6 +22,7 @@ class Recipe(Struct, frozen=True):
     spec: Mapping[str, Any]
     stream: str
     max_shard_size: int | None = None  # of a sharded set
+    shard_name: str | None = None  # of one with another name than usual
 
 
 def make_metadata(plan: Plan) -> str:
@@ -29,19 +31,21 @@ def make_metadata(plan: Plan) -> str:
     return f'{{"seed":{plan.seed},"spec":{plan.canonical},"stream":{json.dumps(plan.stream)}}}'
 
 
-def make_set_metadata(plan: Plan, max_shard_size: int) -> str:
+def make_set_metadata(plan: Plan, max_shard_size: int, names: ShardNames) -> str:
     """The metadata of a sharded set, so that any of its files can make the whole set again.
 
     Shards are cut in the order of the spec's tensors, so the spec keeps that order here, and the
-    limit of a shard's bytes is added.
+    limit of a shard's bytes is added, and the name of the shards if it is not the usual one.
     """
     spec = json.loads(plan.canonical)
     if plan.order:
         spec["tensors"] = {name: spec["tensors"][name] for name in plan.order}
     text = json.dumps(spec, separators=(",", ":"), ensure_ascii=False)
     stream = json.dumps(plan.stream)
+    name = "" if names == DEFAULT else f'"shard_name":{json.dumps(names.base)},'
     return (
-        f'{{"max_shard_size":{max_shard_size},"seed":{plan.seed},"spec":{text},"stream":{stream}}}'
+        f'{{"max_shard_size":{max_shard_size},"seed":{plan.seed},{name}'
+        f'"spec":{text},"stream":{stream}}}'
     )
 
 
@@ -59,8 +63,13 @@ def parse_recipe(metadata: Mapping[str, str]) -> Recipe | None:
             not isinstance(seed, bool)
         ):
             most = rest.get("max_shard_size")
-            if most is None or (isinstance(most, int) and not isinstance(most, bool) and most > 0):
-                return Recipe(seed, spec, stream, most)
-            raise ValueError("max_shard_size must be a positive integer")
+            if not (
+                most is None or (isinstance(most, int) and not isinstance(most, bool) and most > 0)
+            ):
+                raise ValueError("max_shard_size must be a positive integer")
+            name = rest.get("shard_name")
+            if not (name is None or isinstance(name, str)):
+                raise ValueError("shard_name must be a string")
+            return Recipe(seed, spec, stream, most, name)
         case _:
             raise ValueError("it must have seed, spec and stream")

@@ -6,21 +6,25 @@ import io
 import json
 import math
 import os
+import stat
 import struct
 import warnings
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
+import msgspec
+from msgspec import Struct
+
 from xavinit.dtypes import STORED_DTYPES
 from xavinit.errors import InputError, SpecError, UsageError
 from xavinit.formats import MANIFESTS
-from xavinit.formats.files import explain_error, find_size, load_json, open_file
+from xavinit.formats.files import explain_error, find_size, load_json, open_file, read_from
 from xavinit.formats.layout import Format, Layout, lay_out_file
 from xavinit.formats.metadata import KEY, make_compact, make_metadata
 from xavinit.formats.stored import Index, PlainRange, Source, StoredTensor, index_tensors
 from xavinit.formats.strided import MOST_AXES, StridedRange, find_strides
 from xavinit.plan import Plan, TensorPlan
-from xavinit.wording import format_value
+from xavinit.wording import explain_os_error, format_value
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,6 +34,8 @@ LONGEST_NAME = 255  # bytes; what file systems take
 _MAGIC = b"\x93NUMPY\x01\x00"
 _ALIGNMENT = 64
 _LONGEST_HEADER = 10_000  # bytes, as NumPy's own limit
+_LARGEST_RECIPE = 64 << 20  # bytes of a manifest beside its entries: a spec of 16 MiB, escaped
+_LARGEST_ENTRY = 4096  # bytes of an entry in a manifest
 
 # The code of each dtype that is written; NumPy itself knows those that are read.
 CODES = {
@@ -128,13 +134,46 @@ def read_index(path: str) -> Index:
 
 
 def is_ours(path: str) -> bool:
-    """Does a folder hold an earlier output and nothing else, or nothing at all?"""
+    """Does a folder hold an earlier output and nothing else, or nothing at all?
+
+    The manifest may be anybody's: of a size that no number of files explains it is not ours, and
+    what is read of it is names of files alone. Raises `InputError` where it cannot be read.
+    """
+    manifest = os.path.join(path, MANIFEST)
     try:
         found = set(os.listdir(path))
-        ours = {MANIFEST, *_read_manifest(path)[0].values()} if found else found
-    except (OSError, InputError):
+        status = os.lstat(manifest) if MANIFEST in found else None
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {explain_os_error(error)}") from error
+    if status is None or not stat.S_ISREG(status.st_mode):
+        return not found
+    if status.st_size > _LARGEST_RECIPE + _LARGEST_ENTRY * len(found):
         return False
-    return found == ours
+    files = _list_files(manifest, status.st_size)
+    return files is not None and found == {MANIFEST, *files}
+
+
+class _Entry(Struct):
+    file: str
+
+
+class _Manifest(Struct):
+    tensors: dict[str, _Entry]
+
+
+def _list_files(manifest: str, size: int) -> list[str] | None:
+    """The names of the files that a manifest lists; None where it is not one of ours."""
+    try:
+        with open_file(manifest) as file:
+            content = read_from(file, 0, size)
+        tensors = msgspec.json.decode(content, type=_Manifest).tensors
+    except OSError as error:
+        raise InputError(f"cannot read {manifest}: {explain_os_error(error)}") from error
+    except (EOFError, ValueError, RecursionError):
+        return None
+    files = {name: encode_name(name) for name in tensors}
+    is_sound = all(entry.file == files[name] for name, entry in tensors.items())
+    return list(files.values()) if is_sound else None
 
 
 def _read_manifest(path: str) -> tuple[dict[str, str], dict[str, str]]:
@@ -192,6 +231,8 @@ def _read_header(path: str, file: io.FileIO) -> tuple[np.dtype[Any], tuple[int, 
             raise ValueError(f"its shape must be of sizes; got {format_value(shape)}")
         if len(shape) > MOST_AXES:
             raise ValueError(f"it must have at most {MOST_AXES} axes; got {len(shape)}")
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {explain_os_error(error)}") from error
     except Exception as error:  # Python parses the header, which may raise nearly anything
         raise InputError(f"{path} is not a sound npy file: {explain_error(error)}") from error
     return dtype, shape, is_fortran

@@ -20,10 +20,12 @@ from xavinit.errors import InputError, OutputError, SpecError
 from xavinit.formats.files import find_size, open_file, parse_json, read_from
 from xavinit.formats.layout import FileLayout, Format, Layout, lay_out_file
 from xavinit.formats.metadata import KEY, make_metadata, make_set_metadata
+from xavinit.formats.shard_names import ShardNames, find_rival
 from xavinit.formats.shards import (
-    INDEX,
-    SINGLE,
-    find_set,
+    check_number,
+    count_most_shards,
+    find_largest_size,
+    format_size,
     make_index,
     name_shards,
     read_places,
@@ -68,21 +70,56 @@ _DTYPES = {code: STORED_DTYPES[name] for name, code in CODES.items()}
 
 def lay_out(plan: Plan) -> Layout:
     """One file with all tensors."""
-    file = lay_out_tensors(plan.tensors, _make_metadata(plan, make_metadata(plan)))
+    metadata = encode_metadata(_make_metadata(plan, make_metadata(plan)))
+    file = lay_out_tensors(plan.tensors, metadata)
+    _check_headers([file], metadata, plan)
     return Layout((file,), file.nbytes)
 
 
-def lay_out_shards(plan: Plan, most: int) -> Layout:
+def lay_out_shards(plan: Plan, most: int, names: ShardNames) -> Layout:
     """Files of at most `most` bytes of tensors each, and the index that makes them a set."""
-    shards = name_shards(plan.tensors, most)
+    shards = name_shards(plan.tensors, most, names)
     is_set = len(shards) > 1  # else the file is one like any other
-    text = make_set_metadata(plan, most) if is_set else make_metadata(plan)
-    metadata = _make_metadata(plan, text)
+    text = make_set_metadata(plan, most, names) if is_set else make_metadata(plan)
+    metadata = encode_metadata(_make_metadata(plan, text))
+    check_number(len(shards), len(metadata), plan.tensors, most)
     files = [lay_out_tensors(tensors, metadata, name) for name, tensors in shards.items()]
-    total = sum(file.nbytes for file in files)
+    _check_headers(files, metadata, plan, most)
     if is_set:
-        files.append(lay_out_file(INDEX, make_index(shards)))
-    return Layout(tuple(files), total, folder=True, find_set=find_set)
+        files.append(lay_out_file(names.index, make_index(shards)))
+    total = sum(file.nbytes for file in files)
+    return Layout(tuple(files), total, folder=True, find_set=names.find_set)
+
+
+def _check_headers(
+    files: Sequence[FileLayout], metadata: bytes, plan: Plan, most: int | None = None
+) -> None:
+    """Refuse a header that no reader takes; `most` is the size of the shards, for the hint."""
+    for file in files:
+        length = sum(map(len, file.pieces)) - 8
+        if length > LARGEST_HEADER:
+            raise OutputError(
+                f"a safetensors header must be at most {LARGEST_HEADER:,} bytes, or readers refuse "
+                f"it; these {len(file.regions):,} tensors need {length:,}",
+                hint=_hint_smaller(metadata, plan, most),
+            )
+
+
+def _hint_smaller(metadata: bytes, plan: Plan, most: int | None) -> str:
+    """How to make files whose headers readers take."""
+    # An entry at its longest has two offsets of 19 digits. A set's metadata also bears the size.
+    longest = {t.name: len(_encode_entry(t)) + 50 for t in plan.tensors}
+    carried = len(metadata) + 60
+    size = find_largest_size(
+        plan.tensors,
+        min(most or plan.nbytes, plan.nbytes),
+        count_most_shards(carried),
+        lambda shard: sum(longest[t.name] for t in shard) + carried <= LARGEST_HEADER,
+    )
+    if size is None:
+        return "write fewer tensors, or tensors with shorter names"
+    where = ", and a folder for -o" if most is None else ""
+    return f"write smaller files, with --max-shard-size {format_size(size)}{where}"
 
 
 def _make_metadata(plan: Plan, ours: str) -> dict[str, str]:
@@ -90,9 +127,7 @@ def _make_metadata(plan: Plan, ours: str) -> dict[str, str]:
     return {"format": find_framework(plan.framework).tag, KEY: ours}
 
 
-def lay_out_tensors(
-    tensors: Sequence[TensorPlan], metadata: Mapping[str, str], name: str = ""
-) -> FileLayout:
+def lay_out_tensors(tensors: Sequence[TensorPlan], metadata: bytes, name: str = "") -> FileLayout:
     """A file with these tensors of a plan.
 
     The header, then the tensors in the library's order: widest dtype first, then by name.
@@ -101,42 +136,53 @@ def lay_out_tensors(
         if tensor.dtype.name not in CODES:
             raise SpecError(f"safetensors has no form for {tensor.dtype.name}", tensor.place)
     tensors = sorted(tensors, key=lambda t: (_RANK[t.dtype.name], t.name.encode()))
-    return lay_out_file(name, make_header(tensors, metadata), tensors)
+    length, shared, own = make_header(tensors, metadata)
+    return lay_out_file(name, length, tensors, shared=shared, tail=own)
 
 
-def make_header(tensors: Sequence[TensorPlan], metadata: Mapping[str, str]) -> bytes:
-    """The 8 bytes of length and the JSON header, padded with spaces to a multiple of 8."""
+def encode_metadata(metadata: Mapping[str, str]) -> bytes:
+    """The beginning of a header: its metadata, which all files of a set share."""
     texts = ",".join(f"{encode(key)}:{encode(metadata[key])}" for key in sorted(metadata))
-    entries = [f'"{_METADATA}":{{{texts}}}']
+    return f'{{"{_METADATA}":{{{texts}}}'.encode()
+
+
+def make_header(tensors: Sequence[TensorPlan], metadata: bytes) -> tuple[bytes, bytes, bytes]:
+    """The 8 bytes of length and the JSON header, padded with spaces to a multiple of 8.
+
+    The header is in two pieces: its metadata, and what comes after.
+    """
+    entries = []
     forms: dict[tuple[str, tuple[int, ...]], tuple[str, int]] = {}
     start = 0
     for tensor in tensors:
         key = (tensor.dtype.name, tensor.shape)
         if key not in forms:  # many tensors have few shapes
-            shape = ",".join(map(str, tensor.shape))
-            text = f'{{"dtype":"{CODES[tensor.dtype.name]}","shape":[{shape}],"data_offsets":['
-            forms[key] = text, tensor.nbytes
+            forms[key] = _make_form(tensor), tensor.nbytes
         text, nbytes = forms[key]
-        entries.append(f"{encode(tensor.name)}:{text}{start},{start + nbytes}]}}")
+        entries.append(f",{encode(tensor.name)}:{text}{start},{start + nbytes}]}}")
         start += nbytes
-    header = f"{{{','.join(entries)}}}".encode()
-    header += b" " * (-len(header) % _ALIGNMENT)
-    if len(header) > LARGEST_HEADER:
-        raise OutputError(
-            f"a safetensors header must be at most {LARGEST_HEADER:,} bytes, or readers refuse it; "
-            f"these {len(tensors):,} tensors need {len(header):,}",
-            hint="write several files, as with --max-shard-size 5GB, or fewer tensors",
-        )
-    return struct.pack("<Q", len(header)) + header
+    own = f"{''.join(entries)}}}".encode()
+    own += b" " * (-(len(metadata) + len(own)) % _ALIGNMENT)
+    return struct.pack("<Q", len(metadata) + len(own)), metadata, own
+
+
+def _make_form(tensor: TensorPlan) -> str:
+    """A tensor's entry between its name and its offsets."""
+    shape = ",".join(map(str, tensor.shape))
+    return f'{{"dtype":"{CODES[tensor.dtype.name]}","shape":[{shape}],"data_offsets":['
+
+
+def _encode_entry(tensor: TensorPlan) -> bytes:
+    return (encode(tensor.name) + _make_form(tensor)).encode()
 
 
 def read_index(path: str) -> Index:
     """The index of a file, or of the set of shards in a folder."""
     if not os.path.isdir(path):
         return read_file(path)
-    places = read_places(path)
+    names, places = read_places(path)
     if places is None:
-        return read_file(os.path.join(path, SINGLE))
+        return read_file(os.path.join(path, names.single))
     files = [read_file(os.path.join(path, name)) for name in sorted(set(places.values()))]
     stored = [tensor for file in files for tensor in file.tensors]
     found = {tensor.name: os.path.basename(tensor.source.path) for tensor in stored}
@@ -221,4 +267,6 @@ def _check_places(tensors: Sequence[StoredTensor], start: int, size: int) -> Non
         raise ValueError(f"it must be {format_value(start)} bytes; got {format_value(size)}")
 
 
-FORMAT = Format("safetensors", lay_out, read_index, lay_out_shards=lay_out_shards)
+FORMAT = Format(
+    "safetensors", lay_out, read_index, lay_out_shards=lay_out_shards, find_rival=find_rival
+)

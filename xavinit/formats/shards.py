@@ -1,7 +1,6 @@
-"""Shards: a checkpoint in several files with an index, as Hugging Face splits and names them.
+"""Shards: a checkpoint in several files with an index, as Hugging Face splits it.
 
-`model-00001-of-00003.safetensors` … and `model.safetensors.index.json`, or `model.safetensors`
-alone where one file is enough.
+The names of the files are those of `shard_names.py`; a single file has no index.
 """
 
 from __future__ import annotations
@@ -9,16 +8,16 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from xavinit.errors import InputError, UsageError
 from xavinit.formats.files import load_json
+from xavinit.formats.shard_names import DEFAULT, ShardNames, find_names
 from xavinit.plan import TensorPlan
 from xavinit.wording import format_choices, format_value
 
-SINGLE = "model.safetensors"
-INDEX = "model.safetensors.index.json"
-_NAME = re.compile(r"model(-[0-9]{5,}-of-[0-9]{5,})?\.safetensors\Z")
+MOST_SHARDS = 2_000
+MOST_REPEATED = 250_000_000  # bytes of metadata in all files of a set, each of which carries it
 
 _UNITS = {"B": 1}
 for _power, _letter in enumerate("KMGT", start=1):
@@ -50,13 +49,84 @@ def parse_size(text: int | str) -> int:
     return size
 
 
-def name_shards(tensors: Sequence[TensorPlan], most: int) -> dict[str, list[TensorPlan]]:
+def name_shards(
+    tensors: Sequence[TensorPlan], most: int, names: ShardNames = DEFAULT
+) -> dict[str, Sequence[TensorPlan]]:
     """The tensors of each file by its name, at most `most` bytes in each."""
     shards = split_tensors(tensors, most)
-    if len(shards) <= 1:
-        return {SINGLE: list(tensors)}
-    names = (f"model-{n:05d}-of-{len(shards):05d}.safetensors" for n in range(1, len(shards) + 1))
-    return dict(zip(names, shards, strict=True))
+    count = len(shards)
+    if count <= 1:
+        return {names.single: tensors}
+    return {names.name_shard(n, count): shard for n, shard in enumerate(shards, start=1)}
+
+
+def count_most_shards(metadata: int) -> int:
+    """How many shards a set may have, each of which carries so many bytes of metadata."""
+    return min(MOST_SHARDS, max(MOST_REPEATED // max(metadata, 1), 1))
+
+
+def check_number(count: int, metadata: int, tensors: Sequence[TensorPlan], most: int) -> None:
+    """Refuse more shards than make sense: a set of thousands is a typo of the size.
+
+    `metadata` is the bytes that each of them carries beside its tensors.
+    """
+    limit = count_most_shards(metadata)
+    if count <= limit:
+        return
+    total = sum(tensor.nbytes for tensor in tensors)
+    sizes = (n for n in list_round_sizes(10 * total) if n > most and n * limit >= total)
+    fitting = next(size for size in sizes if len(split_tensors(tensors, size)) <= limit)
+    reason = (
+        f"at most {MOST_SHARDS:,}"
+        if limit == MOST_SHARDS
+        else f"at most {limit:,} where each carries {metadata:,} bytes of metadata, so that they "
+        f"repeat no more than {MOST_REPEATED:,}"
+    )
+    raise UsageError(
+        f"shards must be {reason}; got {count:,} of {format_size(most)}",
+        hint=f"--max-shard-size {format_size(fitting)} makes fewer",
+    )
+
+
+def find_largest_size(
+    tensors: Sequence[TensorPlan],
+    below: int,
+    limit: int,
+    works: Callable[[Sequence[TensorPlan]], bool],
+) -> int | None:
+    """The largest round size that makes at most `limit` shards, every one of which works.
+
+    It is less than `below`; None where there is none.
+    """
+    for size in reversed(list_round_sizes(below - 1)):
+        shards = split_tensors(tensors, size)
+        if len(shards) > limit:
+            return None  # smaller sizes make still more
+        if len(shards) > 1 and all(works(shard) for shard in shards):
+            return size
+    return None
+
+
+def list_round_sizes(most: int) -> list[int]:
+    """1, 2, 5, 10, 20, 50, … up to `most`, ascending."""
+    sizes = []
+    power = 1
+    while power <= most:
+        sizes += [digit * power for digit in (1, 2, 5) if digit * power <= most]
+        power *= 10
+    return sizes
+
+
+def format_size(nbytes: int) -> str:
+    """A size as `parse_size` takes it back, in the largest unit that leaves it whole.
+
+    >>> format_size(5 * 10**9), format_size(1500), format_size(50_000)
+    ('5GB', '1500', '50kB')
+    """
+    for power, unit in ((4, "TB"), (3, "GB"), (2, "MB"), (1, "kB")):
+        if nbytes and nbytes % 1000**power == 0:
+            return f"{nbytes // 1000**power}{unit}"
+    return str(nbytes)
 
 
 def split_tensors(tensors: Sequence[TensorPlan], most: int) -> list[list[TensorPlan]]:
@@ -81,32 +151,35 @@ def split_tensors(tensors: Sequence[TensorPlan], most: int) -> list[list[TensorP
 
 
 def make_index(shards: Mapping[str, Sequence[TensorPlan]]) -> bytes:
-    """The index: which file has each tensor, and the bytes of all tensors."""
+    """The index: which file has each tensor, and what they are in all.
+
+    As transformers counts (`num_parameters`, and the hub's `total_size`), a tensor that is tied
+    to another is not counted again, although our files hold a copy of it.
+    """
     places = {tensor.name: name for name, tensors in shards.items() for tensor in tensors}
-    total = sum(tensor.nbytes for tensors in shards.values() for tensor in tensors)
-    content = {"metadata": {"total_size": total}, "weight_map": places}
+    own = [tensor for tensors in shards.values() for tensor in tensors if not tensor.is_tied]
+    metadata = {
+        "total_parameters": sum(tensor.size for tensor in own),
+        "total_size": sum(tensor.nbytes for tensor in own),
+    }
+    content = {"metadata": metadata, "weight_map": places}
     return (json.dumps(content, indent=2, sort_keys=True) + "\n").encode()
 
 
-def find_set(folder: str) -> list[str]:
-    """The names of the set in a folder, also of an unfinished one; the index first."""
-    names = sorted(os.listdir(folder))
-    return [n for n in names if n == INDEX] + [n for n in names if _NAME.match(n)]
-
-
-def read_places(folder: str) -> dict[str, str] | None:
-    """The file of each tensor in a folder by its index; None where a single file has all."""
-    path = os.path.join(folder, INDEX)
-    if not os.path.exists(path) and os.path.exists(os.path.join(folder, SINGLE)):
-        return None
+def read_places(folder: str) -> tuple[ShardNames, dict[str, str] | None]:
+    """A set's names, and the file of each tensor by its index; None where a single file has all."""
+    names = find_names(folder)
+    path = os.path.join(folder, names.index)
+    if not os.path.exists(path) and os.path.exists(os.path.join(folder, names.single)):
+        return names, None
     try:
         match load_json(path):
             case {"weight_map": dict(places)}:
                 pass
             case _:
                 raise ValueError("it must have a weight_map")
-        if not all(isinstance(name, str) and _NAME.match(name) for name in places.values()):
+        if not all(isinstance(name, str) and names.has_file(name) for name in places.values()):
             raise ValueError("a file's name is not that of a shard")
     except ValueError as error:
         raise InputError(f"{path} is not a sound index: {error}") from error
-    return places
+    return names, places

@@ -1,8 +1,9 @@
 """Output: a crew draws what files hold; they are published whole or not at all."""
 
+from xavinit.output.apart import check_apart
 from xavinit.output.disk import BinaryWriter
 from xavinit.output.drawing import Drawing, fill_arrays
-from xavinit.output.pipes import check_pipe, is_pipe, open_pipe, write_pipe
+from xavinit.output.pipes import check_handle, check_pipe, is_pipe, open_pipe, write_pipe
 from xavinit.output.publish import check_target
 from xavinit.output.sets import check_set
 from xavinit.output.write import check_space, write_path
@@ -10,6 +11,8 @@ from xavinit.output.write import check_space, write_path
 __all__ = [
     "BinaryWriter",
     "Drawing",
+    "check_apart",
+    "check_handle",
     "check_pipe",
     "check_set",
     "check_space",

@@ -37,9 +37,9 @@ class BinaryWriter(Protocol):
 # --- Bytes ------------------------------------------------------------------------------------
 
 
-def create_file(path: str) -> int:
+def create_file(path: str, mode: int) -> int:
     """Make an empty file and open it; fails where the name is taken."""
-    return os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | _BINARY, 0o666)
+    return os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | _BINARY, mode)
 
 
 def make_file(make: Callable[[str], Made], path: str) -> Made:
@@ -53,13 +53,23 @@ def open_file(path: str) -> int:
 
 
 def open_pipe(path: str) -> BinaryIO:
-    """Open a device, FIFO or socket."""
-    return open(path, "wb", buffering=0)
+    """Open a device, FIFO or socket. Nothing is made or cut: it may have become a file."""
+    return os.fdopen(os.open(path, os.O_WRONLY | _BINARY), "wb", buffering=0)
+
+
+def copy_handle(handle: int) -> int:
+    """Another handle of what one of our own has open."""
+    if handle > _LARGEST_HANDLE:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))  # Python's own would be another kind
+    return os.dup(handle)
 
 
 def open_handle(handle: int) -> BinaryIO:
-    """One of our own handles as a pipe, from its present position on."""
-    return os.fdopen(os.dup(handle), "wb", buffering=0)
+    """A handle as a pipe, from its present position on."""
+    return os.fdopen(handle, "wb", buffering=0)
+
+
+_LARGEST_HANDLE = 2**31 - 1  # a C int
 
 
 def write_at(handle: int, block: memoryview, offset: int) -> int:
@@ -106,8 +116,8 @@ def close(handle: int) -> None:
 # --- Names ------------------------------------------------------------------------------------
 
 
-def make_folder(path: str) -> None:
-    os.mkdir(path)
+def make_folder(path: str, mode: int) -> None:
+    os.mkdir(path, mode)
 
 
 def list_folder(path: str) -> list[str]:
@@ -155,6 +165,72 @@ def lock(handle: int) -> None:
         import fcntl
 
         fcntl.flock(handle, fcntl.LOCK_EX)
+
+
+# --- Access -----------------------------------------------------------------------------------
+
+
+def find_status(path: str) -> os.stat_result | None:
+    """What a name stands for, a link itself; None where it is free."""
+    try:
+        return os.lstat(path)
+    except FileNotFoundError:
+        return None
+
+
+def list_attributes(path: str) -> list[tuple[str, bytes]]:
+    """The extended attributes that the user may see; none where the system has no such thing."""
+    if sys.platform != "linux":
+        return []
+    try:
+        names = sorted(os.listxattr(path, follow_symlinks=False))
+        return [(name, os.getxattr(path, name, follow_symlinks=False)) for name in names]
+    except OSError as error:
+        if error.errno not in UNSUPPORTED | {errno.EACCES, errno.ENODATA}:
+            raise
+    return []
+
+
+def set_attribute(path: str, name: str, value: bytes) -> bool:
+    """Set an extended attribute; False where the system or the user may not."""
+    if sys.platform != "linux":
+        return False
+    try:
+        os.setxattr(path, name, value, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in UNSUPPORTED | {errno.EACCES}:
+            raise
+        return False
+    return True
+
+
+def remove_attribute(path: str, name: str) -> None:
+    """Remove an extended attribute, where there is one."""
+    if sys.platform == "linux":
+        try:
+            os.removexattr(path, name, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in UNSUPPORTED | {errno.EACCES, errno.ENODATA}:
+                raise
+
+
+def set_owner(path: str, owner: int, group: int) -> bool:
+    """Give a file to an owner and a group, or at least to the group; False where not even that."""
+    if sys.platform == "win32":
+        return True  # it has neither
+    for wanted in (owner, -1):
+        try:
+            os.chown(path, wanted, group, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in UNSUPPORTED | {errno.EACCES}:
+                raise
+        else:
+            return True
+    return os.lstat(path).st_gid == group
+
+
+def set_mode(path: str, mode: int) -> None:
+    os.chmod(path, mode)
 
 
 # --- Room -------------------------------------------------------------------------------------

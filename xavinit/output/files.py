@@ -121,7 +121,10 @@ def _start_file(file: FileLayout, path: str) -> Iterator[tuple[int, Sequence[Reg
     regions = disk.make_file(file.begin, path) if file.begin else file.regions
     handle = disk.open_file(path)
     try:
-        _write_at(handle, memoryview(file.head), 0)
+        place = 0
+        for piece in file.pieces:
+            _write_at(handle, memoryview(piece), place)
+            place += len(piece)
         for gap in file.find_gaps():
             _write_at(handle, memoryview(bytes(gap.nbytes)), gap.offset)
         yield handle, regions

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from itertools import zip_longest
 from typing import BinaryIO
 
 from xavinit.crew import Advance
-from xavinit.errors import UsageError
+from xavinit.errors import OutputError, RefusedError, UsageError
 from xavinit.formats import Layout
 from xavinit.output import disk
 from xavinit.output.drawing import Drawing, count_bytes
 from xavinit.output.tasks import Task, draw_task
-from xavinit.wording import format_value
+from xavinit.wording import explain_os_error, format_value
+
+_STANDARD = {"/dev/stdout": 1, "/dev/stderr": 2}
+_HANDLE = re.compile(r"/(?:dev|proc/self)/fd/(0|[1-9][0-9]*)")
 
 
 def is_pipe(path: str) -> bool:
     """Is the path something that is written through and never replaced (device, FIFO, socket)?"""
-    if path.startswith(("/dev/fd/", "/proc/self/fd/")) or path in ("/dev/stdout", "/dev/stderr"):
+    if _find_handle(path) is not None:
         return True
     try:
         mode = os.stat(path).st_mode
@@ -29,13 +33,35 @@ def is_pipe(path: str) -> bool:
 
 def open_pipe(path: str) -> BinaryIO:
     """Open a device, FIFO or socket; one of our own handles as it is, not from its beginning."""
-    for name, handle in (("/dev/stdout", 1), ("/dev/stderr", 2)):
-        if path == name:
-            return disk.open_handle(handle)
-    number = path.rpartition("/")[2]
-    if path.startswith(("/dev/fd/", "/proc/self/fd/")) and number.isdecimal():
-        return disk.open_handle(int(number))
-    return disk.open_pipe(path)
+    handle = _find_handle(path)
+    if handle is not None:
+        return disk.open_handle(disk.copy_handle(handle))
+    pipe = disk.open_pipe(path)
+    if stat.S_ISREG(os.fstat(pipe.fileno()).st_mode):  # meanwhile
+        pipe.close()
+        raise RefusedError(f"{path} has become a file; it is not written over")
+    return pipe
+
+
+def check_handle(path: str) -> None:
+    """Refuse, before any work, the name of a handle of ours that is not open."""
+    handle = _find_handle(path)
+    if handle is not None:
+        try:
+            disk.close(disk.copy_handle(handle))
+        except OSError as error:
+            raise OutputError(f"cannot write {path}: {explain_os_error(error)}") from error
+
+
+def _find_handle(path: str) -> int | None:
+    """The number of one of our own handles, by the names that systems give them.
+
+    Nothing else under these folders is one: `/dev/fd/../x` is a file like any other.
+    """
+    if path in _STANDARD:
+        return _STANDARD[path]
+    match = _HANDLE.fullmatch(path)
+    return int(match[1][:20]) if match else None  # of more digits there is none either
 
 
 def check_pipe(layout: Layout, drawing: Drawing) -> None:
@@ -73,7 +99,8 @@ def write_pipe(layout: Layout, pipe: disk.BinaryWriter, drawing: Drawing, advanc
     def take(_: Task, block: memoryview) -> None:
         write(block)
 
-    write(memoryview(file.head))
+    for piece in file.pieces:
+        write(memoryview(piece))
 
     crew = drawing.crew
     tasks = drawing.split(file.regions, buffers=crew.buffers_ahead)

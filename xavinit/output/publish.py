@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 
 from xavinit.errors import OutputError, RefusedError
 from xavinit.output import disk
-from xavinit.output.signals import hold_signals
+from xavinit.output.access import find_access, give_access
+from xavinit.signals import hold_signals
 from xavinit.wording import explain_os_error
 
 
@@ -54,46 +55,81 @@ def publish_file(path: str, *, force: bool) -> Iterator[str]:
     """Give the path of a new empty file; at the end of the block it becomes `path`.
 
     The block syncs the file's bytes; this function syncs the names. A symbolic link is followed:
-    its target is replaced and the link kept. Signals wait while names change.
+    its target is replaced and the link kept. Signals wait while names change. Who could not read
+    the old file cannot read the new one either, also not while it is written.
     """
     target = find_target(path)
-    temporary = _name_temporary(os.path.dirname(target))
+    parent = os.path.dirname(target)
+    temporary = _name_temporary(parent)
+    old = find_access(target) if force else None
     try:
         with hold_signals():
-            disk.close(disk.create_file(temporary))
+            disk.close(disk.create_file(temporary, 0o600 if old else 0o666))
         yield temporary
+        if old is not None:
+            give_access(temporary, old)
         with hold_signals():
             if force:
                 disk.rename(temporary, target)
+                is_done = True
             else:
-                _publish_new(temporary, target, path)
+                is_done = _link_new(temporary, target, path)
+        if not is_done:
+            _rename_alone(temporary, target, path)
+        with hold_signals():
             _remove_file(temporary)
-            sync_folder(os.path.dirname(target))
+            sync_folder(parent)
     finally:
         clean_up(_remove_file, temporary)
 
 
 @contextlib.contextmanager
-def publish_folder(path: str, *, force: bool) -> Iterator[str]:
-    """Give the path of a new empty folder; at the end of the block it becomes `path`."""
+def publish_folder(path: str, makes: str, *, force: bool) -> Iterator[str]:
+    """Give the path of a new empty folder; at the end of the block it becomes `path`.
+
+    `makes` is the name of the file that makes it an output.
+    """
     target = find_target(path)
-    with make_temporary_folder(os.path.dirname(target)) as temporary:
+    parent = os.path.dirname(target)
+    old = find_access(target) if force else None
+    with make_temporary_folder(parent, is_private=old is not None) as temporary:
         yield temporary
+        if old is not None:
+            keep_access(target, temporary, makes)
+            give_access(temporary, old)
         with hold_signals():
-            if force and os.path.lexists(target):
-                _exchange(temporary, target)  # the old output is now what goes at the end
+            replaces = force and os.path.lexists(target)
+            if replaces:
+                is_done = disk.exchange(temporary, target)  # the old output goes at the end
             else:
-                _rename_new(temporary, target, path)
-            sync_folder(os.path.dirname(target))
+                is_done = _rename_new(temporary, target, path)
+        if not is_done and replaces:
+            _exchange_alone(temporary, target)
+        elif not is_done:
+            _rename_alone(temporary, target, path)
+        with hold_signals():
+            sync_folder(parent)
+
+
+def keep_access(old: str, new: str, first: str) -> None:
+    """Give each file of a new folder the access of the old one's file of that name.
+
+    One whose name is new takes that of `first`, a file that the old folder has at any rate.
+    """
+    usual = find_access(os.path.join(old, first))
+    for name in disk.list_folder(new):
+        access = find_access(os.path.join(old, name)) or usual
+        if access is not None:
+            give_access(os.path.join(new, name), access)
 
 
 @contextlib.contextmanager
-def make_temporary_folder(parent: str) -> Iterator[str]:
+def make_temporary_folder(parent: str, *, is_private: bool) -> Iterator[str]:
     """A new folder, gone at the end with all that is left in it."""
     temporary = _name_temporary(parent)
     try:
         with hold_signals():
-            disk.make_folder(temporary)
+            disk.make_folder(temporary, 0o700 if is_private else 0o777)
         yield temporary
     finally:
         clean_up(remove_folder, temporary)
@@ -146,8 +182,11 @@ def refuse(path: str) -> RefusedError:
     return RefusedError(f"{path} exists; use --force to replace it")
 
 
-def _publish_new(temporary: str, target: str, path: str) -> None:
-    """Give the file its name, unless the name is taken: a hard link fails where it is."""
+def _link_new(temporary: str, target: str, path: str) -> bool:
+    """Give the file its name, unless the name is taken: a hard link fails where it is.
+
+    False where the system can do neither that nor a rename that fails.
+    """
     try:
         disk.link(temporary, target)
     except FileExistsError:
@@ -155,34 +194,62 @@ def _publish_new(temporary: str, target: str, path: str) -> None:
     except OSError as error:
         if error.errno not in disk.UNSUPPORTED:
             raise
-        _rename_new(temporary, target, path)  # a file system without hard links
+        return _rename_new(temporary, target, path)  # a file system without hard links
+    return True
 
 
-def _rename_new(temporary: str, target: str, path: str) -> None:
-    """Rename, unless the name is taken."""
+def _rename_new(temporary: str, target: str, path: str) -> bool:
+    """Rename, unless the name is taken; False where the system has no such call."""
     try:
-        if disk.rename_new(temporary, target):
-            return
-        # The system has no such call. Every system refuses to replace a folder that is not empty;
-        # a file that appears just after this check would be replaced.
-        if os.path.lexists(target):
-            raise refuse(path)
-        disk.rename(temporary, target)
+        return disk.rename_new(temporary, target)
     except OSError as error:
         if error.errno in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
             raise refuse(path) from None
         raise
 
 
-def _exchange(temporary: str, target: str) -> None:
-    """Replace a folder by another, in one step where the system can."""
-    if disk.exchange(temporary, target):
-        return
-    aside = temporary + ".old"
-    disk.rename(target, aside)
-    try:
+def _rename_alone(temporary: str, target: str, path: str) -> None:
+    """Look whether the name is taken, and rename, while no other run does the same.
+
+    For systems without a rename that fails (FAT). Any other program may take the name between the
+    look and the rename; a file of that moment is lost.
+    """
+    with lock_folder(os.path.dirname(target)), hold_signals():
+        if os.path.lexists(target):
+            raise refuse(path)
         disk.rename(temporary, target)
-    except BaseException:
-        disk.rename(aside, target)
-        raise
-    clean_up(remove_folder, aside)
+
+
+def _exchange_alone(temporary: str, target: str) -> None:
+    """Put a folder in the place of another, which goes, while no other run does the same."""
+    with lock_folder(os.path.dirname(target)), hold_signals():
+        aside = temporary + ".old"
+        try:
+            disk.rename(target, aside)
+            disk.rename(temporary, target)
+        except BaseException:
+            # Either may have been done though it failed.
+            if os.path.lexists(target):
+                clean_up(remove_folder, aside)
+            else:
+                disk.rename(aside, target)
+            raise
+        clean_up(remove_folder, aside)
+
+
+@contextlib.contextmanager
+def lock_folder(path: str) -> Iterator[None]:
+    """Within the block, no other run publishes in the folder. A killed run's lock ends with it."""
+    if os.name == "nt":
+        yield  # Windows opens no folders
+        return
+    handle = disk.open_folder(path)
+    try:
+        try:
+            disk.lock(handle)
+        except OSError as error:
+            if error.errno not in disk.UNSUPPORTED:  # some network file systems cannot
+                raise
+        yield
+    finally:
+        disk.close(handle)

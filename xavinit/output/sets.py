@@ -17,13 +17,15 @@ from xavinit.output import disk
 from xavinit.output.publish import (
     clean_up,
     find_target,
+    keep_access,
+    lock_folder,
     make_temporary_folder,
     publish_folder,
     refuse,
     remove_folder,
     sync_folder,
 )
-from xavinit.output.signals import hold_signals
+from xavinit.signals import hold_signals
 from xavinit.wording import explain_os_error
 
 # The names of the set in a folder, the one that makes it a set first.
@@ -40,7 +42,10 @@ def check_set(path: str, *, force: bool, find_set: FindSet) -> None:
         return
     if not os.path.isdir(target):
         raise RefusedError(f"{path} is a file; a folder of shards does not replace it")
-    old = find_set(target)
+    try:
+        old = find_set(target)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {explain_os_error(error)}") from error
     for name in old:
         if os.path.isdir(os.path.join(target, name)):
             raise RefusedError(f"{os.path.join(path, name)} is a folder; it is not replaced")
@@ -59,15 +64,18 @@ def publish_set(
     """
     target = find_target(path)
     if not os.path.lexists(target):
-        with publish_folder(path, force=False) as temporary:  # whole at once
+        with publish_folder(path, names[-1], force=False) as temporary:  # whole at once
             yield temporary
         return
-    with make_temporary_folder(target) as temporary:
+    with make_temporary_folder(target, is_private=True) as temporary:
         yield temporary
-        with _lock_folder(target):  # against another run, whose set may have the same names
+        with lock_folder(target):  # against another run, whose set may have the same names
             check_set(path, force=force, find_set=find_set)
+            old = find_set(target)
+            if old:
+                keep_access(target, temporary, old[0])
             with hold_signals():
-                _swap(target, find_set(target), temporary, names)
+                _swap(target, old, temporary, names)
 
 
 def _swap(folder: str, old: Sequence[str], temporary: str, new: Sequence[str]) -> None:
@@ -76,7 +84,7 @@ def _swap(folder: str, old: Sequence[str], temporary: str, new: Sequence[str]) -
     steps = [(folder, name, aside) for name in old] + [(temporary, name, folder) for name in new]
     done = []
     try:
-        disk.make_folder(aside)
+        disk.make_folder(aside, 0o700)
         for step in steps:
             done.append(step)
             _move(*step)
@@ -109,21 +117,3 @@ def _remove_empty(aside: str) -> None:
 
 def _move(source: str, name: str, place: str) -> None:
     disk.rename(os.path.join(source, name), os.path.join(place, name))
-
-
-@contextlib.contextmanager
-def _lock_folder(path: str) -> Iterator[None]:
-    """Within the block, no other run publishes in the folder. A killed run's lock ends with it."""
-    if os.name == "nt":
-        yield  # Windows opens no folders
-        return
-    handle = disk.open_folder(path)
-    try:
-        try:
-            disk.lock(handle)
-        except OSError as error:
-            if error.errno not in disk.UNSUPPORTED:  # some network file systems cannot
-                raise
-        yield
-    finally:
-        disk.close(handle)

@@ -32,10 +32,12 @@ def write_path(
 
 
 def _publish(layout: Layout, path: str, *, force: bool) -> AbstractContextManager[str]:
+    names = [file.name for file in layout.files]
     if layout.find_set is not None:
-        names = [file.name for file in layout.files]
         return publish_set(path, names, force=force, find_set=layout.find_set)
-    return publish_folder(path, force=force) if layout.folder else publish_file(path, force=force)
+    if layout.folder:
+        return publish_folder(path, names[-1], force=force)
+    return publish_file(path, force=force)
 
 
 def check_space(path: str, nbytes: int) -> None:

@@ -45,6 +45,7 @@ def place_parts(
                 law=law,
                 view=variable.view if variable.role in parts else None,
                 module=Module(path, kind),
+                is_tied=part.is_tied and variable.role in parts,
             )
         )
         *within, _ = variable.name.split("/")

@@ -10,7 +10,7 @@ from msgspec import Struct
 from xavinit.errors import SpecError
 from xavinit.layers import Framework, Layer, find_framework
 from xavinit.plan.parts import place_parts
-from xavinit.plan.tensor import LARGEST_FILE, TensorPlan, decide, find_warning
+from xavinit.plan.tensor import LARGEST_FILE, Decision, TensorPlan, decide, find_warning
 from xavinit.spec import Spec, TensorSpec
 from xavinit.wording import format_bytes, format_value, plural
 
@@ -78,12 +78,9 @@ def plan_spec(spec: Spec) -> Plan:
     owners: dict[str, Layer] = {}  # of each module
     for listed in spec.listing:
         if isinstance(listed, TensorSpec):
-            tensors.append(decisions[listed.family].name_tensor(listed.name, listed.stream))
+            tensors.append(_name_tensor(decisions, listed))
             continue
-        parts = {
-            role: decisions[part.family].name_tensor(part.name, part.stream)
-            for role, part in listed.parts.items()
-        }
+        parts = {role: _name_tensor(decisions, part) for role, part in listed.parts.items()}
         made, modules = place_parts(listed.layer, parts, framework)
         for module in modules:
             if owners.setdefault(module, listed.layer) is not listed.layer:
@@ -103,6 +100,11 @@ def plan_spec(spec: Spec) -> Plan:
             ("layers" if tensors[0].module else "tensors",),
         )
     return plan
+
+
+def _name_tensor(decisions: Sequence[Decision], tensor: TensorSpec) -> TensorPlan:
+    decision = decisions[tensor.family]
+    return decision.name_tensor(tensor.name, tensor.stream, is_tied=tensor.is_tied)
 
 
 def _check_names(tensors: Sequence[TensorPlan], framework: Framework) -> None:

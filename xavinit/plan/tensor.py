@@ -35,7 +35,8 @@ class TensorPlan(Struct, frozen=True):
     empty tensors; `law` is None for empty tensors. `stream` is the stream name. `view` says where
     the file's tensor lies in PyTorch's; None means the tensor itself. `module` is None for raw
     tensors. `place` is where the spec gives it, for errors. The `zero_rows` of the first axis,
-    sorted, are zero whatever the law; only a raw tensor has some.
+    sorted, are zero whatever the law; only a raw tensor has some. `is_tied` marks the copy of
+    another tensor.
     """
 
     name: str
@@ -48,6 +49,7 @@ class TensorPlan(Struct, frozen=True):
     module: Module | None = None
     place: Path = ()
     zero_rows: tuple[int, ...] = ()
+    is_tied: bool = False
 
     @property
     def size(self) -> int:
@@ -73,7 +75,7 @@ class Decision(Struct, frozen=True):
     def nbytes(self) -> int:
         return self.dtype.count_bytes(math.prod(self.shape))
 
-    def name_tensor(self, name: str, stream: str) -> TensorPlan:
+    def name_tensor(self, name: str, stream: str, *, is_tied: bool) -> TensorPlan:
         return TensorPlan(
             name=name,
             shape=self.shape,
@@ -83,6 +85,7 @@ class Decision(Struct, frozen=True):
             stream=stream,
             place=self.place,
             zero_rows=self.zero_rows,
+            is_tied=is_tied,
         )
 
 

@@ -25,6 +25,7 @@ class TensorSpec(Struct, frozen=True):
     name: str
     stream: str
     family: int
+    is_tied: bool = False  # a copy of another
 
 
 class LayerSpec(Struct, frozen=True):
@@ -145,7 +146,7 @@ class _Names:
                 f"{format_value(tie.name)}; got {format_value(tensor.name)}: {list(shape)}",
                 tie.places["tied"],
             )
-        return TensorSpec(tie.name, tensor.stream, tensor.family)
+        return TensorSpec(tie.name, tensor.stream, tensor.family, is_tied=True)
 
     def _refuse_target(self, target: str, place: Path) -> SpecError:
         names = [*self._ends, *self._ties]

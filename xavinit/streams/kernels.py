@@ -10,6 +10,7 @@ from xavinit.dtypes import DType
 from xavinit.errors import MissingLibraryError, UsageError
 from xavinit.layers import View
 from xavinit.plan import Law
+from xavinit.signals import hold_signals
 from xavinit.wording import format_choices, format_value
 
 # The module of each kernel.
@@ -56,5 +57,7 @@ def choose_kernel() -> str:
 
 def make_filler(kernel: str) -> Filler:
     """A filler of the kernel of this name."""
-    filler: Filler = import_module(KERNELS[kernel]).Filler()
+    with hold_signals():  # NumPy, as it loads, takes an exception of ours for one of its own
+        module = import_module(KERNELS[kernel])
+    filler: Filler = module.Filler()
     return filler

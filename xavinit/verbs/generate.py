@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import time
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, BinaryIO
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -16,10 +15,12 @@ from xavinit.formats import (
     FORMATS,
     Format,
     Layout,
+    ShardNames,
     choose_default,
     find_suffix,
     name_output,
     parse_format,
+    parse_shard_names,
     parse_size,
 )
 from xavinit.plan import Plan
@@ -60,6 +61,7 @@ def generate(
     dims: Mapping[str, int | str] | None = None,
     jobs: int | None = None,
     max_shard_size: int | str | None = None,
+    shard_name: str | None = None,
     force: bool = False,
     dry_run: bool = False,
     progress: Progress | None = None,
@@ -78,6 +80,8 @@ def generate(
         max_shard_size: the most bytes of tensors in a file, as an integer or as text such as
             `5GB`: safetensors files and an index in the folder `path`, as Hugging Face splits
             and names them. Other files in the folder stay.
+        shard_name: the stem of the names of those files, `model` by default, and after a dot a
+            variant, as in `diffusion_pytorch_model.fp16`.
         force: replace an output that exists.
         dry_run: check everything, write nothing.
         progress: called with the bytes done and the total bytes, about ten times a second.
@@ -92,7 +96,7 @@ def generate(
     """
     started = time.perf_counter()
     plan, document = take_plan(spec, make_overrides(seed, dtype, framework, dims))
-    from xavinit.output import Drawing, check_pipe, is_pipe
+    from xavinit.output import Drawing, check_handle, check_pipe, is_pipe
 
     if path is None:
         is_folder = format == "npy" or max_shard_size is not None
@@ -100,13 +104,19 @@ def generate(
     target = _parse_target(path)
     file = target if isinstance(target, str) and not is_pipe(target) else None
     most = None if max_shard_size is None else parse_size(max_shard_size)
+    if shard_name is not None and most is None:
+        raise UsageError("a name of shards needs the size of a shard, such as 5GB")
+    names = parse_shard_names(shard_name)
     fmt = choose_format(file, format) if most is None else _choose_sharded(file, format)
     with document.locating() if document else contextlib.nullcontext():
-        layout = _lay_out(plan, fmt, file, most)
+        layout = _lay_out(plan, fmt, file, most, names)
     drawing = Drawing(plan, jobs)
     advance = _make_advance(plan.nbytes, progress)
     if file is None:
+        if isinstance(target, str):
+            check_handle(target)
         check_pipe(layout, drawing)
+        _check_not_spec(_find_pipe(target), spec)
         if not dry_run:
             _write_pipe(layout, target, drawing, advance)
     else:
@@ -190,10 +200,12 @@ def _parse_target(path: object) -> str | BinaryWriter:
     raise UsageError(f"path must be a path or have a write method; got {format_value(path)}")
 
 
-def _lay_out(plan: Plan, fmt: Format, file: str | None, most: int | None) -> Layout:
+def _lay_out(
+    plan: Plan, fmt: Format, file: str | None, most: int | None, names: ShardNames
+) -> Layout:
     """The layout of a plan in a file or folder, or (None) in a pipe; in shards of `most` bytes."""
     if most is not None and fmt.lay_out_shards is not None:
-        return fmt.lay_out_shards(plan, most)
+        return fmt.lay_out_shards(plan, most, names)
     if file is None and not fmt.fits_pipe:
         raise UsageError(f"{fmt.name} cannot be written to a pipe or device: name a file")
     # A name with the format's suffix, or a pipe, is a single file.
@@ -210,21 +222,40 @@ def _check_file(file: str, spec: object, fmt: Format, layout: Layout, force: boo
     """Refuse, before any work, an output that would be refused after it."""
     from xavinit.output import check_set, check_space, check_target
 
-    _check_not_spec(file, spec)
-    if layout.find_set is None:
-        check_target(file, folder=layout.folder, force=force, is_ours=fmt.is_ours)
-    else:
+    inside = [part.name for part in layout.files] if layout.folder else []
+    _check_not_spec([file, *(os.path.join(file, name) for name in inside)], spec)
+    if layout.find_set is not None:
         check_set(file, force=force, find_set=layout.find_set)
-        for name in layout.find_set(file) if os.path.isdir(file) else ():
-            _check_not_spec(os.path.join(file, name), spec)
+    else:
+        check_target(file, folder=layout.folder, force=force, is_ours=fmt.is_ours)
+    if layout.folder and os.path.isdir(file):  # what goes
+        old = os.listdir(file) if layout.find_set is None else layout.find_set(file)
+        _check_not_spec((os.path.join(file, name) for name in old), spec)
+    if not layout.folder and (rival := fmt.find_rival(os.path.realpath(file))) is not None:
+        raise RefusedError(
+            f"{file} would stand beside {rival}, of a sharded set: two checkpoints in one folder",
+            hint="use another folder or name, or replace the set: "
+            f"-o {os.path.dirname(file) or '.'} with --max-shard-size and --force",
+        )
     check_space(file, layout.nbytes)
 
 
-def _check_not_spec(file: str, spec: object) -> None:
+def _find_pipe(target: str | BinaryWriter) -> list[str | int]:
+    """The path of a pipe, or the handle of what has one."""
+    if isinstance(target, str):
+        return [target]
+    try:
+        handle = target.fileno()  # type: ignore[attr-defined]  # or not
+    except (AttributeError, OSError, ValueError):
+        return []
+    return [handle] if isinstance(handle, int) else []
+
+
+def _check_not_spec(paths: Iterable[str | int], spec: object) -> None:
+    from xavinit.output import check_apart
+
     if isinstance(spec, (str, bytes, os.PathLike)):
-        with contextlib.suppress(OSError, ValueError):  # one of the two does not exist
-            if os.path.samefile(file, spec):
-                raise RefusedError(f"{file} is the spec itself; it is not replaced")
+        check_apart(paths, os.fsdecode(spec))
 
 
 def _make_advance(total: int, progress: Progress | None) -> Callable[[int], None]:
@@ -242,11 +273,11 @@ def _make_advance(total: int, progress: Progress | None) -> Callable[[int], None
 def _write_pipe(
     layout: Layout, target: str | BinaryWriter, drawing: Drawing, advance: Callable[[int], None]
 ) -> None:
-    from xavinit.output import write_pipe
+    from xavinit.output import open_pipe, write_pipe
 
     try:
         if isinstance(target, str):
-            with _open_pipe(target) as pipe:
+            with open_pipe(target) as pipe:
                 write_pipe(layout, pipe, drawing, advance)
         else:
             write_pipe(layout, target, drawing, advance)
@@ -255,13 +286,3 @@ def _write_pipe(
     except OSError as error:
         name = target if isinstance(target, str) else "the stream"
         raise OutputError(f"cannot write {name}: {explain_os_error(error)}") from error
-
-
-def _open_pipe(path: str) -> BinaryIO:
-    from xavinit.output import open_pipe
-
-    try:
-        return open_pipe(path)
-    except (OverflowError, ValueError) as error:  # /dev/fd/9999999999; a NUL
-        reason = os.strerror(errno.EBADF) if isinstance(error, OverflowError) else error
-        raise OutputError(f"cannot write {path}: {reason}") from error
