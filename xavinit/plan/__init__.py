@@ -1,11 +1,15 @@
 """`Spec` → `Plan`: dtypes, fans, initializers and laws; plain Python, no arrays."""
 
-from xavinit.plan.fans import Fans, compute_fans
-from xavinit.plan.laws import Constant, GateConstant, Law, Normal, TruncatedNormal, Uniform
+from xavinit.plan.fans import Fans, Roles, compute_fans, find_roles
+from xavinit.plan.initializers import compute_n, find_gain
+from xavinit.plan.laws import CUT_STD, Constant, GateConstant, Law, Normal, TruncatedNormal, Uniform
+from xavinit.plan.origins import Origin, find_origin
 from xavinit.plan.plan import STREAM, Plan, plan_spec
+from xavinit.plan.selection import select_tensors
 from xavinit.plan.tensor import Module, TensorPlan
 
 __all__ = [
+    "CUT_STD",
     "STREAM",
     "Constant",
     "Fans",
@@ -13,10 +17,17 @@ __all__ = [
     "Law",
     "Module",
     "Normal",
+    "Origin",
     "Plan",
+    "Roles",
     "TensorPlan",
     "TruncatedNormal",
     "Uniform",
     "compute_fans",
+    "compute_n",
+    "find_gain",
+    "find_origin",
+    "find_roles",
     "plan_spec",
+    "select_tensors",
 ]

@@ -52,16 +52,24 @@ def scale_variance(rule: inits.VarianceScaling, fans: Fans) -> Law:
     >>> scale_variance(inits.NAMED["glorot_uniform"], Fans(3, 3))
     Uniform(bound=1.0)
     """
-    gain = inits.GAINS[rule.gain] if isinstance(rule.gain, str) else rule.gain
-    n = {
-        "fan_in": float(fans.fan_in),
-        "fan_out": float(fans.fan_out),
-        "fan_avg": (fans.fan_in + fans.fan_out) / 2,
-    }[rule.mode]
+    gain, n = find_gain(rule), compute_n(rule, fans)
     if rule.distribution == "uniform":
         return Uniform(_check_scale(gain * math.sqrt(3 / n), gain))
     std = _check_scale(gain * math.sqrt(1 / n), gain)
     return Normal(std) if rule.distribution == "normal" else TruncatedNormal(std)
+
+
+def find_gain(rule: inits.VarianceScaling) -> float:
+    return inits.GAINS[rule.gain] if isinstance(rule.gain, str) else rule.gain
+
+
+def compute_n(rule: inits.VarianceScaling, fans: Fans) -> float:
+    """The n of the rule's variance, gain²/n."""
+    return {
+        "fan_in": float(fans.fan_in),
+        "fan_out": float(fans.fan_out),
+        "fan_avg": (fans.fan_in + fans.fan_out) / 2,
+    }[rule.mode]
 
 
 def _check_scale(scale: float, gain: float) -> float:

@@ -17,12 +17,20 @@ from xavinit.spec.settings import ParsedRule, Settings
 from xavinit.wording import MOST_SUGGESTED, format_value, suggest
 
 
+class Tie(Struct, frozen=True):
+    """Of which tensor another is the copy, and where the spec says so."""
+
+    target: str
+    place: Path
+
+
 class TensorSpec(Struct, frozen=True):
     """One tensor: its name, the name of its stream, and the number of its family."""
 
     name: str
     stream: str
     family: int
+    tie: Tie | None = None
 
 
 class LayerSpec(Struct, frozen=True):
@@ -107,7 +115,8 @@ class _Names:
                 f"{format_value(tie.name)}; got {format_value(tensor.name)}: {list(shape)}",
                 tie.places["tied"],
             )
-        return TensorSpec(tie.name, tensor.stream, tensor.family)
+        told = Tie(tie.target, tie.places["tied"])
+        return TensorSpec(tie.name, tensor.stream, tensor.family, told)
 
     def _refuse_target(self, tie: _Tie) -> SpecError:
         return SpecError(
