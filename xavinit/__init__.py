@@ -26,13 +26,17 @@ if TYPE_CHECKING:
         XavinitError,
     )
     from xavinit.plan import Plan, TensorPlan
+    from xavinit.verbs.check import Verdict, check
     from xavinit.verbs.digest import digest
     from xavinit.verbs.draw import draw
+    from xavinit.verbs.explain import Explanation, explain
     from xavinit.verbs.generate import Report, generate
+    from xavinit.verbs.generate_many import generate_many
     from xavinit.verbs.glorot import glorot_normal, glorot_uniform
     from xavinit.verbs.prepare import make_plan
 
 __all__ = [
+    "Explanation",
     "InputError",
     "MissingLibraryError",
     "OutputError",
@@ -42,22 +46,31 @@ __all__ = [
     "SpecError",
     "TensorPlan",
     "UsageError",
+    "Verdict",
     "XavinitError",
+    "check",
     "digest",
     "draw",
+    "explain",
     "generate",
+    "generate_many",
     "glorot_normal",
     "glorot_uniform",
     "make_plan",
 ]
 
 _HOMES = {
+    "Explanation": "xavinit.verbs.explain",
     "Plan": "xavinit.plan",
     "Report": "xavinit.verbs.generate",
     "TensorPlan": "xavinit.plan",
+    "Verdict": "xavinit.verbs.check",
+    "check": "xavinit.verbs.check",
     "digest": "xavinit.verbs.digest",
     "draw": "xavinit.verbs.draw",
+    "explain": "xavinit.verbs.explain",
     "generate": "xavinit.verbs.generate",
+    "generate_many": "xavinit.verbs.generate_many",
     "glorot_normal": "xavinit.verbs.glorot",
     "glorot_uniform": "xavinit.verbs.glorot",
     "make_plan": "xavinit.verbs.prepare",

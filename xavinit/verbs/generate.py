@@ -14,6 +14,7 @@ from msgspec import Struct
 from xavinit.errors import OutputError, RefusedError, SpecError, UsageError
 from xavinit.formats import FORMATS, Format, Layout, find_suffix, parse_format, parse_size
 from xavinit.plan import Plan
+from xavinit.spec import Document
 from xavinit.verbs.prepare import SpecSource, make_overrides, take_plan
 from xavinit.wording import explain_os_error, format_choices, format_value
 
@@ -52,6 +53,7 @@ def generate(
     max_shard_size: int | str | None = None,
     force: bool = False,
     dry_run: bool = False,
+    strict: bool = False,
     progress: Progress | None = None,
 ) -> Report:
     """Draw every tensor of a spec into a weights file, in constant memory.
@@ -69,6 +71,7 @@ def generate(
             and names them. Other files in the folder stay.
         force: replace an output that exists.
         dry_run: check everything, write nothing.
+        strict: take warnings for errors.
         progress: called with the bytes done and the bytes in all, about ten times a second.
 
     Raises what `make_plan` raises; `RefusedError` where the output exists and `force` is not
@@ -80,7 +83,48 @@ def generate(
     401408
     """
     started = time.perf_counter()
-    plan, document = take_plan(spec, make_overrides(seed, dtype, framework, dims))
+    plan, document = take_plan(spec, make_overrides(seed, dtype, framework, dims), strict=strict)
+    output = check_output(
+        plan,
+        document,
+        spec,
+        path,
+        format=format,
+        jobs=jobs,
+        max_shard_size=max_shard_size,
+        force=force,
+    )
+    return write_output(output, started=started, dry_run=dry_run, progress=progress)
+
+
+class Output(Struct, frozen=True):
+    """A plan and where it goes, checked: what could be refused before the first byte is not."""
+
+    plan: Plan
+    format: Format
+    layout: Layout
+    target: str | BinaryWriter
+    file: str | None  # None: a pipe
+    drawing: Drawing
+    force: bool
+    is_sharded: bool
+
+
+def check_output(
+    plan: Plan,
+    document: Document | None,
+    spec: object,
+    path: object,
+    *,
+    format: str | None,
+    jobs: int | None,
+    max_shard_size: int | str | None,
+    force: bool,
+) -> Output:
+    """Lay out a plan and refuse before any work what would be refused after it.
+
+    `document` places errors, and `spec` is what must not be replaced.
+    """
     from xavinit.output import Drawing, check_pipe, is_pipe
 
     target = _parse_target(path)
@@ -90,27 +134,35 @@ def generate(
     with document.locating() if document else contextlib.nullcontext():
         layout = _lay_out(plan, fmt, file, most)
     drawing = Drawing(plan, jobs)
-    advance = _make_advance(plan.nbytes, progress)
     if file is None:
         check_pipe(layout, drawing)
-        if not dry_run:
-            _write_pipe(layout, target, drawing, advance)
     else:
         _check_file(file, spec, fmt, layout, force)
-        if not dry_run:
-            from xavinit.output import write_path
+    return Output(plan, fmt, layout, target, file, drawing, force, most is not None)
 
-            write_path(layout, file, drawing, force=force, advance=advance)
+
+def write_output(
+    output: Output, *, started: float, dry_run: bool, progress: Progress | None
+) -> Report:
+    """Write what has been checked, unless the run is dry."""
+    plan, layout, target = output.plan, output.layout, output.target
+    advance = _make_advance(plan.nbytes, progress)
+    if not dry_run and output.file is None:
+        _write_pipe(layout, target, output.drawing, advance)
+    elif not dry_run and output.file is not None:
+        from xavinit.output import write_path
+
+        write_path(layout, output.file, output.drawing, force=output.force, advance=advance)
     return Report(
         path=target if isinstance(target, str) else "-",
-        format=fmt.name,
+        format=output.format.name,
         tensors=len(plan.tensors),
         parameters=plan.parameters,
         nbytes=plan.nbytes,
         seed=plan.seed,
         stream=plan.stream,
         seconds=time.perf_counter() - started,
-        shards=None if most is None else max(len(layout.files) - 1, 1),
+        shards=max(len(layout.files) - 1, 1) if output.is_sharded else None,
         warnings=plan.warnings,
     )
 
