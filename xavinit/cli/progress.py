@@ -97,9 +97,12 @@ def _format_rate(rate: int | None) -> str:
 
 
 def _measure_terminal() -> int:
-    """How many columns may be written: at the last one, some terminals begin a new line."""
+    """How many columns may be written: past them the terminal still has room for its ^C.
+
+    At the last column, a new line would begin, and what stands above it would stay.
+    """
     try:
         columns = os.get_terminal_size(sys.stderr.fileno()).columns
     except OSError:
         columns = 0
-    return (columns or 80) - 1
+    return (columns or 80) - 3
