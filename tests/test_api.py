@@ -184,7 +184,7 @@ def test_numpy_scalars_are_numbers() -> None:
         (lambda: xavinit.draw(SPEC, seed=1.5), "seed: must be an integer from 0"),
         (
             lambda: xavinit.generate(SPEC, None),
-            "path must be a path or have a write method; got null",
+            "the output of a spec that is not a file has no name of its own: give it one",
         ),
         (
             lambda: xavinit.generate(SPEC, "w.h5", format=["npy"]),

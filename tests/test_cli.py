@@ -147,7 +147,7 @@ def test_json_on_stdin_gives_the_bytes_of_the_yaml(folder: Path) -> None:
         (["generate", "model.yaml", "-j", "0"], 2, "Invalid value for '-j'"),
         (["generate", "bad.yaml"], 3, 'bad.yaml:2:18: tensors["a"].shape[1]: must be'),
         (["plan", "bad.yaml"], 3, 'bad.yaml:2:18: tensors["a"].shape[1]: must be'),
-        (["generate"], 2, "Missing argument 'SPEC'"),
+        (["generate"], 2, "Missing argument 'SPEC...'"),
         (["frobnicate"], 2, "No such command 'frobnicate'"),
     ],
 )
@@ -192,33 +192,6 @@ def test_plan_is_a_table(folder: Path) -> None:
     ]
 
 
-def test_plan_is_readable_at_80_columns(folder: Path) -> None:
-    (folder / "long.yaml").write_text(
-        "dims: {n: 5000}\n"
-        "tensors:\n"
-        "  'model.layers.{n}.self_attn.query_projection.weight':\n"
-        "    {shape: [4096, 4096], dtype: bfloat16, init: glorot_truncated_normal}\n"
-        "  'model.layers.{n}.input_layernorm.weight': {shape: [4096], init: ones}\n"
-    )
-    done = run("plan", "long.yaml", cwd=folder)
-    lines = done.stdout.decode().splitlines()
-    assert max(map(len, lines)) <= 80
-    assert len([line for line in lines if line.startswith("model.layers.")]) == 10_000
-    assert lines[-1].startswith("10,000 tensors, 83,906,560,000 parameters, 167,854,")
-
-
-def test_a_long_shape_widens_no_other_row(folder: Path) -> None:
-    shape = [1000000] * 2 + [1] * 10
-    (folder / "odd.yaml").write_text(
-        f"tensors:\n  w: [3, 4]\n  long: {shape}\n  yes: {{shape: [2], dtype: bool,"
-        " init: {type: constant, value: true}}\n"
-    )
-    lines = run("plan", "odd.yaml", cwd=folder).stdout.decode().splitlines()
-    assert max(map(len, lines)) <= 80
-    assert "long  1000000×1000000×1×1×1×1×1×1×1×1×1×1" in lines
-    assert "constant true" in lines[-2]
-
-
 def test_plan_as_json(folder: Path) -> None:
     plan = json.loads(run("plan", "model.yaml", "--json", cwd=folder).stdout)
     weight = plan["tensors"][0]
@@ -246,12 +219,6 @@ def test_the_versions_agree() -> None:
     from importlib.metadata import version
 
     assert version("xavinit") == xavinit.__version__
-
-
-def test_completion_is_offered(folder: Path) -> None:
-    environment = {**os.environ, "_XAVINIT_COMPLETE": "bash_source"}
-    done = run(cwd=folder, env=environment)
-    assert "_XAVINIT_COMPLETE=bash_complete" in done.stdout.decode()
 
 
 def test_weights_do_not_go_to_a_terminal(folder: Path) -> None:

@@ -85,9 +85,19 @@ def make_cli_page() -> str:
         "lacks is replaced (`×` by `x`, other characters by escapes such as `\\u5c64`), and\n"
         "characters that would steer a terminal are escaped, in names as in arguments. JSON is\n"
         "ASCII unless the encoding is UTF-8.\n\n"
-        'Completion: for bash, put `eval "$(_XAVINIT_COMPLETE=bash_source xavinit)"` into your\n'
-        ".bashrc; zsh and fish likewise.\n\n"
-        "`XAVINIT_KERNEL=native` or `numpy` in the environment chooses the kernel. By default it\n"
+        "`plan` on a terminal is as wide as the terminal and folds what repeats: a row with\n"
+        "`{0..31}` stands for 32 blocks that are alike in every tensor, `{0..30..2}` for every\n"
+        "second one; its bytes are those of all. Anywhere else, each tensor is one line, for\n"
+        "`grep`. `--explain` takes a name or a folded row's.\n\n"
+        "`--json` gives an object on one line; of several specs, an object and a line for each.\n\n"
+        "Several specs go to one folder, `generate a.yaml b.yaml -o DIR/`, each under its own\n"
+        "name. The folder must exist, and no two specs may have one name. All are planned and\n"
+        "checked before the first byte; where a disk fails later, what is written stays.\n\n"
+        "Progress is shown on a terminal alone, and only of work that lasts over a second.\n\n"
+        'Completion: put `eval "$(xavinit completion bash)"` into ~/.bashrc or\n'
+        '`eval "$(xavinit completion zsh)"` into ~/.zshrc, after compinit; for fish,\n'
+        "`xavinit completion fish > ~/.config/fish/completions/xavinit.fish`. It knows options,\n"
+        "files, dtypes and, after `--set`, the dims of the spec on the line.\n\n"
         "is the native one, if it was built. Both give the same bytes.\n\n"
         "`--force` keeps the mode of the file that it replaces, and as far as the system allows\n"
         "its owner, group, access lists and extended attributes of users; where it does not,\n"

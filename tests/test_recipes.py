@@ -362,15 +362,14 @@ def test_a_verb(copy: Copy) -> None:
                 ('    "digest",\n', '    "count",\n    "digest",\n'),
                 ("_HOMES = {\n", '_HOMES = {\n    "count": "xavinit.verbs.count",\n'),
             ],
-            "xavinit/cli.py": [
+            "xavinit/cli/count.py": [("", TOY_COMMAND)],
+            "xavinit/cli/__init__.py": [
                 (
-                    "@cli.command()\ndef schema()",
-                    "@cli.command()\n@spec_options\n"
-                    "def count(spec: str, debug: bool, **overrides: Any) -> None:\n"
-                    '    """Count the parameters of SPEC."""\n'
-                    "    click.echo(xavinit.count(spec, **overrides))\n\n\n"
-                    "@cli.command()\ndef schema()",
-                )
+                    "from xavinit.cli.generate import generate\n",
+                    "from xavinit.cli.count import count\n"
+                    "from xavinit.cli.generate import generate\n",
+                ),
+                ("(check, completion, generate,", "(check, completion, count, generate,"),
             ],
         },
     )
@@ -418,6 +417,24 @@ class Seeds:
 
 
 make_stream = Seeds
+"""
+
+TOY_COMMAND = """
+from __future__ import annotations
+
+import click
+
+import xavinit
+from xavinit.cli.group import Command
+from xavinit.cli.options import spec_options
+from xavinit.console import print_text
+
+
+@click.command(cls=Command)
+@spec_options
+def count(spec, debug, **overrides):
+    '''Count the parameters of SPEC.'''
+    print_text(str(xavinit.count(spec, **overrides)))
 """
 
 TOY_VERB = """

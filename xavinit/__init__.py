@@ -41,9 +41,12 @@ if TYPE_CHECKING:
         Uniform,
         Values,
     )
+    from xavinit.verbs.check import Verdict, check
     from xavinit.verbs.digest import digest
     from xavinit.verbs.draw import draw
+    from xavinit.verbs.explain import Explanation, explain
     from xavinit.verbs.generate import Report, generate
+    from xavinit.verbs.generate_many import generate_many
     from xavinit.verbs.initializers import (
         glorot_normal,
         glorot_uniform,
@@ -60,6 +63,7 @@ __all__ = [
     "Arange",
     "Constant",
     "DType",
+    "Explanation",
     "Fans",
     "GateConstant",
     "InputError",
@@ -77,10 +81,14 @@ __all__ = [
     "Uniform",
     "UsageError",
     "Values",
+    "Verdict",
     "XavinitError",
+    "check",
     "digest",
     "draw",
+    "explain",
     "generate",
+    "generate_many",
     "glorot_normal",
     "glorot_uniform",
     "he_normal",
@@ -97,6 +105,7 @@ _HOMES = {
     "Arange": "xavinit.plan",
     "Constant": "xavinit.plan",
     "DType": "xavinit.dtypes",
+    "Explanation": "xavinit.verbs.explain",
     "Fans": "xavinit.plan",
     "GateConstant": "xavinit.plan",
     "InputError": "xavinit.errors",
@@ -114,10 +123,14 @@ _HOMES = {
     "Uniform": "xavinit.plan",
     "UsageError": "xavinit.errors",
     "Values": "xavinit.plan",
+    "Verdict": "xavinit.verbs.check",
     "XavinitError": "xavinit.errors",
+    "check": "xavinit.verbs.check",
     "digest": "xavinit.verbs.digest",
     "draw": "xavinit.verbs.draw",
+    "explain": "xavinit.verbs.explain",
     "generate": "xavinit.verbs.generate",
+    "generate_many": "xavinit.verbs.generate_many",
     "glorot_normal": "xavinit.verbs.initializers",
     "glorot_uniform": "xavinit.verbs.initializers",
     "he_normal": "xavinit.verbs.initializers",

@@ -82,6 +82,18 @@ class SpecError(XavinitError, ValueError):
         return f"{place}{path}: {self.fact}" if path else place + self.fact
 
 
+class StrictError(SpecError):
+    """A spec with warnings, where these count as errors. Each has a line of its own."""
+
+    def __init__(self, warnings: tuple[SpecError, ...]) -> None:
+        count = "a warning counts as an error" if len(warnings) == 1 else "warnings count as errors"
+        super().__init__(f"{count} (strict)")
+        self.warnings = warnings
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, (*self.warnings, super().__str__())))
+
+
 class InputError(XavinitError):
     """A file that cannot be read, or is damaged."""
 

@@ -1,7 +1,9 @@
 """`Spec` → `Plan`: dtypes, fans, initializers and laws; plain Python, no arrays."""
 
-from xavinit.plan.fans import Fans, compute_fans
+from xavinit.plan.fans import Fans, Roles, compute_fans, find_roles
+from xavinit.plan.initializers import compute_n, find_gain
 from xavinit.plan.laws import (
+    CUT_STD,
     Arange,
     Constant,
     Fixed,
@@ -14,10 +16,13 @@ from xavinit.plan.laws import (
     Uniform,
     Values,
 )
+from xavinit.plan.origins import Origin, find_origin
 from xavinit.plan.plan import STREAM, Plan, plan_spec
+from xavinit.plan.selection import select_tensors
 from xavinit.plan.tensor import Module, TensorPlan
 
 __all__ = [
+    "CUT_STD",
     "STREAM",
     "Arange",
     "Constant",
@@ -28,12 +33,19 @@ __all__ = [
     "LogArange",
     "Module",
     "Normal",
+    "Origin",
     "Plan",
+    "Roles",
     "Sequence",
     "TensorPlan",
     "TruncatedNormal",
     "Uniform",
     "Values",
     "compute_fans",
+    "compute_n",
+    "find_gain",
+    "find_origin",
+    "find_roles",
     "plan_spec",
+    "select_tensors",
 ]

@@ -44,6 +44,34 @@ def compute_fans(shape: tuple[int, ...], axes: Axes) -> Fans | None:
     >>> compute_fans((64, 3, 7, 7), Axes())
     Fans(fan_in=147, fan_out=3136)
     """
+    roles = find_roles(shape, axes)
+    if roles is None:
+        return None
+    out = math.prod(shape[index] for index in roles.outs)
+    if out % axes.fused:
+        raise SpecError(
+            f"must divide the out axis; got {axes.fused} for {out} of shape {list(shape)}",
+            ("fused",),
+        )
+    field = math.prod(shape[index] for index in roles.field)
+    fan_in = math.prod(shape[index] for index in roles.ins) * field
+    if axes.in_fused > 1:
+        whole, left = divmod(fan_in, axes.in_fused)
+        return Fans(fan_in / axes.in_fused if left else whole, out // axes.fused * field)
+    return Fans(fan_in, out // axes.fused * field)
+
+
+class Roles(NamedTuple):
+    """What each axis of a shape is to the fans, by its index."""
+
+    ins: tuple[int, ...]
+    outs: tuple[int, ...]
+    batch: tuple[int, ...]
+    field: tuple[int, ...]  # the receptive field: what is left
+
+
+def find_roles(shape: tuple[int, ...], axes: Axes) -> Roles | None:
+    """The roles of the axes of a shape, or None where it has no fans."""
     rank = len(shape)
     if rank < 2:
         return None
@@ -64,7 +92,7 @@ def compute_fans(shape: tuple[int, ...], axes: Axes) -> Fans | None:
             taken.append(index)
         return taken
 
-    take("batch_axis", axes.batch_axis)
+    batch = take("batch_axis", axes.batch_axis)
     if axes.in_axis is not None and axes.out_axis is not None:
         in_axes, out_axes = take("in_axis", axes.in_axis), take("out_axis", axes.out_axis)
     else:
@@ -74,15 +102,5 @@ def compute_fans(shape: tuple[int, ...], axes: Axes) -> Fans | None:
         out_first = axes.layout == "out_in"
         out_axes, in_axes = ([rest[0]], [rest[1]]) if out_first else ([rest[-1]], [rest[-2]])
         named |= {in_axes[0]: "in_axis", out_axes[0]: "out_axis"}
-    out = math.prod(shape[index] for index in out_axes)
-    if out % axes.fused:
-        raise SpecError(
-            f"must divide the out axis; got {axes.fused} for {out} of shape {list(shape)}",
-            ("fused",),
-        )
-    field = math.prod(size for index, size in enumerate(shape) if index not in named)
-    fan_in = math.prod(shape[index] for index in in_axes) * field
-    if axes.in_fused > 1:
-        whole, left = divmod(fan_in, axes.in_fused)
-        return Fans(fan_in / axes.in_fused if left else whole, out // axes.fused * field)
-    return Fans(fan_in, out // axes.fused * field)
+    field = [index for index in range(rank) if index not in named]
+    return Roles(tuple(in_axes), tuple(out_axes), tuple(batch), tuple(field))

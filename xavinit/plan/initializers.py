@@ -75,18 +75,27 @@ def scale_variance(rule: inits.VarianceScaling, fans: Fans) -> Law:
     >>> scale_variance(inits.NAMED["glorot_uniform"], Fans(3, 3))
     Uniform(bound=1.0)
     """
-    gain = (
-        inits.GAINS[rule.gain] if isinstance(rule.gain, str) else _settle("gain", rule.gain, fans)
-    )
-    n = {
-        "fan_in": float(fans.fan_in),
-        "fan_out": float(fans.fan_out),
-        "fan_avg": (fans.fan_in + fans.fan_out) / 2,
-    }[rule.mode]
+    gain, n = find_gain(rule, fans), compute_n(rule, fans)
     if rule.distribution == "uniform":
         return Uniform(_check_scale(gain * math.sqrt(3 / n), gain))
     std = _check_scale(gain * math.sqrt(1 / n), gain)
     return Normal(std) if rule.distribution == "normal" else TruncatedNormal(std)
+
+
+def find_gain(rule: inits.VarianceScaling, fans: Fans) -> Number:
+    """The number that a rule's gain stands for: a name's, or a formula's with these fans."""
+    if isinstance(rule.gain, str):
+        return inits.GAINS[rule.gain]
+    return _settle("gain", rule.gain, fans)
+
+
+def compute_n(rule: inits.VarianceScaling, fans: Fans) -> float:
+    """The n of the rule's variance, gain²/n."""
+    return {
+        "fan_in": float(fans.fan_in),
+        "fan_out": float(fans.fan_out),
+        "fan_avg": (fans.fan_in + fans.fan_out) / 2,
+    }[rule.mode]
 
 
 def _settle(key: str, number: Number | inits.Formula, fans: Fans | None) -> Number:

@@ -104,7 +104,7 @@ def plan_spec(spec: Spec) -> Plan:
 
 def _name_tensor(decisions: Sequence[Decision], tensor: TensorSpec) -> TensorPlan:
     decision = decisions[tensor.family]
-    return decision.name_tensor(tensor.name, tensor.stream, is_tied=tensor.is_tied)
+    return decision.name_tensor(tensor.name, tensor.stream, is_tied=tensor.tie is not None)
 
 
 def _check_names(tensors: Sequence[TensorPlan], framework: Framework) -> None:

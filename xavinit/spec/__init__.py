@@ -1,22 +1,29 @@
 """Spec text → `Spec`: what the user wrote, read strictly and expanded; no fans are computed."""
 
 from xavinit.spec.document import Document, copy_plain, load_document, parse_document
-from xavinit.spec.families import Family
+from xavinit.spec.families import OF_AXES, Family
+from xavinit.spec.globs import Glob, parse_glob
+from xavinit.spec.names import parse_pattern
 from xavinit.spec.numbers import evaluate_formula, explain_number
 from xavinit.spec.resolve import Overrides, Spec, resolve_spec
-from xavinit.spec.tensors import LayerSpec, TensorSpec
+from xavinit.spec.tensors import LayerSpec, TensorSpec, Tie
 
 __all__ = [
+    "OF_AXES",
     "Document",
     "Family",
+    "Glob",
     "LayerSpec",
     "Overrides",
     "Spec",
     "TensorSpec",
+    "Tie",
     "copy_plain",
     "evaluate_formula",
     "explain_number",
     "load_document",
     "parse_document",
+    "parse_glob",
+    "parse_pattern",
     "resolve_spec",
 ]

@@ -7,7 +7,7 @@ import contextlib
 import os
 import select
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 from msgspec import Struct
@@ -60,6 +60,12 @@ class Document(Struct, frozen=True):
                 error.locate(self.name, mark)
         for error in errors:
             error.locate(self.name, None)
+
+    def find_marks(self, paths: Sequence[Path]) -> list[tuple[int, int] | None]:
+        """The line and column of the value at each path; None where no text has it."""
+        if self.text is None or self.reader is None:
+            return [None] * len(paths)
+        return find_marks(self.reader(self.text), [(path, False) for path in paths])
 
     @contextlib.contextmanager
     def locating(self) -> Iterator[None]:

@@ -19,13 +19,20 @@ if TYPE_CHECKING:
     from xavinit.spec.network import Node
 
 
+class Tie(Struct, frozen=True):
+    """Of which tensor another is the copy, and where the spec says so."""
+
+    target: str
+    place: Path
+
+
 class TensorSpec(Struct, frozen=True):
     """One tensor: its name, the name of its stream, and the number of its family."""
 
     name: str
     stream: str
     family: int
-    is_tied: bool = False  # a copy of another
+    tie: Tie | None = None
 
 
 class LayerSpec(Struct, frozen=True):
@@ -146,7 +153,8 @@ class _Names:
                 f"{format_value(tie.name)}; got {format_value(tensor.name)}: {list(shape)}",
                 tie.places["tied"],
             )
-        return TensorSpec(tie.name, tensor.stream, tensor.family, is_tied=True)
+        told = Tie(tie.target, tie.places["tied"])
+        return TensorSpec(tie.name, tensor.stream, tensor.family, told)
 
     def _refuse_target(self, target: str, place: Path) -> SpecError:
         names = [*self._ends, *self._ties]

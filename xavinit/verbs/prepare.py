@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from xavinit.dtypes import name_dtype
-from xavinit.errors import SpecError, UsageError
+from xavinit.errors import SpecError, StrictError, UsageError
 from xavinit.plan import Plan, plan_spec
-from xavinit.spec import Document, Overrides, copy_plain, load_document, resolve_spec
+from xavinit.spec import Document, Overrides, Spec, copy_plain, load_document, resolve_spec
 from xavinit.wording import format_value
 
 # A spec: the path of its file, `-` for standard input, or its data.
@@ -23,6 +23,7 @@ def make_plan(
     dtype: object = None,
     framework: str | None = None,
     dims: Mapping[str, int | str] | None = None,
+    strict: bool = False,
 ) -> Plan:
     """Read a spec and decide everything about every tensor, drawing nothing.
 
@@ -32,6 +33,7 @@ def make_plan(
         dtype: replaces the dtype of the spec's `defaults`: a name, or NumPy's type of that name.
         framework: `pytorch`, `keras` or `flax`; replaces the spec's.
         dims: values for dims that the spec names.
+        strict: take warnings for errors.
 
     Raises `SpecError` (a `ValueError`) for a bad spec, with file, line and column; `UsageError`
     (a `ValueError`) for a bad argument; `InputError` where the file cannot be read.
@@ -40,24 +42,38 @@ def make_plan(
     >>> plan.tensors[0].fans, str(plan.tensors[0].law)
     (Fans(fan_in=784, fan_out=128), 'uniform ±0.0811107')
     """
-    return _read_plan(load_document(spec), make_overrides(seed, dtype, framework, dims))
+    overrides = make_overrides(seed, dtype, framework, dims)
+    return refuse_warnings(read_plan(load_document(spec), overrides)[1], strict=strict)
 
 
-def _read_plan(document: Document, overrides: Overrides) -> Plan:
+def read_plan(document: Document, overrides: Overrides) -> tuple[Spec, Plan]:
+    """The spec of a document and its plan; errors and warnings know their places."""
     with document.locating():
-        plan = plan_spec(resolve_spec(document.data, overrides))
+        spec = resolve_spec(document.data, overrides)
+        plan = plan_spec(spec)
     document.locate_all(plan.warnings)
+    return spec, plan
+
+
+def refuse_warnings(plan: Plan, *, strict: bool) -> Plan:
+    """The plan, unless it has warnings and they count as errors."""
+    if strict and plan.warnings:
+        error = StrictError(plan.warnings)
+        error.locate(plan.warnings[0].source or "spec", None)
+        raise error
     return plan
 
 
-def take_plan(spec: SpecSource | Plan, overrides: Overrides) -> tuple[Plan, Document | None]:
+def take_plan(
+    spec: SpecSource | Plan, overrides: Overrides, *, strict: bool = False
+) -> tuple[Plan, Document | None]:
     """The plan of a spec with its document, for errors found later; or the plan given."""
     if not isinstance(spec, Plan):
         document = load_document(spec)
-        return _read_plan(document, overrides), document
+        return refuse_warnings(read_plan(document, overrides)[1], strict=strict), document
     if overrides != Overrides():
         raise UsageError("a plan is made already: give seed, dtype, framework, dims to make_plan")
-    return spec, None
+    return refuse_warnings(spec, strict=strict), None
 
 
 def make_overrides(seed: object, dtype: object, framework: object, dims: object) -> Overrides:

@@ -1,0 +1,48 @@
+"""`xavinit check`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+import xavinit
+from xavinit.cli.group import Command
+from xavinit.cli.options import json_option, quiet_option, show_warnings, specs_options
+from xavinit.console import print_text, say
+from xavinit.errors import SpecError, UsageError
+
+
+@click.command(cls=Command, short_help="Validate specs, and do no more.")
+@specs_options
+@json_option("A JSON object for each spec, on a line of its own.")
+@quiet_option("Say nothing of specs that are right; no warnings.")
+def check(
+    specs: tuple[str, ...], as_json: bool, quiet: bool, debug: bool, **overrides: Any
+) -> None:
+    """Validate one SPEC or several (YAML or JSON files; - is standard input): one line for each.
+
+    All are checked. What is wrong is told on standard error. The exit code is 0 where all are
+    right, 3 where one is not, and 4 where the only fault is a file that cannot be read.
+    """
+    from xavinit import report
+
+    if specs.count("-") > 1:
+        raise UsageError("standard input can be read once; got - twice")
+    kinds = set()
+    for spec in specs:
+        verdict = xavinit.check(spec, **overrides)
+        show_warnings(verdict.warnings, quiet=quiet)
+        if verdict.error is not None:
+            kinds.add(type(verdict.error).exit_code)
+            if not as_json:
+                who = "" if isinstance(verdict.error, SpecError) else "xavinit: "
+                say(f"{who}{verdict.error}")
+        if as_json:
+            print_text(report.verdict_to_json(verdict))
+        elif not quiet:
+            print_text(report.format_verdict(verdict))
+            sys.stdout.flush()  # in the order of the messages
+    if kinds:
+        click.get_current_context().exit(min(kinds))

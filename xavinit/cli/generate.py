@@ -1,0 +1,133 @@
+"""`xavinit generate`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+
+import xavinit
+from xavinit.cli.group import Command
+from xavinit.cli.options import FORMATS, json_option, quiet_option, show_warnings, specs_options
+from xavinit.cli.progress import showing_progress
+from xavinit.console import print_text, say
+from xavinit.errors import UsageError
+
+# Names of standard output, all written by the one stream that writes whatever is printed.
+STANDARD_OUTPUTS = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
+
+
+@click.command(cls=Command, short_help="Write the weights file of a spec.")
+@specs_options
+@click.option(
+    "-o",
+    "--output",
+    metavar="OUT",
+    type=click.Path(allow_dash=True),
+    help="Where to write; - is standard output, a folder gets the default name.",
+)
+@click.option(
+    "-f",
+    "--format",
+    "fmt",
+    type=click.Choice(FORMATS),
+    help="The format, which OUT's suffix tells otherwise.",
+)
+@click.option(
+    "-j", "--jobs", type=click.IntRange(min=1), help="Threads; all cores by default, at most 8."
+)
+@click.option(
+    "--max-shard-size",
+    metavar="SIZE",
+    help="Files of at most SIZE, such as 5GB, and an index, in the folder OUT.",
+)
+@click.option(
+    "--shard-name",
+    metavar="NAME",
+    help="The stem of their names, model by default, and after a dot a variant.",
+)
+@click.option("--force", is_flag=True, help="Replace OUT if it exists.")
+@click.option("--dry-run", is_flag=True, help="Check everything, write nothing.")
+@json_option("Report as JSON on standard output, an object for each spec on a line of its own.")
+@quiet_option("No report, no progress, no warnings.")
+def generate(
+    specs: tuple[str, ...],
+    output: str | None,
+    fmt: str | None,
+    as_json: bool,
+    quiet: bool,
+    debug: bool,
+    **options: Any,
+) -> None:
+    """Write the weights file of SPEC (a YAML or JSON file; - is standard input).
+
+    Without -o, the file takes SPEC's name in the current folder, or goes to standard output where
+    SPEC is standard input: model.safetensors, model.weights.h5 with --framework keras (or
+    model.keras.safetensors, if there is more than layers), model.flax.safetensors. The suffix of
+    OUT chooses the format: .safetensors, .h5 or .hdf5, .weights.h5 (which Keras loads, with
+    --framework keras), .npy (one tensor); -f npy with a name without a suffix makes a folder of
+    .npy files. With --max-shard-size, OUT is a folder that gets shards and their index as Hugging
+    Face names them; other files in it, such as a config.json, stay.
+
+    Where OUT is a folder that exists, or ends with a slash, the file in it takes SPEC's name. (With
+    -f npy or --max-shard-size, one SPEC makes the folder OUT itself.) Several SPECs all go there,
+    or to the current folder; the folder must exist. All of them are planned and checked before the
+    first byte is written.
+    """
+    from xavinit import report
+
+    def show(done: xavinit.Report) -> None:
+        show_warnings(done.warnings, quiet=quiet)
+        if as_json:
+            print_text(report.report_to_json(done, options["dry_run"]))
+        elif not quiet:
+            say(report.format_report(done, options["dry_run"]))
+
+    if output == "":
+        raise UsageError("the name of the output is empty: give -o a name, or leave it out")
+    options["format"] = fmt
+    if len(specs) > 1:
+        folder = _check_folder(output)
+        reports: list[xavinit.Report] = []
+        try:
+            with showing_progress(quiet) as progress:
+                xavinit.generate_many(
+                    specs, folder, progress=progress, report=reports.append, **options
+                )
+        finally:  # where one fails, of those that are there
+            for done in reports:
+                show(done)
+        return
+    (spec,) = specs
+    path = "-" if output is None and spec == "-" else output
+    if path in STANDARD_OUTPUTS:
+        _check_standard_output(as_json, options["dry_run"])
+    with showing_progress(quiet) as progress:
+        target = sys.stdout.buffer if path in STANDARD_OUTPUTS else path
+        done = xavinit.generate(spec, target, progress=progress, **options)
+    show(done)
+
+
+def _is_folder(output: str) -> bool:
+    return output.endswith(("/", os.sep)) or os.path.isdir(output)
+
+
+def _check_folder(output: str | None) -> str:
+    """The folder of several outputs."""
+    if output is None:
+        return ""
+    if output in STANDARD_OUTPUTS or not _is_folder(output):
+        raise UsageError(
+            f"several specs need a folder for OUT, one that exists or ends with a slash; "
+            f"got {output}"
+        )
+    return output
+
+
+def _check_standard_output(as_json: bool, dry_run: bool) -> None:
+    if as_json:
+        raise UsageError("--json and the weights cannot both go to standard output: use -o")
+    if sys.stdout.isatty() and not dry_run:
+        raise UsageError("weights are not written to a terminal: use -o, or a pipe")

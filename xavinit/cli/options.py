@@ -1,0 +1,130 @@
+"""The options that several commands share, and how a shell completes them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from typing import get_args
+
+import click
+from click.shell_completion import CompletionItem, split_arg_string
+
+from xavinit.choices import FormatName, FrameworkName
+from xavinit.console import say
+from xavinit.errors import SpecError, XavinitError
+
+FORMATS = get_args(FormatName)
+FRAMEWORKS = get_args(FrameworkName)
+
+Decorator = Callable[[Callable[..., None]], Callable[..., None]]
+
+
+def spec_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The argument and options of a command that reads a spec."""
+    return click.argument("spec", type=click.Path(allow_dash=True))(_add_options(command))
+
+
+def specs_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The arguments and options of a command that reads one spec or several."""
+    return click.argument(
+        "specs", metavar="SPEC...", type=click.Path(allow_dash=True), nargs=-1, required=True
+    )(_add_options(command))
+
+
+def _add_options(command: Callable[..., None]) -> Callable[..., None]:
+    for option in reversed(
+        (
+            click.option("--seed", type=int, help="Replace the spec's seed (0 … 2⁶⁴−1)."),
+            click.option(
+                "--dtype",
+                metavar="DTYPE",
+                shell_complete=_complete_dtype,
+                help="Replace the dtype of the defaults.",
+            ),
+            click.option(
+                "--framework",
+                type=click.Choice(FRAMEWORKS),
+                help="Replace the spec's framework. Layers get its names and its order of axes.",
+            ),
+            click.option(
+                "--set",
+                "dims",
+                metavar="DIM=VALUE",
+                multiple=True,
+                callback=_parse_sets,
+                shell_complete=_complete_set,
+                help="Replace one of the spec's dims; may be repeated.",
+            ),
+            click.option("--strict", is_flag=True, help="Take warnings for errors."),
+            click.option("--debug", is_flag=True, help="Show the traceback of an error."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def json_option(text: str) -> Decorator:
+    return click.option("--json", "as_json", is_flag=True, help=text)
+
+
+def quiet_option(text: str) -> Decorator:
+    return click.option("-q", "--quiet", is_flag=True, help=text)
+
+
+def show_warnings(warnings: tuple[SpecError, ...], *, quiet: bool) -> None:
+    for warning in () if quiet else warnings:
+        say(str(warning))
+
+
+def _parse_sets(
+    _context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]
+) -> dict[str, int | str]:
+    dims: dict[str, int | str] = {}
+    for value in values:
+        name, equals, expression = value.partition("=")
+        if not equals or not name or not expression:
+            raise click.BadParameter(f"must be DIM=VALUE, such as d=64; got {value!r}")
+        # An integer as an integer, so that files carry it as the spec would.
+        is_integer = expression.isdecimal() and len(expression) < 100
+        dims[name] = int(expression) if is_integer else expression
+    return dims
+
+
+def _complete_dtype(
+    _context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    from xavinit.dtypes import DTYPES
+
+    return [CompletionItem(name) for name in DTYPES if name.startswith(incomplete)]
+
+
+def _complete_set(
+    context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """The dims of the spec on the line, each with the value that it has there."""
+    from xavinit.spec import load_document
+
+    for path in _list_specs(context):
+        with contextlib.suppress(XavinitError):  # a line that is not finished may hold anything
+            data = load_document(path).data
+            dims = data.get("dims") if isinstance(data, dict) else None
+            if isinstance(dims, dict):
+                pairs = (f"{name}={str(value).replace(' ', '')}" for name, value in dims.items())
+                return [CompletionItem(pair) for pair in pairs if pair.startswith(incomplete)]
+    return []
+
+
+def _list_specs(context: click.Context) -> Iterator[str]:
+    """The files on the line that may be specs.
+
+    click passes no argument on where an option before the cursor lacks its value, but every one of
+    its shells leaves the line here.
+    """
+    given = context.params.get("spec") or context.params.get("specs") or ()
+    words = [given] if isinstance(given, str) else [*given]
+    words += split_arg_string(os.environ.get("COMP_WORDS", ""))[2:]  # after xavinit and the command
+    for word in words:
+        path = os.path.expanduser(word)
+        if os.path.isfile(path):
+            yield path

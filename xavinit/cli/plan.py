@@ -1,0 +1,76 @@
+"""`xavinit plan`."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from typing import Any
+
+import click
+
+import xavinit
+from xavinit.cli.group import Command
+from xavinit.cli.options import json_option, quiet_option, show_warnings, spec_options
+from xavinit.console import print_text
+from xavinit.errors import UsageError
+
+
+@click.command(cls=Command, short_help="Show each tensor's shape, fans, law and bytes.")
+@spec_options
+@click.option("--full", is_flag=True, help="A row for each tensor, on a terminal too.")
+@click.option("--match", metavar="GLOB", help="Only the tensors whose names match, as in a rule.")
+@click.option("--explain", metavar="TENSOR", help="Every decision behind one tensor instead.")
+@json_option("As JSON.")
+@quiet_option("No warnings.")
+def plan(
+    spec: str,
+    full: bool,
+    match: str | None,
+    explain: str | None,
+    as_json: bool,
+    quiet: bool,
+    debug: bool,
+    **overrides: Any,
+) -> None:
+    """Show what SPEC stands for: each tensor's shape, fans, law and bytes. Draws nothing.
+
+    On a terminal, tensors that repeat are one row, such as h.{0..11}.mlp.weight ×12, with the bytes
+    of all; only blocks that are alike in every tensor are folded. In a pipe or file, each tensor is
+    one line.
+    """
+    if explain is not None:
+        if full or match is not None:
+            raise UsageError("--explain tells of one tensor: it takes neither --full nor --match")
+        _explain(spec, explain, as_json, **overrides)
+        return
+    from xavinit import report
+    from xavinit.plan import select_tensors
+
+    made = xavinit.make_plan(spec, **overrides)
+    show_warnings(made.warnings, quiet=quiet)
+    shown = made if match is None else select_tensors(made, match)
+    if as_json:
+        print_text(report.plan_to_json(shown))
+        return
+    width = _measure_terminal()
+    whole = None if match is None else made
+    is_folded = width is not None and not full
+    for line in report.format_plan(shown, width=width, is_folded=is_folded, whole=whole):
+        print_text(line)
+
+
+def _explain(spec: str, tensor: str, as_json: bool, **overrides: Any) -> None:
+    from xavinit import report
+
+    told = xavinit.explain(spec, tensor, **overrides)
+    if as_json:
+        print_text(report.explanation_to_json(told))
+        return
+    source = "<stdin>" if spec == "-" else spec
+    for line in report.format_explanation(told, source, _measure_terminal()):
+        print_text(line)
+
+
+def _measure_terminal() -> int | None:
+    """The columns of standard output; None where it is no terminal."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None

@@ -1,0 +1,85 @@
+"""A plan as a table, for people and for `grep`, and as JSON, for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from xavinit.errors import escape
+from xavinit.plan import Plan
+from xavinit.report.folding import Row, fold, list_rows
+from xavinit.report.laws import compute_zero_share, format_law, law_to_json
+from xavinit.report.tables import NOTHING, format_rows
+from xavinit.wording import format_bytes, plural
+
+_WIDEST_SHAPE = 20
+_COLUMNS = ("NAME", "SHAPE", "DTYPE", "FAN_IN", "FAN_OUT", "LAW", "BYTES")
+_RIGHTS = (False, False, False, True, True, False, True)
+
+
+def format_plan(
+    plan: Plan, *, width: int | None = None, is_folded: bool = False, whole: Plan | None = None
+) -> Iterator[str]:
+    """The lines of a table, and one that sums up.
+
+    Without a width each row is one line, however long. Folded, tensors that repeat are one row,
+    whose bytes are those of all. `whole` is the plan of which this one is a part.
+    """
+    rows = fold(plan.tensors) if is_folded else list_rows(plan.tensors)
+    cells = [_COLUMNS, *(_format_row(row, is_wide=width is None) for row in rows)]
+    yield from format_rows(cells, _RIGHTS, width)
+    yield format_total(plan, whole)
+
+
+def format_total(plan: Plan, whole: Plan | None = None) -> str:
+    count = plural(len(plan.tensors), "tensor")
+    if whole is not None:
+        count = f"{len(plan.tensors):,} of {plural(len(whole.tensors), 'tensor')}"
+    parameters = plural(plan.parameters, "parameter")
+    return f"{count}, {parameters}, {plan.nbytes:,} bytes ({format_bytes(plan.nbytes)})"
+
+
+def _format_row(row: Row, *, is_wide: bool) -> tuple[str, ...]:
+    tensor = row.first
+    fan_in, fan_out = map(str, tensor.fans) if tensor.fans else (NOTHING, NOTHING)
+    name, shape = escape(row.name), "×".join(map(str, tensor.shape)) or "scalar"
+    if row.count > 1:
+        name = f"{name}  ×{row.count}"
+    if len(shape) > _WIDEST_SHAPE and not is_wide:
+        name, shape = f"{name}  {shape}", ""  # beside the name, lest it widens every row
+    return (
+        name,
+        shape,
+        tensor.dtype.name,
+        fan_in,
+        fan_out,
+        format_law(tensor),
+        f"{tensor.nbytes * row.count:,}",
+    )
+
+
+def plan_to_json(plan: Plan) -> str:
+    """The plan as a JSON object on one line."""
+    content = {
+        "stream": plan.stream,
+        "seed": plan.seed,
+        "framework": plan.framework,
+        "tensors": [
+            {
+                "name": tensor.name,
+                "shape": list(tensor.shape),
+                "dtype": tensor.dtype.name,
+                "fan_in": tensor.fans.fan_in if tensor.fans else None,
+                "fan_out": tensor.fans.fan_out if tensor.fans else None,
+                "law": law_to_json(tensor),
+                "zero_rows": list(tensor.zero_rows),
+                "zero_share": compute_zero_share(tensor),
+                "stream": tensor.stream,
+                "bytes": tensor.nbytes,
+            }
+            for tensor in plan.tensors
+        ],
+        "parameters": plan.parameters,
+        "bytes": plan.nbytes,
+    }
+    return json.dumps(content)

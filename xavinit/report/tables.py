@@ -1,0 +1,97 @@
+"""Text in columns: how wide it is on a terminal, and where it is broken."""
+
+from __future__ import annotations
+
+import textwrap
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+
+# A name longer than this stands out of its column, lest one row widens all.
+WIDEST_CELL = 100
+NOTHING = "-"  # of a cell
+_GAP = "  "
+_INDENT = "  "
+
+
+def measure(text: str) -> int:
+    """How many columns of a terminal a text takes.
+
+    Python's own tables tell: of what they do not know (emoji of several characters), the invisible
+    parts are escaped in what is printed here, so that a library would add nothing.
+    """
+    if text.isascii() or max(text) < "\u0300":  # as × and ±: the first that joins another
+        return len(text)
+    return sum(map(_measure_char, text))
+
+
+def _measure_char(char: str) -> int:
+    # The vowels and finals of Korean syllables join what is before them.
+    if unicodedata.category(char) in ("Mn", "Me") or "\u1160" <= char <= "\u11ff":
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+def pad(text: str, width: int, right: bool) -> str:
+    """The text with blanks up to a width; with `right` it stands at the right."""
+    width += len(text) - measure(text)  # as Python counts
+    return text.rjust(width) if right else text.ljust(width)
+
+
+def format_rows(
+    rows: Sequence[Sequence[str]], rights: Sequence[bool], width: int | None
+) -> Iterator[str]:
+    """The lines of a table, the first column being a name, the first row the columns' names.
+
+    Without a width each row is one line. Else a name that does not fit has a line of its own; where
+    the cells alone do not fit, they are broken too.
+    """
+    most = WIDEST_CELL if width is None else max(width, 1)
+    # A column at a time: there may be a million rows.
+    widths = [_find_widest((row[column] for row in rows), most) for column in range(len(rights))]
+    if width is not None:
+        room = width - sum(widths[1:]) - len(_GAP) * len(widths[1:])
+        if room < len(_INDENT):
+            yield from _format_narrow(rows, rights, width)
+            return
+        widths[0] = max(_find_widest((row[0] for row in rows), room), len(_INDENT))
+    for name, *cells in rows:
+        if width is not None and measure(name) > widths[0]:
+            yield name
+            name = ""
+        yield _GAP.join(map(pad, (name, *cells), widths, rights)).rstrip()
+
+
+def _find_widest(cells: Iterable[str], most: int) -> int:
+    """The width of a column that holds all cells but those wider than `most`."""
+    return max((width for width in map(measure, cells) if width <= most), default=0)
+
+
+def _format_narrow(
+    rows: Sequence[Sequence[str]], rights: Sequence[bool], width: int
+) -> Iterator[str]:
+    """A name, and below it its cells, as many in a line as fit; numbers by their columns' names."""
+    _, *titles = rows[0]
+    for name, *cells in rows[1:]:
+        yield name
+        line = ""
+        for title, text, right in zip(titles, cells, rights[1:], strict=True):
+            if text in ("", NOTHING):
+                continue
+            cell = f"{title.lower()} {text}" if right else text
+            if line and measure(_INDENT + line + _GAP + cell) > width:
+                yield _INDENT + line
+                line = ""
+            line = f"{line}{_GAP}{cell}" if line else cell
+        yield _INDENT + line
+
+
+def wrap(label: str, text: str, indent: int, width: int | None) -> Iterator[str]:
+    """A label and a text beside it, broken between words at a width."""
+    first = label.ljust(indent)
+    if width is None:
+        yield first + text
+        return
+    room = max(width - indent, 10)
+    lines = textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False)
+    for number, line in enumerate(lines or [""]):
+        yield (first if number == 0 else " " * indent) + line

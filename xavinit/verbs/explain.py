@@ -1,0 +1,319 @@
+"""The verb that tells why: `explain`, from a spec and a name to every decision behind a tensor."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from xavinit import inits
+from xavinit.errors import Path, SpecError, UsageError, format_path
+from xavinit.plan import (
+    CUT_STD,
+    Law,
+    Normal,
+    Origin,
+    Plan,
+    Roles,
+    TensorPlan,
+    TruncatedNormal,
+    Uniform,
+    compute_n,
+    find_gain,
+    find_origin,
+    find_roles,
+)
+from xavinit.spec import (
+    OF_AXES,
+    Document,
+    Family,
+    load_document,
+    parse_pattern,
+)
+from xavinit.verbs.prepare import SpecSource, make_overrides, read_plan, refuse_warnings
+from xavinit.wording import format_value, suggest
+
+Source = Literal["tensor", "rule", "defaults", "layer", "layer type", "built in", "argument"]
+
+
+class Key(Struct, frozen=True):
+    """A key of a tensor: its value, and who gave it where."""
+
+    name: str
+    value: Any
+    source: Source
+    rule: str | None = None  # its glob
+    place: str | None = None  # in the spec's data
+    line: int | None = None
+    column: int | None = None
+
+
+class Axis(Struct, frozen=True):
+    """An axis of a shape and what it is to the fans."""
+
+    index: int
+    size: int
+    role: Literal["in", "out", "batch", "receptive field"]
+
+
+class Product(Struct, frozen=True):
+    """A fan: the product of sizes, over the number of blocks of which one counts."""
+
+    axes: tuple[int, ...]
+    sizes: tuple[int, ...]
+    blocks: int
+    value: int | float
+
+
+class Scale(Struct, frozen=True):
+    """A law's bound = gain·√(3/n), or its std = gain·√(1/n); of a law cut at ±2, also before."""
+
+    name: Literal["bound", "std"]
+    gain: float
+    gain_name: str | None
+    mode: str
+    n: float
+    value: float
+    before_cut: float | None = None
+
+
+class Explanation(Struct, frozen=True):
+    """Every decision behind one tensor.
+
+    `shape` is the file's; axes and fans are counted in `spec_shape`, PyTorch's of a layer. `scale`
+    is None where the initializer gives the law itself, or there is none.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    nbytes: int
+    stream: str
+    tied: str | None
+    module: str | None
+    spec_shape: tuple[int, ...]
+    keys: tuple[Key, ...]
+    axes: tuple[Axis, ...]
+    fan_in: Product | None
+    fan_out: Product | None
+    scale: Scale | None
+    law: Law | None
+    note: str | None = None
+    hint: str | None = None
+
+
+def explain(
+    spec: SpecSource,
+    tensor: str,
+    *,
+    seed: int | None = None,
+    dtype: str | None = None,
+    framework: str | None = None,
+    dims: Mapping[str, int | str] | None = None,
+    strict: bool = False,
+) -> Explanation:
+    """Tell every decision behind one tensor of a spec: who gave each key, the fans, the law.
+
+    Takes the arguments of `make_plan`, and the tensor's name; a name with braces, as a folded row
+    of the plan's table has it, stands for the first of its tensors.
+
+    Raises what `make_plan` raises, and `UsageError` where the plan has no such tensor.
+
+    >>> told = explain({"tensors": {"hidden.weight": [128, 784]}}, "hidden.weight")
+    >>> told.fan_in.value, told.scale.n, told.law.bound == told.scale.value
+    (784, 456.0, True)
+    """
+    document = load_document(spec)
+    found, plan = read_plan(document, make_overrides(seed, dtype, framework, dims))
+    refuse_warnings(plan, strict=strict)
+    planned = _find_tensor(plan, tensor)
+    origin = find_origin(found, planned.name)
+    if origin is None:
+        raise TypeError(f"no origin of {planned.name}")
+    family = origin.family
+    keys = _list_keys(origin, document, dtype is not None)
+    giver = family if family.fans_of is None else found.families[family.fans_of]
+    roles = None
+    if planned.fans is not None and not origin.is_filler:
+        roles = find_roles(giver.shape, giver.axes)
+    fan_in, fan_out = (None, None) if roles is None else _make_fans(planned, giver, roles)
+    note = None
+    if origin.is_filler:
+        note = "zeros that the framework's module has and the spec's layer lacks"
+    elif giver is not family:
+        note = f"axes and fans are those of its fans_of, of shape {list(giver.shape)}"
+    return Explanation(
+        name=planned.name,
+        shape=planned.shape,
+        dtype=planned.dtype.name,
+        nbytes=planned.nbytes,
+        stream=planned.stream,
+        tied=origin.tensor.tie.target if origin.tensor.tie else None,
+        module=planned.module.type if planned.module else None,
+        spec_shape=family.shape,
+        keys=keys,
+        axes=_list_axes(giver.shape, roles) if roles else (),
+        fan_in=fan_in,
+        fan_out=fan_out,
+        scale=_find_scale(family, planned) if roles else None,
+        law=planned.law,
+        note=note,
+        hint=_find_hint(family, roles) if roles and giver is family else None,
+    )
+
+
+def _find_tensor(plan: Plan, name: str) -> TensorPlan:
+    by_name = {tensor.name: tensor for tensor in plan.tensors}
+    if name not in by_name:
+        try:
+            first, _ = next(parse_pattern(name, {}).expand(), ("", ()))
+        except SpecError:
+            first = ""
+        if first not in by_name:
+            raise UsageError(
+                f"the plan has no tensor {format_value(name)}", hint=suggest(name, by_name)
+            )
+        name = first
+    return by_name[name]
+
+
+def _list_keys(origin: Origin, document: Document, has_dtype: bool) -> tuple[Key, ...]:
+    """The keys of a tensor, in the order in which a spec has them."""
+    family = origin.family
+    values: dict[str, Any] = {
+        "shape": list(family.shape),
+        "dtype": family.dtype,
+        "init": _describe_init(family.init),
+    }
+    if len(family.shape) > 1:
+        if family.axes.in_axis is None:
+            values["layout"] = family.axes.layout
+        values |= {
+            key: getattr(family.axes, key)
+            for key in OF_AXES
+            if key != "layout" and _is_given(key, getattr(family.axes, key))
+        }
+    if "stream" in family.places:
+        values["stream"] = origin.tensor.stream
+    if family.zero_rows:
+        values["zero_rows"] = list(family.zero_rows)
+    if "fans_of" in family.places:
+        values["fans_of"] = _find_value(document.data, family.places["fans_of"])
+    places = {key: family.places.get(key) for key in values}
+    if origin.tensor.tie is not None:
+        values["tied"], places["tied"] = origin.tensor.tie.target, origin.tensor.tie.place
+    marks = dict(zip(places, document.find_marks([p or () for p in places.values()]), strict=True))
+    entry = family.places[""]
+    keys = []
+    for key, value in values.items():
+        place = entry if family.is_part and key in OF_AXES else places[key]
+        source, rule = _find_source(place, entry, document)
+        if key == "dtype" and has_dtype and place == ("defaults", "dtype"):
+            source, place = "argument", None
+        mark = marks[key] if place else None
+        line, column = mark or (None, None)
+        keys.append(Key(key, value, source, rule, format_path(place or ()) or None, line, column))
+    return tuple(keys)
+
+
+def _is_given(key: str, value: Any) -> bool:
+    return value not in (None, 1) and (value != () or key != "batch_axis")
+
+
+def _find_value(data: Any, path: Path) -> Any:
+    """What a spec's data holds at a path."""
+    for step in path:
+        data = data[step]
+    return data
+
+
+def _describe_init(init: inits.Init) -> str | dict[str, Any]:
+    """The initializer as a spec would give it."""
+    needed, optional = inits.list_keys(init.name)
+    parameters = {key: getattr(init, key) for key in (*needed, *optional)}
+    for key, value in parameters.items():
+        if isinstance(value, inits.Formula):
+            parameters[key] = value.text
+    default = inits.NAMED[init.name].gain if init.name in inits.NAMED else 1.0
+    if parameters.get("gain") == default:
+        del parameters["gain"]
+    return {"type": init.name, **parameters} if parameters else init.name
+
+
+def _find_source(place: Path | None, entry: Path, document: Document) -> tuple[Source, str | None]:
+    if not place:
+        return "built in", None
+    match place[0]:
+        case "defaults":
+            return "defaults", None
+        case "rules":
+            return "rule", document.data["rules"][place[1]]["match"]
+        case "layers":
+            return ("layer type" if place == entry else "layer"), None
+    return "tensor", None
+
+
+def _list_axes(shape: tuple[int, ...], roles: Roles) -> tuple[Axis, ...]:
+    def find_role(index: int) -> Literal["in", "out", "batch", "receptive field"]:
+        if index in roles.ins:
+            return "in"
+        if index in roles.outs:
+            return "out"
+        return "batch" if index in roles.batch else "receptive field"
+
+    return tuple(Axis(index, size, find_role(index)) for index, size in enumerate(shape))
+
+
+def _make_fans(tensor: TensorPlan, family: Family, roles: Roles) -> tuple[Product, Product]:
+    fans = tensor.fans
+    if fans is None:
+        raise TypeError("no fans")
+
+    def make(own: tuple[int, ...], blocks: int, value: int | float) -> Product:
+        axes = (*own, *roles.field)
+        return Product(axes, tuple(family.shape[index] for index in axes), blocks, value)
+
+    return (
+        make(roles.ins, family.axes.in_fused, fans.fan_in),
+        make(roles.outs, family.axes.fused, fans.fan_out),
+    )
+
+
+def _find_scale(family: Family, tensor: TensorPlan) -> Scale | None:
+    rule, fans = family.init, tensor.fans
+    if not isinstance(rule, inits.VarianceScaling) or fans is None:
+        return None
+    name = rule.gain if isinstance(rule.gain, str) else None
+    gain, n = find_gain(rule, fans), compute_n(rule, fans)
+    match tensor.law:
+        case Uniform(bound):
+            return Scale("bound", gain, name, rule.mode, n, bound)
+        case Normal(std):
+            return Scale("std", gain, name, rule.mode, n, std)
+        case TruncatedNormal(std):
+            return Scale("std", gain, name, rule.mode, n, std, std / CUT_STD)
+    return None
+
+
+def _find_hint(family: Family, roles: Roles) -> str | None:
+    """What a kernel needs whose channels are each by themselves, where this may be one.
+
+    It has a receptive field, and one of its in and out axes is 1. Its shape does not tell: the
+    first layer of a network for gray pictures has one in axis of 1 too.
+    """
+    axes = family.axes
+    if family.is_part or axes.in_axis is not None or roles.batch or axes.fused > 1:
+        return None
+    (into,), (out,) = roles.ins, roles.outs
+    field = math.prod(family.shape[index] for index in roles.field)
+    if field == 1 or 1 not in (family.shape[into], family.shape[out]):
+        return None
+    channels, one = (into, out) if family.shape[out] == 1 else (out, into)
+    if family.shape[channels] == 1:
+        return None
+    return (
+        "if this is a depthwise kernel (each channel by itself), say so: "
+        f"batch_axis: {channels}, in_axis: [], out_axis: {one} gives fans of {field}"
+    )

@@ -1,0 +1,111 @@
+"""The verb that writes several outputs: `generate_many`, from specs to a folder."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from xavinit.errors import OutputError, UsageError
+from xavinit.verbs.generate import Progress, Report, write_output
+from xavinit.verbs.prepare import make_overrides, take_plan
+from xavinit.verbs.target import Output, check_output, name_default
+from xavinit.wording import format_value
+
+SpecPath = str | os.PathLike[str]
+
+
+def generate_many(
+    specs: Sequence[SpecPath],
+    folder: str | os.PathLike[str],
+    *,
+    format: str | None = None,
+    seed: int | None = None,
+    dtype: object = None,
+    framework: str | None = None,
+    dims: Mapping[str, int | str] | None = None,
+    jobs: int | None = None,
+    max_shard_size: int | str | None = None,
+    shard_name: str | None = None,
+    force: bool = False,
+    dry_run: bool = False,
+    strict: bool = False,
+    progress: Progress | None = None,
+    report: Callable[[Report], None] | None = None,
+) -> tuple[Report, ...]:
+    """Draw each of several specs into a weights file of its own, in one folder.
+
+    Takes the arguments of `generate`, but for
+
+    Parameters:
+        specs: the paths of the files; a mapping, or standard input, has no name to give an output.
+        folder: a folder that exists. Each output has the name of its spec, with the format's
+            suffix.
+        report: called with each report, once its output is there.
+
+    All are read, planned and laid out before the first byte: what is refused then is refused for
+    all. What has been written stays where writing another fails.
+
+    Raises what `generate` raises, and `UsageError` where two outputs would have one name.
+    """
+    if isinstance(specs, str | bytes | os.PathLike | Mapping):
+        raise UsageError(f"specs must be a list of paths; got {format_value(specs)}")
+    place = os.fsdecode(folder)
+    if not os.path.isdir(place or "."):
+        raise OutputError(f"cannot write to {place}: no such folder")
+    names = [_parse_path(spec) for spec in specs]
+    is_folder = format == "npy" or max_shard_size is not None
+    overrides = make_overrides(seed, dtype, framework, dims)
+    outputs = []
+    taken: dict[str, str] = {}
+    for spec in names:
+        plan, document = take_plan(spec, overrides, strict=strict)
+        path = os.path.join(place, name_default(spec, plan, format, is_folder=is_folder))
+        # Names that differ only in case are one to some file systems.
+        other = taken.setdefault(path.casefold(), spec)
+        if other is not spec:
+            raise UsageError(f"{other} and {spec} would both be written to {path}")
+        outputs.append(
+            check_output(
+                plan,
+                document,
+                spec,
+                path,
+                format=format,
+                jobs=jobs,
+                max_shard_size=max_shard_size,
+                shard_name=shard_name,
+                force=force,
+            )
+        )
+    _check_space(outputs)
+    reports: list[Report] = []
+    total = sum(output.plan.nbytes for output in outputs)
+    for output in outputs:
+        before = sum(done.nbytes for done in reports)
+        show = None if progress is None else _shift(progress, before, total)
+        started = time.perf_counter()
+        reports.append(write_output(output, started=started, dry_run=dry_run, progress=show))
+        if report is not None:
+            report(reports[-1])
+    return tuple(reports)
+
+
+def _parse_path(given: object) -> str:
+    if not isinstance(given, str | bytes | os.PathLike):
+        raise UsageError(f"specs must be paths; got {format_value(given)}")
+    if given == "-":
+        raise UsageError("standard input has no name for its output: give it alone")
+    return os.fsdecode(given)
+
+
+def _check_space(outputs: Sequence[Output]) -> None:
+    from xavinit.output import check_space
+
+    if outputs and outputs[0].file is not None:
+        check_space(outputs[0].file, sum(output.layout.nbytes for output in outputs))
+
+
+def _shift(progress: Progress, before: int, total: int) -> Progress:
+    """The progress of one of several outputs, as that of all."""
+    return lambda done, _: progress(before + done, total)

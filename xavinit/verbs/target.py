@@ -1,0 +1,207 @@
+"""Where an output goes: its name, its format and layout, and what is refused before any work."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from xavinit.errors import RefusedError, UsageError
+from xavinit.formats import (
+    FORMATS,
+    Format,
+    Layout,
+    ShardNames,
+    choose_default,
+    find_suffix,
+    name_output,
+    parse_format,
+    parse_shard_names,
+    parse_size,
+)
+from xavinit.plan import Plan
+from xavinit.spec import Document
+from xavinit.wording import format_choices, format_value
+
+if TYPE_CHECKING:
+    from xavinit.output import BinaryWriter, Drawing
+
+
+class Output(Struct, frozen=True):
+    """A plan and where it goes, checked: what could be refused before the first byte is not."""
+
+    plan: Plan
+    format: Format
+    layout: Layout
+    target: str | BinaryWriter
+    file: str | None  # None: a pipe
+    drawing: Drawing
+    force: bool
+    is_sharded: bool
+
+
+def check_output(
+    plan: Plan,
+    document: Document | None,
+    spec: object,
+    path: object,
+    *,
+    format: str | None,
+    jobs: int | None,
+    max_shard_size: int | str | None,
+    shard_name: str | None,
+    force: bool,
+) -> Output:
+    """Lay out a plan and refuse before any work what would be refused after it.
+
+    `document` places errors, and `spec` is what must not be replaced.
+    """
+    from xavinit.output import Drawing, check_handle, check_pipe, is_pipe
+
+    is_folder = format == "npy" or max_shard_size is not None
+    target = "" if path is None else _parse_target(path)
+    if path is None:
+        target = name_default(spec, plan, format, is_folder=is_folder)
+    elif isinstance(target, str) and not is_folder and _is_folder(target):
+        target = os.path.join(target, name_default(spec, plan, format, is_folder=False))
+    file = target if isinstance(target, str) and not is_pipe(target) else None
+    most = None if max_shard_size is None else parse_size(max_shard_size)
+    if shard_name is not None and most is None:
+        raise UsageError("a name of shards needs the size of a shard, such as 5GB")
+    names = parse_shard_names(shard_name)
+    fmt = choose_format(file, format) if most is None else _choose_sharded(file, format)
+    with document.locating() if document else contextlib.nullcontext():
+        layout = _lay_out(plan, fmt, file, most, names)
+    drawing = Drawing(plan, jobs)
+    if file is None:
+        if isinstance(target, str):
+            check_handle(target)
+        check_pipe(layout, drawing)
+        _check_not_spec(_find_pipe(target), spec)
+    else:
+        _check_file(file, spec, fmt, layout, force)
+    return Output(plan, fmt, layout, target, file, drawing, force, most is not None)
+
+
+def choose_format(path: str | None, name: str | None) -> Format:
+    """The format of an output: the one named, or that of its suffix, which must not disagree.
+
+    `path` is None for a pipe, which takes safetensors unless told otherwise.
+    """
+    by_suffix = find_suffix(path) if path is not None else "safetensors"
+    if name is None:
+        if by_suffix is None:
+            suffixes = format_choices(suffix for known in FORMATS.values() for suffix in known)
+            raise UsageError(
+                f"cannot tell the format from the suffix of {path}: name a format "
+                f"({format_choices(FORMATS)}), or use a suffix: {suffixes}"
+            )
+        return parse_format(by_suffix)
+    if path is not None and by_suffix not in (None, name):
+        parse_format(name)
+        raise UsageError(f"{path} has the suffix of {by_suffix}, but the format is {name}")
+    return parse_format(name)
+
+
+def _choose_sharded(path: str | None, name: str | None) -> Format:
+    """The format of a set of shards, which is a folder."""
+    if path is None:
+        raise UsageError("shards cannot be written to a pipe or device: name a folder")
+    if find_suffix(path) is not None:
+        raise UsageError(f"shards need the name of a folder, without a suffix; got {path}")
+    fmt = parse_format(name or "safetensors")
+    if fmt.lay_out_shards is None:
+        raise UsageError(f"only safetensors has shards; got the format {fmt.name}")
+    return fmt
+
+
+def name_default(spec: object, plan: Plan, name: str | None, *, is_folder: bool) -> str:
+    """The spec's own name, with the suffix of a format, or without for a folder.
+
+    Each framework's output has a name of its own, so that none replaces another's.
+    """
+    if not isinstance(spec, (str, bytes, os.PathLike)) or spec == "-":
+        raise UsageError(
+            "the output of a spec that is not a file has no name of its own: give it one"
+        )
+    if name is None:
+        name = "safetensors" if is_folder else choose_default(plan)
+    else:
+        parse_format(name)
+    stem = os.path.splitext(os.path.basename(os.fsdecode(spec)))[0]
+    if plan.framework != "pytorch" and name != "keras":  # whose suffix tells it
+        stem += f".{plan.framework}"
+    return name_output(stem, name, is_folder=is_folder)
+
+
+def _is_folder(path: str) -> bool:
+    return path.endswith(("/", os.sep)) or os.path.isdir(path)
+
+
+def _parse_target(path: object) -> str | BinaryWriter:
+    if isinstance(path, (str, bytes, os.PathLike)):
+        return os.fsdecode(path)
+    if hasattr(path, "write"):
+        return path
+    raise UsageError(f"path must be a path or have a write method; got {format_value(path)}")
+
+
+def _lay_out(
+    plan: Plan, fmt: Format, file: str | None, most: int | None, names: ShardNames
+) -> Layout:
+    """The layout of a plan in a file or folder, or (None) in a pipe; in shards of `most` bytes."""
+    if most is not None and fmt.lay_out_shards is not None:
+        return fmt.lay_out_shards(plan, most, names)
+    if file is None and not fmt.fits_pipe:
+        raise UsageError(f"{fmt.name} cannot be written to a pipe or device: name a file")
+    # A name with the format's suffix, or a pipe, is a single file.
+    single = fmt.lay_out_single
+    if single is not None and (file is None or find_suffix(file) == fmt.name):
+        return single(plan)
+    layout = fmt.lay_out(plan)
+    if file is None and layout.folder:
+        raise UsageError(f"{fmt.name} makes a folder: it cannot be written to a pipe or device")
+    return layout
+
+
+def _check_file(file: str, spec: object, fmt: Format, layout: Layout, force: bool) -> None:
+    """Refuse, before any work, an output that would be refused after it."""
+    from xavinit.output import check_set, check_space, check_target
+
+    inside = [part.name for part in layout.files] if layout.folder else []
+    _check_not_spec([file, *(os.path.join(file, name) for name in inside)], spec)
+    if layout.find_set is not None:
+        check_set(file, force=force, find_set=layout.find_set)
+    else:
+        check_target(file, folder=layout.folder, force=force, is_ours=fmt.is_ours)
+    if layout.folder and os.path.isdir(file):  # what goes
+        old = os.listdir(file) if layout.find_set is None else layout.find_set(file)
+        _check_not_spec((os.path.join(file, name) for name in old), spec)
+    if not layout.folder and (rival := fmt.find_rival(os.path.realpath(file))) is not None:
+        raise RefusedError(
+            f"{file} would stand beside {rival}, of a sharded set: two checkpoints in one folder",
+            hint="use another folder or name, or replace the set: "
+            f"-o {os.path.dirname(file) or '.'} with --max-shard-size and --force",
+        )
+    check_space(file, layout.nbytes)
+
+
+def _find_pipe(target: str | BinaryWriter) -> list[str | int]:
+    """The path of a pipe, or the handle of what has one."""
+    if isinstance(target, str):
+        return [target]
+    try:
+        handle = target.fileno()  # type: ignore[attr-defined]  # or not
+    except (AttributeError, OSError, ValueError):
+        return []
+    return [handle] if isinstance(handle, int) else []
+
+
+def _check_not_spec(paths: Iterable[str | int], spec: object) -> None:
+    from xavinit.output import check_apart
+
+    if isinstance(spec, (str, bytes, os.PathLike)):
+        check_apart(paths, os.fsdecode(spec))
