@@ -10,7 +10,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, get_args
 
 import click
@@ -34,6 +34,27 @@ def _print_version(context: click.Context, _: click.Parameter, value: bool) -> N
 
         print_text(f"xavinit {xavinit.__version__} (stream {STREAM}, kernel {choose_kernel()})")
         context.exit()
+
+
+class _Choice(click.Choice):
+    """A choice that knows what its values are called elsewhere."""
+
+    def __init__(self, kind: str, choices: Sequence[str]) -> None:
+        super().__init__(choices)
+        self.kind = kind
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Any:
+        if value in self.choices or ctx is None or ctx.resilient_parsing:
+            return super().convert(value, param, ctx)
+        from xavinit.wording import format_choices, format_value, suggest
+
+        raise UsageError(
+            f"{'/'.join(param.opts) if param else self.kind} must be "
+            f"{format_choices(self.choices)}; got {format_value(value)}",
+            hint=suggest(value, self.choices, self.kind),
+        )
 
 
 class _Command(click.Command):
@@ -106,7 +127,7 @@ def spec_options(command: Callable[..., None]) -> Callable[..., None]:
             click.option("--dtype", metavar="DTYPE", help="Replace the dtype of the defaults."),
             click.option(
                 "--framework",
-                type=click.Choice(FRAMEWORKS),
+                type=_Choice("framework", FRAMEWORKS),
                 help="Replace the spec's framework: whose names and axis order layers get.",
             ),
             click.option(
@@ -128,7 +149,7 @@ def spec_options(command: Callable[..., None]) -> Callable[..., None]:
 @spec_options
 @click.option("-o", "--output", metavar="OUT", help="Where to write; - is standard output.")
 @click.option(
-    "-f", "--format", "fmt", type=click.Choice(FORMATS), help="The format; else OUT's suffix."
+    "-f", "--format", "fmt", type=_Choice("format", FORMATS), help="The format; else OUT's suffix."
 )
 @click.option(
     "-j", "--jobs", type=click.IntRange(min=1), help="Threads; all cores by default, at most 8."
@@ -226,7 +247,10 @@ def default_output(spec: str, fmt: str | None, *, is_folder: bool) -> str:
     if spec == "-":
         return "-"
     from xavinit.formats import name_output
+    from xavinit.verbs.sources import find_weights
 
+    if find_weights(spec) is not None:
+        raise UsageError(f"{spec} is a weights file, which stands for its spec: name OUT with -o")
     return name_output(os.path.splitext(os.path.basename(spec))[0], fmt, is_folder=is_folder)
 
 

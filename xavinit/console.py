@@ -26,6 +26,10 @@ class ClosedPipeError(Exception):
     """A closed pipe, by a name that click does not turn into exit code 1."""
 
 
+class StandardOutputError(OutputError):
+    """Standard output does not take what is printed, nor then a report of that."""
+
+
 def say(message: str) -> None:
     """Print a message on standard error."""
     with contextlib.suppress(OSError):  # of Python's own stream, on Windows
@@ -121,7 +125,7 @@ def _raise_error(error: OSError) -> None:
     if isinstance(error, BrokenPipeError):
         raise ClosedPipeError from error
     reason = os.strerror(error.errno) if error.errno else str(error)
-    raise OutputError(f"cannot write to standard output: {reason}") from error
+    raise StandardOutputError(f"cannot write to standard output: {reason}") from error
 
 
 def _ignore_error(_: OSError) -> None:

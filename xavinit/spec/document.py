@@ -5,14 +5,16 @@ from __future__ import annotations
 import codecs
 import contextlib
 import os
+import re
 import select
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, BinaryIO
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from xavinit.errors import InputError, Path, SpecError, UsageError
+from xavinit.errors import InputError, Path, SpecError, UsageError, join_errors
+from xavinit.file_kinds import HEAD, find_kind
 from xavinit.spec.events import (
     DEEPEST_NESTING,
     MOST_DIGITS,
@@ -23,13 +25,19 @@ from xavinit.spec.events import (
 )
 from xavinit.spec.json_decoder import load_json
 from xavinit.spec.json_reader import read_json
-from xavinit.spec.yaml_reader import read_yaml
+from xavinit.spec.yaml_reader import LINE_BREAK, read_yaml
 from xavinit.wording import explain_os_error, format_value
 
 LARGEST_SPEC = 16 * 2**20  # bytes
 # Of YAML, whose parser makes an object an event: a text of this size takes seconds and 250 MB at
 # worst, 16 MiB would take a dozen and 800 MB.
 LARGEST_YAML = 4 * 2**20
+_LONGEST_EXCERPT = 400  # characters of a line that an error keeps: more than a terminal's width
+_JSON_BREAK = re.compile("\n")
+# Behind comments and empty lines, the head of a table or a key with its value.
+_TOML = re.compile(
+    r"""\s*(?:\#[^\n]*\n\s*)*+(?:\[\[?[\w.\-"' ]+\]\]?[ \t]*(?:\#[^\n]*)?\n|[\w.\-"']+[ \t]*=(?!=))"""
+)
 
 Reader = Callable[[str], Iterator[Event]]
 
@@ -47,9 +55,32 @@ class Document(Struct, frozen=True):
     reader: Reader | None = None
 
     def locate(self, error: SpecError) -> SpecError:
-        """The same error, which now tells file, line and column."""
-        self.locate_all([error])
-        return error
+        """The same error, which now tells file, line and column; so do all that it bears."""
+        errors = list(error.errors)
+        self.locate_all(errors)
+        self._quote_lines(errors)
+        return join_errors(errors)
+
+    def _quote_lines(self, errors: Iterable[SpecError]) -> None:
+        """Give each error the line where it stands, or the part of it around."""
+        wanted = {error.line for error in errors if error.line is not None}
+        if self.text is None or not wanted:
+            return
+        breaks = LINE_BREAK if self.reader is read_yaml else _JSON_BREAK
+        lines: dict[int, str] = {}
+        start, number = 0, 1
+        while number <= max(wanted):
+            found = breaks.search(self.text, start)
+            if number in wanted:
+                lines[number] = self.text[start : found.start() if found else None]
+            if found is None:
+                break
+            start, number = found.end(), number + 1
+        for error in errors:
+            if error.line in lines and error.column is not None:
+                first = max(error.column - 1 - _LONGEST_EXCERPT // 2, 0)
+                line = lines[error.line][first : first + _LONGEST_EXCERPT]
+                error.excerpt = line, error.column - first
 
     def locate_all(self, errors: Iterable[SpecError]) -> None:
         """Tell each error its file, line and column, all with one reading of the text."""
@@ -134,21 +165,38 @@ def _wait(file: BinaryIO) -> None:
 def parse_document(content: bytes, name: str) -> Document:
     """The document of a spec's bytes; the name chooses JSON by its suffix, and stands in errors."""
     with Document(name, None).locating():
+        if kind := find_kind(content[:HEAD]):
+            raise SpecError(f"a spec must be YAML or JSON; this is {kind}")
         text = _decode(content)
         suffix = os.path.splitext(name)[1].lower()
         is_yaml = suffix in (".yaml", ".yml")
         is_guessed = suffix != ".json" and not is_yaml and text.lstrip().startswith("{")
-        is_json = suffix == ".json" or is_guessed
-        if not is_json:
+        reader: Reader = read_json if suffix == ".json" or is_guessed else read_yaml
+        if reader is read_yaml:
             _check_size(content, LARGEST_YAML)
+    document = Document(name, None, text, reader)
+    with document.locating():
         try:
-            if is_json:
-                return Document(name, load_json(text), text, read_json)
-            return Document(name, build_data(read_yaml(text)), text, read_yaml)
+            data = load_json(text) if reader is read_json else build_data(read_yaml(text))
         except SpecError as error:
+            if reader is read_yaml:
+                _check_toml(text)
             if is_guessed and error.hint is None:
                 error.hint = "read as JSON, since it starts with {; YAML needs a name with .yaml"
             raise
+        if reader is read_yaml and not isinstance(data, dict):
+            _check_toml(text)
+    return structs.replace(document, data=data)
+
+
+def _check_toml(text: str) -> None:
+    """Refuse a text that is no spec in YAML, and begins as TOML does."""
+    if found := _TOML.match(text):
+        raise SpecError(
+            "a spec must be YAML or JSON; this looks like TOML",
+            mark=(found[0].rstrip().count("\n") + 1, 1),
+            hint="in YAML, w = [3, 4] is w: [3, 4], and a table is indented under its name",
+        ) from None
 
 
 def _check_size(content: bytes, largest: int) -> None:

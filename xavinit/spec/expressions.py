@@ -32,7 +32,13 @@ def check_expression(value: object, path: Path) -> int | str:
     """The value, if it is an integer or a string."""
     if isinstance(value, str) or is_integer(value):
         return value
-    raise SpecError(f"must be an integer or an expression; got {format_value(value)}", path)
+    fact = f"must be an integer or an expression; got {format_value(value)}"
+    raise SpecError(fact, path, hint=suggest_integer(value))
+
+
+def suggest_integer(value: object) -> str | None:
+    """The hint where an integer is written as a float: 3.0."""
+    return f"write {int(value)}" if isinstance(value, float) and value.is_integer() else None
 
 
 def evaluate(expression: int | str, dims: Mapping[str, int]) -> int:
@@ -130,7 +136,8 @@ class _Parser:
             near = ""
         return SpecError(
             "must be an integer expression (integers, dims, + - * // and parentheses); "
-            f"got {got}{near}"
+            f"got {got}{near}",
+            hint="integers are divided by //" if self.token == "/" else None,
         )
 
     def parse_sum(self) -> int:

@@ -7,12 +7,12 @@ from typing import Any
 
 from msgspec import Struct
 
-from xavinit.errors import Path, SpecError, format_path
+from xavinit.errors import Faults, Path, SpecError, format_path
 from xavinit.layers import Layer
 from xavinit.spec.entries import Entry, parse_entries
 from xavinit.spec.families import OF_AXES, Draft, Family, RuleSet, Sorter
-from xavinit.spec.names import MOST_NAME_BYTES, MOST_TENSORS
-from xavinit.spec.network import expand_layers, list_leaves, parse_layers
+from xavinit.spec.names import MOST_NAME_BYTES, MOST_TENSORS, Pattern
+from xavinit.spec.network import Node, expand_layers, list_leaves, parse_layers
 from xavinit.spec.settings import ParsedRule, Settings
 from xavinit.wording import MOST_SUGGESTED, format_value, suggest
 
@@ -134,8 +134,18 @@ def expand_tensors(
         settings = defaults if entry.axes is None else below
         return Sorter(entry, settings, rule_set, dims, families)
 
-    entries = parse_entries(data.get("tensors", {}), dims)
-    nodes = parse_layers(data.get("layers", []), dims)
+    faults = Faults()
+    entries: list[tuple[Entry, Pattern]] = []
+    nodes: tuple[Node, ...] = ()
+    try:
+        entries = parse_entries(data.get("tensors", {}), dims)
+    except SpecError as error:
+        faults.add(error)
+    try:
+        nodes = parse_layers(data.get("layers", []), dims)
+    except SpecError as error:
+        faults.add(error)
+    faults.check()
     extents = [pattern.extent for _, pattern in entries] + [node.extent for node in nodes]
     place = "tensors" if entries else "layers"
     total = sum(extent.count for extent in extents)
@@ -153,15 +163,22 @@ def expand_tensors(
     listed: list[str] = []
     for entry, pattern in entries:
         sorter = sort(entry)
-        for name, words in pattern.expand():
-            names.add(name, words, sorter)
-            listed.append(name)
+        try:
+            for name, words in pattern.expand():
+                names.add(name, words, sorter)
+                listed.append(name)
+        except SpecError as error:
+            faults.add(error)
     layers: list[tuple[Layer, tuple[Entry, ...]]] = []
     sorters = {leaf.path: [sort(entry) for entry in leaf.entries] for leaf in list_leaves(nodes)}
     for layer, words, node in expand_layers(nodes):
-        for sorter in sorters[node.path]:
-            names.add(f"{layer.name}.{sorter.entry.role}", words, sorter)
+        try:
+            for sorter in sorters[node.path]:
+                names.add(f"{layer.name}.{sorter.entry.role}", words, sorter)
+        except SpecError as error:
+            faults.add(error)
         layers.append((layer, node.entries))
+    faults.check()
     ends = names.follow_ties()
     listing: list[TensorSpec | LayerSpec] = [ends[name] for name in listed]
     listing += _list_layers(layers, ends)

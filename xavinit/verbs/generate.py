@@ -14,8 +14,9 @@ from msgspec import Struct
 from xavinit.errors import OutputError, RefusedError, SpecError, UsageError
 from xavinit.formats import FORMATS, Format, Layout, find_suffix, parse_format, parse_size
 from xavinit.plan import Plan
-from xavinit.verbs.prepare import SpecSource, make_overrides, take_plan
-from xavinit.wording import explain_os_error, format_choices, format_value
+from xavinit.verbs.prepare import make_overrides, take_plan
+from xavinit.verbs.sources import SpecSource
+from xavinit.wording import explain_os_error, format_choices, format_value, suggest
 
 if TYPE_CHECKING:
     from xavinit.output import BinaryWriter, Drawing
@@ -80,14 +81,16 @@ def generate(
     401408
     """
     started = time.perf_counter()
-    plan, document = take_plan(spec, make_overrides(seed, dtype, framework, dims))
+    plan, source = take_plan(spec, make_overrides(seed, dtype, framework, dims))
     from xavinit.output import Drawing, check_pipe, is_pipe
 
     target = _parse_target(path)
     file = target if isinstance(target, str) and not is_pipe(target) else None
+    if max_shard_size is None and source and source.max_shard_size and _names_set(file, format):
+        max_shard_size = source.max_shard_size
     most = None if max_shard_size is None else parse_size(max_shard_size)
     fmt = choose_format(file, format) if most is None else _choose_sharded(file, format)
-    with document.locating() if document else contextlib.nullcontext():
+    with source.document.locating() if source else contextlib.nullcontext():
         layout = _lay_out(plan, fmt, file, most)
     drawing = Drawing(plan, jobs)
     advance = _make_advance(plan.nbytes, progress)
@@ -96,7 +99,8 @@ def generate(
         if not dry_run:
             _write_pipe(layout, target, drawing, advance)
     else:
-        _check_file(file, spec, fmt, layout, force)
+        for read in (spec, source.weights if source else None):
+            _check_file(file, read, fmt, layout, force)
         if not dry_run:
             from xavinit.output import write_path
 
@@ -126,13 +130,27 @@ def choose_format(path: str | None, name: str | None) -> Format:
             suffixes = format_choices(suffix for known in FORMATS.values() for suffix in known)
             raise UsageError(
                 f"cannot tell the format from the suffix of {path}: name a format "
-                f"({format_choices(FORMATS)}), or use a suffix: {suffixes}"
+                f"({format_choices(FORMATS)}), or use a suffix: {suffixes}",
+                hint=_suggest_output(path or ""),
             )
         return parse_format(by_suffix)
     if path is not None and by_suffix not in (None, name):
         parse_format(name)
         raise UsageError(f"{path} has the suffix of {by_suffix}, but the format is {name}")
     return parse_format(name)
+
+
+def _suggest_output(path: str) -> str | None:
+    """The hint beside a name of a format that is not written, or of a folder."""
+    if path.endswith("/"):
+        return "a folder takes -f npy, or shards of safetensors: --max-shard-size 5GB"
+    suffix = os.path.splitext(path)[1].removeprefix(".")
+    return suggest(suffix, FORMATS, "format") if suffix else None
+
+
+def _names_set(path: str | None, name: str | None) -> bool:
+    """Can the output be a set, as the weights were whose spec is taken?"""
+    return path is not None and find_suffix(path) is None and name in (None, "safetensors")
 
 
 def _choose_sharded(path: str | None, name: str | None) -> Format:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from typing import Any
 
 from xavinit.errors import SpecError, UsageError
 from xavinit.plan import Plan, plan_spec
-from xavinit.spec import Document, Overrides, copy_plain, load_document, resolve_spec
+from xavinit.spec import Document, Overrides, copy_plain, resolve_spec
+from xavinit.verbs.sources import Source, SpecSource, load_source
 from xavinit.wording import format_value
-
-# A spec: the path of its file, `-` for standard input, or its data.
-SpecSource = str | os.PathLike[str] | Mapping[str, Any]
 
 
 def make_plan(
@@ -26,20 +22,21 @@ def make_plan(
     """Read a spec and decide everything about every tensor, drawing nothing.
 
     Parameters:
-        spec: the path of a YAML or JSON file, `-` for standard input, or the spec as a dict.
+        spec: the path of a YAML or JSON file, or of a weights file of ours, which stands for the
+            spec that it carries; `-` for standard input; or the spec as a dict.
         seed: 0 … 2⁶⁴−1; replaces the spec's.
         dtype: replaces the dtype of the spec's `defaults`.
         framework: `pytorch`, `keras` or `flax`; replaces the spec's.
         dims: values for dims that the spec names.
 
-    Raises `SpecError` (a `ValueError`) for a bad spec, with file, line and column; `UsageError`
-    (a `ValueError`) for a bad argument; `InputError` where the file cannot be read.
+    Raises `SpecError` (a `ValueError`) for a bad spec, with file, line and column, its `errors`
+    being all that were found (ten at most); `UsageError` (a `ValueError`) for a bad argument; `InputError` where the file cannot be read.
 
     >>> plan = make_plan({"tensors": {"hidden.weight": [128, 784]}})
     >>> plan.tensors[0].fans, str(plan.tensors[0].law)
     (Fans(fan_in=784, fan_out=128), 'uniform ±0.0811107')
     """
-    return _read_plan(load_document(spec), make_overrides(seed, dtype, framework, dims))
+    return _read_plan(load_source(spec).document, make_overrides(seed, dtype, framework, dims))
 
 
 def _read_plan(document: Document, overrides: Overrides) -> Plan:
@@ -49,11 +46,11 @@ def _read_plan(document: Document, overrides: Overrides) -> Plan:
     return plan
 
 
-def take_plan(spec: SpecSource | Plan, overrides: Overrides) -> tuple[Plan, Document | None]:
-    """The plan of a spec with its document, for errors found later; or the plan given."""
+def take_plan(spec: SpecSource | Plan, overrides: Overrides) -> tuple[Plan, Source | None]:
+    """The plan of a spec with its source, for errors found later; or the plan given."""
     if not isinstance(spec, Plan):
-        document = load_document(spec)
-        return _read_plan(document, overrides), document
+        source = load_source(spec)
+        return _read_plan(source.document, overrides), source
     if overrides != Overrides():
         raise UsageError("a plan is made already: give seed, dtype, framework, dims to make_plan")
     return spec, None
@@ -69,4 +66,4 @@ def make_overrides(seed: object, dtype: object, framework: object, dims: object)
     try:
         return Overrides(copy_plain(seed), dtype, framework, copy_plain(dims or {}))  # type: ignore[arg-type]  # checked above
     except SpecError as error:
-        raise UsageError(str(error)) from None
+        raise error.blame_caller() from None
