@@ -36,16 +36,14 @@ def _print_version(context: click.Context, _: click.Parameter, value: bool) -> N
         context.exit()
 
 
-class _Choice(click.Choice):
+class _Choice(click.Choice):  # type: ignore[type-arg]  # not generic before click 8.2
     """A choice that knows what its values are called elsewhere."""
 
     def __init__(self, kind: str, choices: Sequence[str]) -> None:
         super().__init__(choices)
         self.kind = kind
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Any:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if value in self.choices or ctx is None or ctx.resilient_parsing:
             return super().convert(value, param, ctx)
         from xavinit.wording import format_choices, format_value, suggest

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import itertools
 import os
 import shutil
 import signal
@@ -17,7 +18,7 @@ from typing import NoReturn
 
 import click
 
-from xavinit.cli import cli
+from xavinit.cli import STANDARD_OUTPUTS, cli
 from xavinit.console import (
     ClosedPipeError,
     StandardOutputError,
@@ -109,8 +110,8 @@ def run_command() -> int:
         return 141  # the reader has gone; whatever is still buffered has nowhere to go either
     except Exception as error:
         if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):
-            say(error.format_message())  # type: ignore[attr-defined]  # the page of help
-            return error.exit_code  # type: ignore[attr-defined]
+            say(str(error))  # the page of help
+            return UsageError.exit_code
         if "--debug" in sys.argv:
             say_traceback(error)
         return tell_error(*explain_error(error))
@@ -132,6 +133,8 @@ def tell_error(error: XavinitError, code: int) -> int:
     width = shutil.get_terminal_size().columns if sys.stderr.isatty() else None
     say(format_error(error, width))
     return code
+
+
 def run_click() -> int:
     try:
         return cli.main(prog_name="xavinit", standalone_mode=False) or 0
@@ -146,6 +149,9 @@ def asks_for_json() -> bool:
     arguments = sys.argv[1:]
     if "--" in arguments:
         arguments = arguments[: arguments.index("--")]
+    for option, value in itertools.pairwise(arguments):
+        if option in ("-o", "--output") and value in STANDARD_OUTPUTS:
+            return False  # which is for weights alone
     return "--json" in arguments
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from xavinit.errors import escape
+from xavinit.failures import JSON_VERSION
 from xavinit.plan import (
     Constant,
     GateConstant,
@@ -90,6 +91,7 @@ def _compute_zero_share(tensor: TensorPlan) -> float:
 def plan_to_json(plan: Plan) -> str:
     """The plan as a JSON object on one line."""
     content = {
+        "version": JSON_VERSION,
         "stream": plan.stream,
         "seed": plan.seed,
         "framework": plan.framework,
@@ -150,6 +152,7 @@ def format_report(report: Report, dry_run: bool) -> str:
 def report_to_json(report: Report, dry_run: bool) -> str:
     """The report as a JSON object on one line."""
     content = {
+        "version": JSON_VERSION,
         "path": report.path,
         "format": report.format,
         "shards": report.shards,

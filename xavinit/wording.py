@@ -69,7 +69,8 @@ def suggest(word: object, choices: Iterable[str], kind: str = "") -> str | None:
 
 def find_meant(word: str, choices: Sequence[str], kind: str) -> str | None:
     """The choice that is the same under another name, or the same but for case and `_`."""
-    from xavinit.vocabulary import ADVICE, SAME  # only a failing run pays for it
+    from xavinit.advice import ADVICE  # only a failing run pays for it
+    from xavinit.vocabulary import SAME
 
     known = set(choices)
     rows = {ours: others for ours, others in SAME.get(kind, {}).items() if ours in known}
@@ -86,7 +87,7 @@ def find_meant(word: str, choices: Sequence[str], kind: str) -> str | None:
 
 def _advise(word: str, kind: str) -> str | None:
     """What to do about a word for which there is nothing here."""
-    from xavinit.vocabulary import ADVICE
+    from xavinit.advice import ADVICE
 
     rows = ADVICE.get(kind, {})
     exact = next((advice for advice, words in rows.items() if word in words), None)

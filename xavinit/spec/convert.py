@@ -159,9 +159,7 @@ def check_mapping(data: Any, path: Path) -> None:
         raise SpecError(f"must be a mapping; got {format_value(data)}", path, hint=hint)
 
 
-def check_keys(
-    data: dict[str, Any], known: Iterable[str], path: Path
-) -> None:
+def check_keys(data: dict[str, Any], known: Iterable[str], path: Path) -> None:
     """Refuse the keys that are not known, with a hint or the nearest that is."""
     known = tuple(sorted(known))
     faults = Faults()

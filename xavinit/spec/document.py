@@ -36,7 +36,8 @@ _LONGEST_EXCERPT = 400  # characters of a line that an error keeps: more than a 
 _JSON_BREAK = re.compile("\n")
 # Behind comments and empty lines, the head of a table or a key with its value.
 _TOML = re.compile(
-    r"""\s*(?:\#[^\n]*\n\s*)*+(?:\[\[?[\w.\-"' ]+\]\]?[ \t]*(?:\#[^\n]*)?\n|[\w.\-"']+[ \t]*=(?!=))"""
+    r"""\s*(?:\#[^\n]*\n\s*)*+"""
+    r"""(?:\[\[?[\w.\-"' ]+\]\]?[ \t]*(?:\#[^\n]*)?\n|[\w.\-"']+[ \t]*=(?!=))"""
 )
 
 Reader = Callable[[str], Iterator[Event]]

@@ -42,7 +42,7 @@ def parse_init(given: Any, path: Path) -> inits.Init:
 def _suggest_init(given: Any) -> str | None:
     """The hint about what stands for an initializer: a name elsewhere, or a number."""
     if isinstance(given, int | float) and not isinstance(given, bool) and is_finite(given):
-        name = {0: "zeros", 1: "ones"}.get(given)
+        name = "zeros" if given == 0 else "ones" if given == 1 else None
         value = format_value(given)
         return f"did you mean {name or f'{{type: constant, value: {value}}}'}?"
     if isinstance(given, str) and (name := find_meant(given, inits.NAMES, "init")):

@@ -16,7 +16,7 @@ from xavinit.spec.convert import INITS, check_mapping, explain_value, read_table
 from xavinit.spec.entries import Entry, evaluate_at, make_entry
 from xavinit.spec.expressions import check_expression
 from xavinit.spec.initializers import is_finite, parse_init
-from xavinit.spec.layer_types import LAYER_TYPES, LayerGroup
+from xavinit.spec.layer_types import LAYER_TYPES, SPATIAL_RANK, LayerGroup
 from xavinit.spec.names import (
     MOST_TENSORS,
     NOTHING,
@@ -30,8 +30,6 @@ from xavinit.spec.names import (
 )
 from xavinit.spec.settings import Settings
 from xavinit.wording import format_value
-
-_SPATIAL_RANK = {"conv1d": 1, "conv2d": 2, "conv3d": 3}  # and 2 for the others
 
 NO_GROUP = Pattern(())
 
@@ -184,7 +182,7 @@ def _read_sizes(data: Mapping[str, Any], kind: str, dims: Mapping[str, int], pat
 
     def read_axes(key: str) -> tuple[int, ...]:
         """A size for each spatial axis; one number is for all of them."""
-        rank = _SPATIAL_RANK.get(kind, 2)
+        rank = SPATIAL_RANK.get(kind, 2)
         values = read(key)
         if not isinstance(data.get(key, 1), list):
             return values * rank

@@ -20,9 +20,8 @@ from xavinit.spec.expressions import (
 )
 from xavinit.spec.families import Family
 from xavinit.spec.settings import ParsedRule, Settings, parse_rules, read_settings
-from xavinit.spec.tensors import Listing, expand_tensors
+from xavinit.spec.tensors import Listed, Listing, expand_tensors, parse_listed
 from xavinit.wording import format_value
-
 
 T = TypeVar("T")
 
@@ -59,31 +58,30 @@ def resolve_spec(data: Any, overrides: Overrides = NO_OVERRIDES) -> Spec:
     check_mapping(data, ())
     faults = Faults()
 
-    def attempt(parse: Callable[..., T], value: Any, *others: Any) -> T | None:
-        """What `parse` makes of a value; None where it is at fault, and so is the spec."""
+    def attempt(nothing: T, parse: Callable[..., T], value: Any, *others: Any) -> T:
+        """What `parse` makes of a value; `nothing` where it is at fault, and so is the spec."""
         try:
             return parse(value, *others)
         except SpecError as error:
             faults.add(error)
-            return None
+            return nothing
 
-    attempt(_check_top, data)
+    attempt(None, _check_top, data)
     data = _apply_overrides(data, overrides)
-    seed = attempt(_parse_seed, data["seed"])
-    framework = attempt(_parse_framework, data.get("framework", DEFAULT_FRAMEWORK))
-    dims = attempt(_parse_dims, data.get("dims", {}), overrides)
-    defaults = attempt(_parse_defaults, data.get("defaults", {}))
-    rules = attempt(parse_rules, data.get("rules", []))
-    expanded = None
+    seed = attempt(0, _parse_seed, data["seed"])
+    framework = data.get("framework", DEFAULT_FRAMEWORK)
+    framework = attempt(DEFAULT_FRAMEWORK, _parse_framework, framework)
+    dims = attempt(None, _parse_dims, data.get("dims", {}), overrides)
+    defaults = attempt({}, _parse_defaults, data.get("defaults", {}))
+    rules = attempt([], parse_rules, data.get("rules", []))
+    written: Listed = [], ()
     if dims is not None:  # else each of their names would be unknown
-        expanded = attempt(expand_tensors, data, dims, defaults or {}, rules or [])
-    faults.check()
-    if seed is None or framework is None or expanded is None:
-        raise TypeError("a fault that was not kept")  # for the types' sake
-    families, listing, used = expanded
+        written = attempt(written, parse_listed, data, dims)
+    faults.check()  # before rules are followed: without one of them keys would be missing
+    families, listing, used = expand_tensors(written, dims or {}, defaults, rules)
     warnings = tuple(
         _warn(rule, is_used)
-        for rule, is_used in zip(rules or (), used, strict=True)
+        for rule, is_used in zip(rules, used, strict=True)
         if is_used is not True
     )
     order = tuple(data.get("tensors", ()))

@@ -35,6 +35,10 @@ class LayerSpec(Struct, frozen=True):
 Listing = tuple[TensorSpec | LayerSpec, ...]
 
 
+# The entries of `tensors` with the patterns of their names, and the nodes of `layers`.
+Listed = tuple[list[tuple[Entry, Pattern]], tuple[Node, ...]]
+
+
 class _Tie(Struct, frozen=True):
     name: str
     target: str
@@ -117,10 +121,27 @@ class _Names:
         )
 
 
+def parse_listed(data: Mapping[str, Any], dims: Mapping[str, int]) -> Listed:
+    """The entries of `tensors` and the nodes of `layers`; `SpecError` with the faults of both."""
+    faults = Faults()
+    entries: list[tuple[Entry, Pattern]] = []
+    nodes: tuple[Node, ...] = ()
+    try:
+        entries = parse_entries(data.get("tensors", {}), dims)
+    except SpecError as error:
+        faults.add(error)
+    try:
+        nodes = parse_layers(data.get("layers", []), dims)
+    except SpecError as error:
+        faults.add(error)
+    faults.check()
+    return entries, nodes
+
+
 def expand_tensors(
-    data: Mapping[str, Any], dims: Mapping[str, int], defaults: Settings, rules: list[ParsedRule]
+    written: Listed, dims: Mapping[str, int], defaults: Settings, rules: list[ParsedRule]
 ) -> tuple[tuple[Family, ...], Listing, list[bool | str]]:
-    """The families of a spec's data, its tensors and layers in order, and the rules' use.
+    """The families of what a spec lists, its tensors and layers in order, and the rules' use.
 
     For each rule: does it match a tensor? Where it matches none but those that it cannot change,
     the name of one of them.
@@ -134,18 +155,7 @@ def expand_tensors(
         settings = defaults if entry.axes is None else below
         return Sorter(entry, settings, rule_set, dims, families)
 
-    faults = Faults()
-    entries: list[tuple[Entry, Pattern]] = []
-    nodes: tuple[Node, ...] = ()
-    try:
-        entries = parse_entries(data.get("tensors", {}), dims)
-    except SpecError as error:
-        faults.add(error)
-    try:
-        nodes = parse_layers(data.get("layers", []), dims)
-    except SpecError as error:
-        faults.add(error)
-    faults.check()
+    entries, nodes = written
     extents = [pattern.extent for _, pattern in entries] + [node.extent for node in nodes]
     place = "tensors" if entries else "layers"
     total = sum(extent.count for extent in extents)
@@ -160,6 +170,7 @@ def expand_tensors(
             (place,),
         )
     names = _Names(families)
+    faults = Faults()
     listed: list[str] = []
     for entry, pattern in entries:
         sorter = sort(entry)

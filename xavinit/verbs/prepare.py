@@ -30,7 +30,8 @@ def make_plan(
         dims: values for dims that the spec names.
 
     Raises `SpecError` (a `ValueError`) for a bad spec, with file, line and column, its `errors`
-    being all that were found (ten at most); `UsageError` (a `ValueError`) for a bad argument; `InputError` where the file cannot be read.
+    being all that were found (ten at most); `UsageError` (a `ValueError`) for a bad argument;
+    `InputError` where the file cannot be read.
 
     >>> plan = make_plan({"tensors": {"hidden.weight": [128, 784]}})
     >>> plan.tensors[0].fans, str(plan.tensors[0].law)
