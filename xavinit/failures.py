@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import unicodedata
 from typing import Any
 
 from xavinit.errors import MOST_ERRORS, SpecError, XavinitError, escape
@@ -47,12 +45,16 @@ def _measure(text: str) -> int:
     """How many columns a text takes on a terminal."""
     if text.isascii():
         return len(text)
+    import unicodedata  # which little memory may not hold
+
     wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
     return len(text) + wide - sum(unicodedata.combining(char) > 0 for char in text)
 
 
 def error_to_json(error: XavinitError, code: int) -> str:
     """The error, or all that it bears, as a JSON object on one line."""
+    import json
+
     errors = error.errors if isinstance(error, SpecError) else (error,)
     content = {
         "version": JSON_VERSION,

@@ -27,6 +27,7 @@ from xavinit.console import (
     say,
 )
 from xavinit.errors import OutputError, UsageError, XavinitError, escape
+from xavinit.failures import error_to_json, format_error
 
 _LITTLE = 16 << 20  # bytes; less than any run needs
 
@@ -119,8 +120,6 @@ def run_command() -> int:
 
 def tell_error(error: XavinitError, code: int) -> int:
     """Tell of an error: on standard output where `--json` is asked for, else to a person."""
-    from xavinit.failures import error_to_json, format_error
-
     if asks_for_json() and not isinstance(error, StandardOutputError):
         try:
             print_text(error_to_json(error, code))

@@ -16,23 +16,18 @@ def _describe_rule(rule: inits.VarianceScaling) -> str:
     return f"{rule.distribution.replace('_', ' ').capitalize()}, variance gain²/{n}{gain}."
 
 
-_KINDS: Final = {
-    "variance_scaling": "Mean 0 and variance gain²/n: the rule behind all that have fans.",
-    "zeros": "Zero everywhere.",
-    "ones": "One everywhere.",
-    "constant": "One number everywhere: value.",
-    "uniform": "Uniform from -bound to bound.",
-    "normal": "Normal with mean 0 and this std.",
-    "truncated_normal": "Normal, cut at two of its own stds; std is that of the cut law.",
-}
+def _describe_kind(kind: type) -> str:
+    """What its docstring says, on one line."""
+    return " ".join((kind.__doc__ or "").split())
+
 
 # By key, the choices and what they mean.
 DESCRIPTIONS: Final[Mapping[str, Mapping[str, str]]] = {
     "init": {
-        name: _KINDS[name] if name in _KINDS else _describe_rule(inits.NAMED[name])
-        for name in inits.NAMES
+        **{name: _describe_kind(kind) for name, kind in inits.KINDS.items()},
+        **{name: _describe_rule(rule) for name, rule in inits.NAMED.items()},
     },
-    "layer": {name: (kind.__doc__ or "").partition("\n")[0] for name, kind in LAYER_TYPES.items()},
+    "layer": {name: _describe_kind(kind) for name, kind in LAYER_TYPES.items()},
     "dtype": {
         "float64": "IEEE double precision.",
         "float32": "IEEE single precision; the default.",

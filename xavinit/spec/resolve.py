@@ -72,8 +72,10 @@ def resolve_spec(data: Any, overrides: Overrides = NO_OVERRIDES) -> Spec:
     framework = data.get("framework", DEFAULT_FRAMEWORK)
     framework = attempt(DEFAULT_FRAMEWORK, _parse_framework, framework)
     dims = attempt(None, _parse_dims, data.get("dims", {}), overrides)
-    defaults = attempt({}, _parse_defaults, data.get("defaults", {}))
-    rules = attempt([], parse_rules, data.get("rules", []))
+    no_defaults: Settings = {}
+    defaults = attempt(no_defaults, _parse_defaults, data.get("defaults", {}))
+    no_rules: list[ParsedRule] = []
+    rules = attempt(no_rules, parse_rules, data.get("rules", []))
     written: Listed = [], ()
     if dims is not None:  # else each of their names would be unknown
         written = attempt(written, parse_listed, data, dims)

@@ -117,7 +117,7 @@ def _list_choices(key: str, names: tuple[str, ...]) -> Schema:
     """A closed choice, with what editors show beside each."""
     told = DESCRIPTIONS[key]
     names = tuple(sorted(names))
-    return {"enum": list(names), "enumDescriptions": [told[name] for name in names]}
+    return {"enum": list(names), "enumDescriptions": [told.get(name, "") for name in names]}
 
 
 def _refine(table: Schema, *, is_layer: bool, rank: int | None = None) -> None:
