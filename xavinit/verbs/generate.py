@@ -99,8 +99,9 @@ def generate(
         if not dry_run:
             _write_pipe(layout, target, drawing, advance)
     else:
-        for read in (spec, source.weights if source else None):
-            _check_file(file, read, fmt, layout, force)
+        if source is not None:
+            _check_not_spec(file, source.weights)
+        _check_file(file, spec, fmt, layout, force)
         if not dry_run:
             from xavinit.output import write_path
 
