@@ -36,7 +36,10 @@ def make_init(draw: st.DrawFn, has_fans: bool) -> Any:
     values = {
         "mode": st.sampled_from(["fan_in", "fan_out", "fan_avg"]),
         "distribution": st.sampled_from(["uniform", "normal", "truncated_normal"]),
-        "value": st.floats(-3, 3) | st.integers(-3, 3) | st.booleans(),
+        # None that rounds to zero in a small dtype, which is refused.
+        "value": st.floats(-3, 3).filter(lambda value: not 0 < abs(value) < 0.01)
+        | st.integers(-3, 3)
+        | st.booleans(),
         "gain": choose_scale() | st.sampled_from(GAINS),
     }
     for key in (*needed, *(key for key in optional if draw(st.booleans()))):
