@@ -32,6 +32,7 @@ from typing import Any, NoReturn
 
 import xavinit
 import xavinit.report  # loaded by every run, so loaded once
+from xavinit.failures import format_error
 from xavinit.formats.shard_names import DEFAULT
 from xavinit.output import disk
 from xavinit.process import explain_error, main
@@ -141,8 +142,8 @@ def read(path: Path) -> NoReturn:
     try:
         xavinit.digest(path)
     except Exception as error:
-        message, code = explain_error(error)
-        os.write(2, message.encode() + b"\n")
+        told, code = explain_error(error)
+        os.write(2, format_error(told).encode() + b"\n")
         os._exit(code)
     os._exit(0)
 

@@ -38,7 +38,11 @@ def make_init(draw: st.DrawFn, has_fans: bool) -> Any:
     values = {
         "mode": st.sampled_from(["fan_in", "fan_out", "fan_avg"]),
         "distribution": st.sampled_from(["uniform", "normal", "truncated_normal"]),
-        "value": st.floats(-3, 3) | st.integers(-3, 3) | st.booleans() | st.just("d/3 - 2"),
+        # None that rounds to zero in a small dtype, which is refused.
+        "value": st.floats(-3, 3).filter(lambda value: not 0 < abs(value) < 0.01)
+        | st.integers(-3, 3)
+        | st.booleans()
+        | st.just("d/3 - 2"),
         "gain": choose_scale() | st.sampled_from([*GAINS, "1/sqrt(2*heads)"]),
         "start": st.sampled_from([0, 1, -2, 0.5, "1/d"]),
         "step": st.sampled_from([0, 0.25, -0.1, "1/heads"]),

@@ -28,13 +28,15 @@ spec.yaml:2:5: layers[0]: must have the key "type" (or "layers", for a group)
 layers:
   - {name: fc, type: dens, in: 3, out: 4}
 -->
-spec.yaml:2:22: layers[0].type: must be batch_norm, conv1d, conv2d, conv3d, conv_transpose2d, dense, depthwise_conv2d, embedding, gru, layer_norm, lstm, multi_head_attention or rms_norm; got "dens"
+spec.yaml:2:22: layers[0].type: must be a type of layer; got "dens"
   hint: did you mean "dense"?
+  choices: batch_norm, conv1d, conv2d, conv3d, conv_transpose2d, dense, depthwise_conv2d, embedding, gru, layer_norm, lstm, multi_head_attention, rms_norm
 === a type that is no word
 layers:
   - {name: fc, type: 5}
 -->
-spec.yaml:2:22: layers[0].type: must be batch_norm, conv1d, conv2d, conv3d, conv_transpose2d, dense, depthwise_conv2d, embedding, gru, layer_norm, lstm, multi_head_attention or rms_norm; got 5
+spec.yaml:2:22: layers[0].type: must be a type of layer; got 5
+  choices: batch_norm, conv1d, conv2d, conv3d, conv_transpose2d, dense, depthwise_conv2d, embedding, gru, layer_norm, lstm, multi_head_attention, rms_norm
 === an unknown key
 layers:
   - {name: conv, type: conv2d, in: 3, out: 4, kernal: 3}
@@ -46,7 +48,7 @@ layers:
   - {name: fc, type: dense, in: 3, out: 4, groups: 2}
 -->
 spec.yaml:2:44: layers[0].groups: unknown key "groups"
-  hint: keys here: bias, bias_init, dtype, in, init, name, out, type
+  choices: bias, bias_init, dtype, in, init, name, out, type
 === a key that changes no weight
 layers:
   - {name: conv, type: conv2d, in: 3, out: 4, kernel: 3, padding: 1}
@@ -179,8 +181,9 @@ spec.yaml:2:57: layers[0].bias_init: must not be given where bias is false
 layers:
   - {name: fc, type: dense, in: 3, out: 4, bias_init: zeroes}
 -->
-spec.yaml:2:55: layers[0].bias_init: must be arange, constant, glorot_normal, glorot_truncated_normal, glorot_uniform, he_normal, he_truncated_normal, he_uniform, lecun_normal, lecun_truncated_normal, lecun_uniform, log_arange, normal, ones, truncated_normal, uniform, values, variance_scaling, xavier_normal, xavier_truncated_normal, xavier_uniform or zeros, or a table with one of these as its type; got "zeroes"
+spec.yaml:2:55: layers[0].bias_init: must be an initializer, or a table with its type; got "zeroes"
   hint: did you mean "zeros"?
+  choices: constant, glorot_normal, glorot_truncated_normal, glorot_uniform, he_normal, he_truncated_normal, he_uniform, kaiming_normal, kaiming_truncated_normal, kaiming_uniform, lecun_normal, lecun_truncated_normal, lecun_uniform, normal, ones, truncated_normal, uniform, variance_scaling, xavier_normal, xavier_truncated_normal, xavier_uniform, zeros
 === an unknown key of an initializer
 layers:
   - {name: fc, type: dense, in: 3, out: 4, bias_init: {type: normal, sdt: 1}}
@@ -270,7 +273,7 @@ layers:
   - {name: rnn, type: lstm, in: 3, out: 4}
 -->
 spec.yaml:2:36: layers[0].out: unknown key "out"
-  hint: keys here: bias, bias_init, bidirectional, dtype, forget_bias, hidden, in, init, name, num_layers, recurrent_init, type
+  choices: bias, bias_init, bidirectional, dtype, forget_bias, hidden, in, init, name, num_layers, recurrent_init, type
 === a direction that PyTorch lacks
 layers:
   - {name: rnn, type: lstm, in: 3, hidden: 4, direction: backward}
@@ -293,7 +296,7 @@ layers:
   - {name: rnn, type: gru, in: 3, hidden: 4, forget_bias: 1}
 -->
 spec.yaml:2:46: layers[0].forget_bias: unknown key "forget_bias"
-  hint: keys here: bias, bias_init, bidirectional, dtype, hidden, in, init, name, num_layers, recurrent_init, type
+  choices: bias, bias_init, bidirectional, dtype, hidden, in, init, name, num_layers, recurrent_init, type
 === two initializers of one bias
 layers:
   - {name: rnn, type: lstm, in: 3, hidden: 4, forget_bias: 1, bias_init: ones}
@@ -329,7 +332,9 @@ spec.yaml:2:77: layers[0].recurrent_init.sdt: unknown key "sdt"
 layers:
   - {name: rnn, type: gru, in: 3, hidden: 4, recurrent_init: orthogonal}
 -->
-spec.yaml:2:62: layers[0].recurrent_init: must be arange, constant, glorot_normal, glorot_truncated_normal, glorot_uniform, he_normal, he_truncated_normal, he_uniform, lecun_normal, lecun_truncated_normal, lecun_uniform, log_arange, normal, ones, truncated_normal, uniform, values, variance_scaling, xavier_normal, xavier_truncated_normal, xavier_uniform or zeros, or a table with one of these as its type; got "orthogonal"
+spec.yaml:2:62: layers[0].recurrent_init: must be an initializer, or a table with its type; got "orthogonal"
+  hint: none is orthogonal; glorot_normal has the same variance for a square matrix
+  choices: constant, glorot_normal, glorot_truncated_normal, glorot_uniform, he_normal, he_truncated_normal, he_uniform, kaiming_normal, kaiming_truncated_normal, kaiming_uniform, lecun_normal, lecun_truncated_normal, lecun_uniform, normal, ones, truncated_normal, uniform, variance_scaling, xavier_normal, xavier_truncated_normal, xavier_uniform, zeros
 === heads that do not divide
 layers:
   - {name: attn, type: multi_head_attention, size: 8, heads: 3}

@@ -119,13 +119,24 @@ def test_a_nearly_valid_spec_plans_or_says_why(spec: Any) -> None:
 
 
 def check_message(message: str, name: str) -> str:
-    """A message is a line with its place, and at most one line of hint. Returns what it says."""
-    first, *rest = message.split("\n")
+    """A message is a line with its place, and at most a hint and the choices, a line each; so is
+    each of several. Returns what they say.
+    """
+    lines = message.split("\n")
+    starts = [number for number, line in enumerate(lines) if not line.startswith("  ")]
+    parts = [lines[start:end] for start, end in zip(starts, [*starts[1:], None], strict=True)]
+    return "\n".join(check_one(part, name) for part in parts)
+
+
+def check_one(lines: list[str], name: str) -> str:
+    message = "\n".join(lines)
+    first, *rest = lines
     place, said = first.split(": ", 1)
     assert place.startswith(f"{name}:") or place == name, message
     assert first.isprintable(), message
-    assert len(rest) <= 1, message
-    assert all(line.startswith("  hint: ") and line.isprintable() for line in rest), message
+    heads = [line[: line.index(": ") + 2] for line in rest]
+    assert heads in ([], ["  hint: "], ["  choices: "], ["  hint: ", "  choices: "]), message
+    assert all(line.isprintable() for line in rest), message
     assert len(first) < 1000, message
     return "\n".join([said, *rest])
 

@@ -32,16 +32,28 @@ OUTPUTS = {
 KILLS = 125  # for each of ten cases
 
 
+def find_digest(spec: Path, output: str, seed: int) -> str:
+    """The digest of a whole output; Keras's files have other names than what is drawn."""
+    if output != "keras":
+        return xavinit.digest(xavinit.draw(spec, seed=seed))
+    file = spec.with_name("whole.weights.h5")
+    xavinit.generate(spec, file, seed=seed)
+    try:
+        return xavinit.digest(file)
+    finally:
+        file.unlink()
+
+
 @pytest.mark.parametrize("force", [False, True])
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_a_kill_at_any_moment(tmp_path: Path, output: str, force: bool) -> None:
     (tmp_path / "s.yaml").write_text(LAYERS if output == "keras" else SPEC)
     command = [sys.executable, "-m", "xavinit", "generate", "s.yaml", *OUTPUTS[output]]
     path = tmp_path / OUTPUTS[output][1]
-    new = xavinit.digest(xavinit.draw(tmp_path / "s.yaml", seed=1))
+    new = find_digest(tmp_path / "s.yaml", output, 1)
     old = None
     if force:
-        old = xavinit.digest(xavinit.draw(tmp_path / "s.yaml", seed=0))
+        old = find_digest(tmp_path / "s.yaml", output, 0)
         subprocess.run([*command, "-q"], cwd=tmp_path, check=True)
     elif output == "shards":
         path.mkdir()

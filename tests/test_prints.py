@@ -358,13 +358,11 @@ def test_names_of_tensors_reach_no_terminal_unescaped(folder: Path) -> None:
     assert out.count(b"\\u202e") == 3
 
 
-def test_clicks_own_words_stay() -> None:
+def test_clicks_errors_are_told_in_our_style() -> None:
     _, _, messages = run("plan many.yaml é two")
     assert messages.decode().splitlines() == [
-        "Usage: xavinit plan [OPTIONS] SPEC",
-        "Try 'xavinit plan --help' for help.",
-        "",
-        "Error: Got unexpected extra arguments (é two)",
+        "xavinit: got unexpected extra arguments (é two)",
+        "  hint: usage: xavinit plan [OPTIONS] SPEC",
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
@@ -12,11 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from test_bad_layers import ROWS as BAD_LAYERS
+from test_bad_specs import ROWS as BAD_SPECS
 
 import xavinit
 from xavinit import choices, inits
 from xavinit.inits import GAINS, KINDS, NAMED, NAMES
-from xavinit.spec import load_document
+from xavinit.spec import load_document, parse_document
 from xavinit.spec.convert import INITS as KEYS_WITH_INITS
 from xavinit.spec.convert import explain_value
 from xavinit.spec.layer_types import LAYER_TYPES, LayerGroup
@@ -29,6 +32,7 @@ VALIDATOR = Draft202012Validator(SCHEMA)
 SAMPLES = sorted((ROOT / "sample_specs").glob("*.yaml"))
 
 Data = dict[str, Any]
+Rows = dict[str, tuple[str, str]]
 
 
 def test_the_schema_is_one() -> None:
@@ -52,6 +56,49 @@ def test_sample_specs_are_valid(path: Path) -> None:
 
 def test_there_are_sample_specs() -> None:
     assert SAMPLES
+
+
+# Of the tables of bad specs and bad layers, how many a schema refuses; what is left needs the value
+# of an expression, a name's braces, fans, ranges of dtypes, or what a framework lacks.
+@pytest.mark.parametrize(("table", "refused"), [(BAD_SPECS, 97), (BAD_LAYERS, 45)])
+def test_the_schema_refuses_bad_specs_as_far_as_it_can(table: Rows, refused: int) -> None:
+    data = [parse_document(spec.encode(), "s.yaml").data for spec, _ in table.values()]
+    assert sum(not VALIDATOR.is_valid(spec) for spec in data) >= refused
+
+
+def test_the_types_of_layers_are_one_choice() -> None:
+    """Editors offer and check what one `enum` says; of several schemas they take the first."""
+    layer = SCHEMA["$defs"]["Layer"]
+    assert layer["properties"]["type"]["enum"] == sorted(LAYER_TYPES)
+    (error,) = VALIDATOR.iter_errors({"layers": [{"name": "a", "type": "linear"}]})
+    assert error.validator == "enum"
+    told = [*error.absolute_path]
+    assert told == ["layers", 0, "type"]
+
+
+def list_schemas(schema: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    if isinstance(schema, dict):
+        yield path, schema
+        for key, value in schema.items():
+            yield from list_schemas(value, f"{path}/{key}")
+    elif isinstance(schema, list):
+        for index, value in enumerate(schema):
+            yield from list_schemas(value, f"{path}/{index}")
+
+
+def test_every_key_and_choice_has_a_description() -> None:
+    for path, schema in list_schemas(SCHEMA["$defs"]):
+        if not {"if", "then", "not"} & set(path.split("/")):
+            for key, told in schema.get("properties", {}).items():
+                target = SCHEMA["$defs"][told["$ref"].rpartition("/")[2]] if "$ref" in told else {}
+                assert told.get("description") or target.get("description"), f"{path}: {key}"
+        if "enum" in schema and not path.endswith("propertyNames"):
+            assert len(schema["enum"]) == len(schema["enumDescriptions"]), path
+            assert all(schema["enumDescriptions"]), path
+
+
+def test_the_schema_has_a_name_for_ever() -> None:
+    assert SCHEMA["$id"] == "urn:xavinit:spec:1"
 
 
 GOOD: dict[str, Data] = {

@@ -805,7 +805,7 @@ def test_a_text_has_a_largest_size(name: str, start: bytes, largest: int) -> Non
     [
         ("absent.yaml", "cannot read absent.yaml: No such file or directory"),
         (".", "cannot read .: Is a directory"),
-        ("a\0b", "cannot read a\\x00b: embedded null byte"),
+        ("a\0b", r"cannot read a\x00b: embedded null byte"),
     ],
 )
 def test_unreadable_files(

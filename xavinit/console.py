@@ -10,11 +10,13 @@ import codecs
 import contextlib
 import io
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from typing import Any
 
-from xavinit.errors import OutputError
+from xavinit.errors import OutputError, XavinitError
+from xavinit.failures import format_error
 
 SUBSTITUTES = "xavinit-substitutes"  # the name of `_substitute` among Python's error handlers
 
@@ -26,11 +28,21 @@ class ClosedPipeError(Exception):
     """A closed pipe, by a name that click does not turn into exit code 1."""
 
 
+class StandardOutputError(OutputError):
+    """Standard output does not take what is printed, nor then a report of that."""
+
+
 def say(message: str) -> None:
     """Print a message on standard error."""
     with contextlib.suppress(OSError):  # of Python's own stream, on Windows
         sys.stderr.write(message + "\n")
         sys.stderr.flush()
+
+
+def say_error(error: XavinitError) -> None:
+    """Print what is wrong and what to do; on a terminal, with the lines of the spec."""
+    width = shutil.get_terminal_size().columns if sys.stderr.isatty() else None
+    say(format_error(error, width))
 
 
 def print_text(text: str) -> None:
@@ -121,7 +133,7 @@ def _raise_error(error: OSError) -> None:
     if isinstance(error, BrokenPipeError):
         raise ClosedPipeError from error
     reason = os.strerror(error.errno) if error.errno else str(error)
-    raise OutputError(f"cannot write to standard output: {reason}") from error
+    raise StandardOutputError(f"cannot write to standard output: {reason}") from error
 
 
 def _ignore_error(_: OSError) -> None:

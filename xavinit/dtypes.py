@@ -139,6 +139,6 @@ def parse_dtype(name: str) -> DType:
     if name not in DTYPES:
         raise UsageError(
             f"dtype must be {format_choices(DTYPES)}; got {format_value(name)}"
-            + (f" ({hint})" if (hint := suggest(name, DTYPES)) else "")
+            + (f" ({hint})" if (hint := suggest(name, DTYPES, "dtype")) else "")
         )
     return DTYPES[name]

@@ -9,25 +9,40 @@ from __future__ import annotations
 Path = tuple[str | int, ...]
 
 LONGEST_KEY = 300  # characters of a key that a message shows; names of real tensors are shorter
+MOST_ERRORS = 10  # of a spec that are told at once
+MOST_SEEN = 100  # of a spec, those at one place counted
 
 
 class XavinitError(Exception):
-    """Base of all errors that xavinit raises on purpose. `hint` is what to do, or None."""
+    """Base of all errors that xavinit raises on purpose.
+
+    `hint` is what to do, or None; `choices` are all that could stand there, where they are many.
+    """
 
     exit_code = 1
 
-    def __init__(self, message: str, *, hint: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, hint: str | None = None, choices: tuple[str, ...] = ()
+    ) -> None:
         super().__init__(message)
         self.hint = hint
+        self.choices = choices
 
     def describe(self) -> str:
         """What is wrong, without the hint."""
         return super().__str__()
 
+    def list_lines(self) -> list[str]:
+        """What is wrong, the hint, the choices: a line each, which colors no terminal."""
+        lines = [self.describe()]
+        if self.hint:
+            lines.append(f"  hint: {self.hint}")
+        if self.choices:
+            lines.append(f"  choices: {', '.join(self.choices)}")
+        return [escape(line) for line in lines]
+
     def __str__(self) -> str:
-        # Whatever they quote, the message and the hint are a line each, and color no terminal.
-        message = escape(self.describe())
-        return f"{message}\n  hint: {escape(self.hint)}" if self.hint else message
+        return "\n".join(self.list_lines())
 
 
 class UsageError(XavinitError, ValueError):
@@ -40,8 +55,10 @@ class SpecError(XavinitError, ValueError):
     """A spec that cannot be read, or asks for what cannot be.
 
     Attributes: `fact` (the rule and the offending value), `path` (where in the spec's data),
-    `hint` (what to do, or None), and after `locate` also `source`, `line` and `column`
-    (1-based; None where the spec did not come from a text).
+    `hint` (what to do, or None), `choices` (all that could stand there, where they are many), and
+    after `locate` also `source`, `line` and `column` (1-based; None where the spec did not come
+    from a text) and `excerpt` (the line's text and the column within it). `errors` are all that
+    were found, at most ten, of which this is the first.
     """
 
     exit_code = 3
@@ -52,18 +69,33 @@ class SpecError(XavinitError, ValueError):
         path: Path = (),
         *,
         hint: str | None = None,
+        choices: tuple[str, ...] = (),
         at_key: bool = False,
         mark: tuple[int, int] | None = None,
     ) -> None:
-        super().__init__(fact, hint=hint)
+        super().__init__(fact, hint=hint, choices=choices)
         self.fact = fact
         self.path = path
         self.at_key = at_key
         self.source: str | None = None
         self.line: int | None = None
         self.column: int | None = None
+        self.excerpt: tuple[str, int] | None = None
+        self.others: tuple[SpecError, ...] = ()  # of the same spec
         if mark is not None:
             self.line, self.column = mark
+
+    @property
+    def errors(self) -> tuple[SpecError, ...]:
+        """This one and the others of the same spec."""
+        return (self, *self.others)
+
+    def __str__(self) -> str:
+        return "\n".join(line for error in self.errors for line in error.list_lines())
+
+    def blame_caller(self) -> UsageError:
+        """The same as an error of the caller's arguments, which no spec has."""
+        return UsageError(self.describe(), hint=self.hint, choices=self.choices)
 
     def locate(self, source: str, mark: tuple[int, int] | None) -> None:
         """Add the file's name and, unless it is known already, the line and column."""
@@ -90,8 +122,40 @@ class StrictError(SpecError):
         super().__init__(f"{count} (strict)")
         self.warnings = warnings
 
-    def __str__(self) -> str:
-        return "\n".join(map(str, (*self.warnings, super().__str__())))
+    @property
+    def errors(self) -> tuple[SpecError, ...]:
+        """The warnings, and this one that says what is wrong with them."""
+        return (*self.warnings, self)
+
+
+class Faults:
+    """The errors of a stage that goes on after one, as far as `MOST_ERRORS`."""
+
+    def __init__(self) -> None:
+        self._errors: dict[tuple[Path, bool], SpecError] = {}  # the first one at each place
+        self._seen = 0
+
+    def add(self, error: SpecError) -> None:
+        """Keep an error for `check`, which is called here where there are enough."""
+        for found in error.errors:
+            self._errors.setdefault((found.path, found.at_key), found)
+            self._seen += 1
+        if len(self._errors) >= MOST_ERRORS or self._seen >= MOST_SEEN:
+            self.check()
+
+    def check(self) -> None:
+        """Raise what was found, if anything was."""
+        if self._errors:
+            raise join_errors(list(self._errors.values())) from None
+
+
+def join_errors(errors: list[SpecError]) -> SpecError:
+    """The first of some errors in the text's order, which bears the others."""
+    first, *others = sorted(errors, key=lambda error: (error.line or 0, error.column or 0))
+    first.others = tuple(others[: MOST_ERRORS - 1])
+    for other in first.others:
+        other.others = ()
+    return first
 
 
 class InputError(XavinitError):

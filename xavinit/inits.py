@@ -153,6 +153,8 @@ _FAMILIES: dict[str, tuple[Mode, float]] = {
     "he": ("fan_in", GAINS["relu"]),
     # LeCun et al. (1998), "Efficient BackProp", equation 16
     "lecun": ("fan_in", 1.0),
+    # he's, by the first author's given name, as PyTorch calls them
+    "kaiming": ("fan_in", GAINS["relu"]),
 }
 _DISTRIBUTIONS: tuple[Distribution, ...] = ("uniform", "normal", "truncated_normal")
 

@@ -12,7 +12,7 @@ from xavinit.errors import UsageError
 from xavinit.plan import Plan
 from xavinit.verbs.draw import draw
 from xavinit.verbs.match import check_match, convert_array, make_plan_for
-from xavinit.verbs.prepare import SpecSource
+from xavinit.verbs.sources import SpecSource
 from xavinit.wording import format_value
 
 Model = TypeVar("Model")

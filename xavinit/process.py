@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import gc
-import io
+import itertools
 import os
 import signal
 import sys
@@ -18,8 +18,17 @@ from typing import NoReturn
 import click
 
 from xavinit.cli import cli
-from xavinit.console import ClosedPipeError, open_standard_streams, say
-from xavinit.errors import OutputError, SpecError, XavinitError, escape
+from xavinit.cli.generate import STANDARD_OUTPUTS
+from xavinit.console import (
+    ClosedPipeError,
+    StandardOutputError,
+    open_standard_streams,
+    print_text,
+    say,
+    say_error,
+)
+from xavinit.errors import OutputError, UsageError, XavinitError, escape
+from xavinit.failures import error_to_json
 
 _LITTLE = 16 << 20  # bytes; less than any run needs
 
@@ -102,9 +111,6 @@ def run_command() -> int:
         code = run_click()
         sys.stdout.flush()  # here, so that a full disk or a closed pipe is told below
         return code
-    except click.ClickException as error:
-        say(format_click_error(error))
-        return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         return 130
     except TerminatedError as error:
@@ -112,11 +118,27 @@ def run_command() -> int:
     except (BrokenPipeError, ClosedPipeError):
         return 141  # the reader has gone; whatever is still buffered has nowhere to go either
     except Exception as error:
+        if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):
+            say(str(error))  # the page of help
+            return UsageError.exit_code
         if "--debug" in sys.argv:
             say_traceback(error)
-        message, code = explain_error(error)
-        say(message)
+        return tell_error(*explain_error(error))
+
+
+def tell_error(error: XavinitError, code: int) -> int:
+    """Tell of an error: on standard output where `--json` is asked for, else to a person."""
+    if asks_for_json() and not isinstance(error, StandardOutputError):
+        try:
+            print_text(error_to_json(error, code))
+            sys.stdout.flush()
+        except ClosedPipeError:
+            return 141
+        except StandardOutputError as other:
+            say_error(other)
         return code
+    say_error(error)
+    return code
 
 
 def run_click() -> int:
@@ -128,15 +150,55 @@ def run_click() -> int:
         return error.code if isinstance(error.code, int) else int(error.code is not None)
 
 
-def format_click_error(error: click.ClickException) -> str:
-    """What click would print of an error, without the control characters of an argument."""
-    text = io.StringIO()
-    if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):
-        error.show(text)
-    else:
-        message = escape(error.format_message())
-        click.UsageError(message, getattr(error, "ctx", None)).show(text)
-    return text.getvalue().removesuffix("\n")
+def asks_for_json() -> bool:
+    """Does the command line, which may not have been understood, hold `--json`?"""
+    arguments = sys.argv[1:]
+    if "--" in arguments:
+        arguments = arguments[: arguments.index("--")]
+    for option, value in itertools.pairwise(arguments):
+        if option in ("-o", "--output") and value in STANDARD_OUTPUTS:
+            return False  # which is for weights alone
+    return "--json" in arguments
+
+
+def explain_click_error(error: click.ClickException) -> UsageError:
+    """The same in our own style: what is wrong, and where to look or what was meant."""
+    message = error.format_message().rstrip(".")
+    if message[1:2].islower():
+        message = message[0].lower() + message[1:]
+    context = getattr(error, "ctx", None)
+    hint = None
+    if isinstance(error, click.NoSuchOption):
+        message = f"no such option {error.option_name}"
+        hint = suggest_option(error.option_name, context)
+    elif isinstance(error, click.UsageError) and message.startswith("no such command"):
+        name = context.args[0] if context and context.args else message.split("'")[1]
+        message = f"no such command {name}"
+        from xavinit.wording import suggest
+
+        hint = suggest(name, cli.commands, "command")
+    elif context is not None and not is_bad_value(error):
+        hint = " ".join(context.command.collect_usage_pieces(context))
+        hint = f"usage: {context.command_path} {hint}"
+    if hint is None and context is not None and not is_bad_value(error):
+        hint = f"{context.command_path} -h shows what there is"
+    return UsageError(message, hint=hint)
+
+
+def is_bad_value(error: click.ClickException) -> bool:
+    """Is it about a value that is given, of an option or argument that is known?"""
+    kind = click.BadParameter
+    return isinstance(error, kind) and not isinstance(error, click.MissingParameter)
+
+
+def suggest_option(name: str, context: click.Context | None) -> str | None:
+    """The hint where an option is that of all commands, or spelled nearly so."""
+    if name == "--version":
+        return "xavinit --version"
+    from xavinit.wording import suggest
+
+    parameters = context.command.get_params(context) if context else []
+    return suggest(name, [opt for one in parameters for opt in one.opts if len(opt) > 2], "option")
 
 
 def say_traceback(error: Exception) -> None:
@@ -149,20 +211,21 @@ def say_traceback(error: Exception) -> None:
             say(escape(line))
 
 
-def explain_error(error: Exception) -> tuple[str, int]:
+def explain_error(error: Exception) -> tuple[XavinitError, int]:
     """What to say of an error, and its exit code."""
-    if isinstance(error, SpecError):
-        return str(error), error.exit_code
     if isinstance(error, XavinitError):
-        return f"xavinit: {error}", error.exit_code
+        return error, error.exit_code
+    if isinstance(error, click.ClickException):
+        return explain_click_error(error), error.exit_code
+    code = OutputError.exit_code
     if is_out_of_memory(error):
-        return "xavinit: not enough memory: try fewer threads, -j 1", OutputError.exit_code
+        return XavinitError("not enough memory: try fewer threads, -j 1"), code
     if isinstance(error, OSError):  # of Python's own work, such as too many files while it imports
         reason = os.strerror(error.errno) if error.errno else str(error)
         place = f"{error.filename}: " if error.filename else ""
-        return f"xavinit: {escape(f'{place}{reason}')}", OutputError.exit_code
+        return XavinitError(f"{place}{reason}"), code
     kind = type(error).__name__
-    return f"xavinit: internal error: {kind}: {escape(str(error))} (--debug shows where)", 1
+    return XavinitError(f"internal error: {kind}: {error} (--debug shows where)"), 1
 
 
 def is_out_of_memory(error: Exception) -> bool:

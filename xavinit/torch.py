@@ -12,7 +12,7 @@ from xavinit.errors import UsageError
 from xavinit.output import Drawing, fill_arrays
 from xavinit.plan import Plan
 from xavinit.verbs.match import check_match, import_library, make_dtype_error, make_plan_for
-from xavinit.verbs.prepare import SpecSource
+from xavinit.verbs.sources import SpecSource
 from xavinit.wording import format_value
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from xavinit.errors import escape
 
@@ -14,7 +14,6 @@ LONGEST_VALUE = 72
 LONGEST_WORD = 200  # characters that a near choice is looked for
 MOST_SUGGESTED = 10_000  # choices looked through for a near one: a tenth of a second
 MOST_STEPS = 4 * 10**6  # characters of the word × of the choices compared closely: the same
-CLOSE = 0.6  # of 1, as difflib measures it
 
 
 def format_value(value: object) -> str:
@@ -52,33 +51,98 @@ def format_choices(choices: Iterable[str]) -> str:
     return f"{', '.join(most)} or {last}" if most else last
 
 
-def suggest(word: object, choices: Iterable[str]) -> str | None:
-    """The hint "did you mean …?" where a choice is close to the word, else None.
+def suggest(word: object, choices: Iterable[str], kind: str = "") -> str | None:
+    """What to do about a word that is none of the choices, or None where that is not known.
 
-    The first `MOST_SUGGESTED` choices are looked through, the likeliest of them closely.
+    Where it is what another framework calls something of this kind (`vocabulary.py`), that is what
+    is meant, else a choice that is spelled nearly so. The first `MOST_SUGGESTED` choices are looked
+    through, the likeliest of them closely.
     """
     if not isinstance(word, str):
         return None
-    import difflib  # only a failing run pays for it
-
+    choices = list(itertools.islice(choices, MOST_SUGGESTED))
     word = word[:LONGEST_WORD]
+    if (meant := find_meant(word, choices, kind)) is not None:
+        return f"did you mean {format_value(meant)}?"
+    return _advise(word, kind) or _suggest_near(word, choices)
+
+
+def find_meant(word: str, choices: Sequence[str], kind: str) -> str | None:
+    """The choice that is the same under another name, or the same but for case and `_`."""
+    from xavinit.advice import ADVICE  # only a failing run pays for it
+    from xavinit.vocabulary import SAME
+
+    known = set(choices)
+    rows = {ours: others for ours, others in SAME.get(kind, {}).items() if ours in known}
+    if exact := next((ours for ours, others in rows.items() if word in others), None):
+        return exact
+    if any(word in words for words in ADVICE.get(kind, {}).values()):
+        return None
+    folded = _fold(word, kind)
+    same = [choice for choice in choices if _fold(choice, kind) == folded]
+    if len(same) == 1:
+        return same[0]
+    return _find_row(folded, rows, kind)
+
+
+def _advise(word: str, kind: str) -> str | None:
+    """What to do about a word for which there is nothing here."""
+    from xavinit.advice import ADVICE
+
+    rows = ADVICE.get(kind, {})
+    exact = next((advice for advice, words in rows.items() if word in words), None)
+    return exact or _find_row(_fold(word, kind), rows, kind)
+
+
+def _find_row(folded: str, rows: Mapping[str, Sequence[str]], kind: str) -> str | None:
+    return next(
+        (told for told, words in rows.items() if folded in (_fold(w, kind) for w in words)), None
+    )
+
+
+def _fold(word: str, kind: str) -> str:
+    """A word without what frameworks write differently: case, `_` and `-`, the module before.
+
+    A name of the user's own, which is of no kind, keeps all but the case.
+    """
+    if not kind:
+        return word.casefold()
+    return "".join(char for char in word.rpartition(".")[2].casefold() if char.isalnum())
+
+
+def _suggest_near(word: str, choices: Sequence[str]) -> str | None:
+    """The hint "did you mean …?" where a choice is spelled nearly so."""
+    import difflib
+
     matcher = difflib.SequenceMatcher()
     matcher.set_seq2(word)
     bounds: list[tuple[float, str]] = []  # of how close they can be
-    for choice in itertools.islice(choices, MOST_SUGGESTED):
+    for choice in choices:
+        least = _find_least(word, choice)
         matcher.set_seq1(choice)
-        if matcher.real_quick_ratio() >= CLOSE and (bound := matcher.quick_ratio()) >= CLOSE:
+        if matcher.real_quick_ratio() >= least and (bound := matcher.quick_ratio()) >= least:
             bounds.append((bound, choice))
     bounds.sort(reverse=True)
-    best, closest = CLOSE, ""
+    best, closest = 0.0, ""
     steps = 0
     for bound, choice in bounds:
         steps += len(choice) * len(word)
         if bound < best or steps > MOST_STEPS:
             break
         matcher.set_seq1(choice)
-        best, closest = max((best, closest), (matcher.ratio(), choice))
+        ratio = matcher.ratio()
+        if ratio >= _find_least(word, choice):
+            best, closest = max((best, closest), (ratio, choice))
     return f"did you mean {format_value(closest)}?" if closest else None
+
+
+def _find_least(word: str, choice: str) -> float:
+    """How close a choice must be, as difflib measures it: a slip in four characters, or one.
+
+    More are another word: a hint that is wrong is worse than none.
+    """
+    longest = max(len(word), len(choice))
+    return 1 - max(1, longest // 4) / longest - 1e-9 if longest > 2 else 1.0
 
 
 def plural(count: int, noun: str) -> str:

@@ -152,6 +152,7 @@ FAMILIES = {
     "xavier": ("fan_avg", 1.0),
     "he": ("fan_in", GAINS["relu"]),
     "lecun": ("fan_in", 1.0),
+    "kaiming": ("fan_in", GAINS["relu"]),
 }
 CUT_STD = 0.87962566103423978
 

@@ -10,8 +10,8 @@ import click
 import xavinit
 from xavinit.cli.group import Command
 from xavinit.cli.options import json_option, quiet_option, show_warnings, specs_options
-from xavinit.console import print_text, say
-from xavinit.errors import SpecError, UsageError
+from xavinit.console import print_text, say_error
+from xavinit.errors import UsageError
 
 
 @click.command(cls=Command, short_help="Validate specs, and do no more.")
@@ -37,8 +37,7 @@ def check(
         if verdict.error is not None:
             kinds.add(type(verdict.error).exit_code)
             if not as_json:
-                who = "" if isinstance(verdict.error, SpecError) else "xavinit: "
-                say(f"{who}{verdict.error}")
+                say_error(verdict.error)
         if as_json:
             print_text(report.verdict_to_json(verdict))
         elif not quiet:

@@ -10,7 +10,14 @@ import click
 
 import xavinit
 from xavinit.cli.group import Command
-from xavinit.cli.options import FORMATS, json_option, quiet_option, show_warnings, specs_options
+from xavinit.cli.options import (
+    FORMATS,
+    Choice,
+    json_option,
+    quiet_option,
+    show_warnings,
+    specs_options,
+)
 from xavinit.cli.progress import showing_progress
 from xavinit.console import print_text, say
 from xavinit.errors import UsageError
@@ -32,7 +39,7 @@ STANDARD_OUTPUTS = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
     "-f",
     "--format",
     "fmt",
-    type=click.Choice(FORMATS),
+    type=Choice("format", FORMATS),
     help="The format, which OUT's suffix tells otherwise.",
 )
 @click.option(

@@ -4,18 +4,38 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
-from typing import get_args
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, get_args
 
 import click
 from click.shell_completion import CompletionItem, split_arg_string
 
 from xavinit.choices import FormatName, FrameworkName
 from xavinit.console import say
-from xavinit.errors import SpecError, XavinitError
+from xavinit.errors import SpecError, UsageError, XavinitError
 
 FORMATS = get_args(FormatName)
 FRAMEWORKS = get_args(FrameworkName)
+
+
+class Choice(click.Choice):  # type: ignore[type-arg]  # not generic before click 8.2
+    """A choice that knows what its values are called elsewhere."""
+
+    def __init__(self, kind: str, choices: Sequence[str]) -> None:
+        super().__init__(choices)
+        self.kind = kind
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value in self.choices or ctx is None or ctx.resilient_parsing:
+            return super().convert(value, param, ctx)
+        from xavinit.wording import format_choices, format_value, suggest
+
+        raise UsageError(
+            f"{'/'.join(param.opts) if param else self.kind} must be "
+            f"{format_choices(self.choices)}; got {format_value(value)}",
+            hint=suggest(value, self.choices, self.kind),
+        )
+
 
 Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
@@ -44,7 +64,7 @@ def _add_options(command: Callable[..., None]) -> Callable[..., None]:
             ),
             click.option(
                 "--framework",
-                type=click.Choice(FRAMEWORKS),
+                type=Choice("framework", FRAMEWORKS),
                 help="Replace the spec's framework. Layers get its names and its order of axes.",
             ),
             click.option(

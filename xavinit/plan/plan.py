@@ -7,7 +7,7 @@ from functools import cached_property
 
 from msgspec import Struct
 
-from xavinit.errors import SpecError
+from xavinit.errors import Faults, SpecError
 from xavinit.layers import Framework, Layer, find_framework
 from xavinit.plan.parts import place_parts
 from xavinit.plan.tensor import LARGEST_FILE, Decision, TensorPlan, decide, find_warning
@@ -71,9 +71,16 @@ class Plan(Struct, frozen=True, dict=True):  # dict: for the cached properties
 
 
 def plan_spec(spec: Spec) -> Plan:
-    """The plan of a spec. Raises `SpecError`, with the path of the key at fault."""
+    """The plan of a spec. Raises `SpecError`, with the paths of the keys at fault."""
     framework = find_framework(spec.framework)
-    decisions = [decide(family, spec.families) for family in spec.families]
+    decisions = []
+    faults = Faults()
+    for family in spec.families:
+        try:
+            decisions.append(decide(family, spec.families))
+        except SpecError as error:
+            faults.add(error)
+    faults.check()
     tensors: list[TensorPlan] = []
     owners: dict[str, Layer] = {}  # of each module
     for listed in spec.listing:

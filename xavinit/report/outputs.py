@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from xavinit.errors import escape
+from xavinit.failures import JSON_VERSION
 from xavinit.verbs.generate import Report
 from xavinit.wording import format_bytes, plural
 
@@ -24,6 +25,7 @@ def format_report(report: Report, dry_run: bool) -> str:
 def report_to_json(report: Report, dry_run: bool) -> str:
     """The report as a JSON object on one line."""
     content = {
+        "version": JSON_VERSION,
         "path": report.path,
         "format": report.format,
         "framework": report.framework,

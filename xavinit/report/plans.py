@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 
 from xavinit.errors import escape
+from xavinit.failures import JSON_VERSION
 from xavinit.plan import Plan
 from xavinit.report.folding import Row, fold, list_rows
 from xavinit.report.laws import compute_zero_share, format_law, law_to_json
@@ -61,6 +62,7 @@ def _format_row(row: Row, *, is_wide: bool) -> tuple[str, ...]:
 def plan_to_json(plan: Plan) -> str:
     """The plan as a JSON object on one line."""
     content = {
+        "version": JSON_VERSION,
         "stream": plan.stream,
         "seed": plan.seed,
         "framework": plan.framework,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
-from xavinit.errors import escape
+from xavinit.errors import SpecError, escape
+from xavinit.failures import JSON_VERSION, describe_error
 from xavinit.verbs.check import Verdict
 from xavinit.wording import format_bytes, plural
 
@@ -23,10 +25,16 @@ def format_verdict(verdict: Verdict) -> str:
 
 def verdict_to_json(verdict: Verdict) -> str:
     """The verdict as a JSON object on one line."""
+    errors: list[dict[str, Any]] = []
+    if verdict.error is not None:
+        code = type(verdict.error).exit_code
+        every = verdict.error.errors if isinstance(verdict.error, SpecError) else [verdict.error]
+        errors = [describe_error(error, code) for error in every]
     content = {
+        "version": JSON_VERSION,
         "spec": verdict.source,
         "ok": verdict.error is None,
-        "error": None if verdict.error is None else str(verdict.error),
+        "errors": errors,
         "warnings": [str(warning) for warning in verdict.warnings],
         "tensors": verdict.tensors,
         "parameters": verdict.parameters,

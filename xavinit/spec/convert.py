@@ -14,7 +14,9 @@ import msgspec
 
 from xavinit import choices, inits
 from xavinit.dtypes import DTYPES
-from xavinit.errors import Path, SpecError
+from xavinit.errors import Faults, Path, SpecError
+from xavinit.spec.events import NO_SPACE, SPACE_HINT
+from xavinit.spec.expressions import suggest_integer
 from xavinit.wording import format_choices, format_value, suggest
 
 CHOICES: dict[str, tuple[str, ...]] = {
@@ -25,6 +27,13 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "framework": get_args(choices.FrameworkName),
     "init": inits.NAMES,
     "gain": get_args(choices.GainName),
+}
+
+# What each must be whose choices are too many for its line.
+_MANY = {
+    "dtype": "must be a dtype",
+    "init": "must be an initializer",
+    "gain": "must be a positive finite number or the name of a gain",
 }
 
 # The keys whose value is an initializer.
@@ -136,30 +145,40 @@ def _fits(value: Any, kind: Any) -> bool:
 def explain_value(key: str, value: Any, path: Path) -> SpecError:
     """The error for a key's value that is of a wrong type or not one of the choices."""
     if key in CHOICES:
-        rule = f"must be {format_choices(CHOICES[key])}"
-        if key == "gain":
-            rule = f"must be a positive finite number, {format_choices(CHOICES[key])}"
-        hint = suggest(value, CHOICES[key])
-        return SpecError(f"{rule}; got {format_value(value)}", path, hint=hint)
+        choices = tuple(sorted(CHOICES[key]))
+        hint = suggest(value, choices, key)
+        got = f"got {format_value(value)}"
+        if key in _MANY:
+            return SpecError(f"{_MANY[key]}; {got}", path, hint=hint, choices=choices)
+        return SpecError(f"must be {format_choices(choices)}; {got}", path, hint=hint)
     rules = _RULES[key]
     rule = rules[-1] if path and isinstance(path[-1], int) else rules[0]
-    return SpecError(f"{rule}; got {format_value(value)}", path)
+    hint = suggest_integer(value) if rule in (_INTEGER, _SIZES) else None
+    return SpecError(f"{rule}; got {format_value(value)}", path, hint=hint)
 
 
 def check_mapping(data: Any, path: Path) -> None:
     if not isinstance(data, dict):
-        raise SpecError(f"must be a mapping; got {format_value(data)}", path)
+        hint = SPACE_HINT if isinstance(data, str) and NO_SPACE.match(data) else None
+        raise SpecError(f"must be a mapping; got {format_value(data)}", path, hint=hint)
 
 
-def check_keys(
-    data: dict[str, Any], known: Iterable[str], path: Path, *, hint: str | None = None
-) -> None:
-    """Refuse the first key that is not known, with a hint or the nearest that is."""
+def check_keys(data: dict[str, Any], known: Iterable[str], path: Path) -> None:
+    """Refuse the keys that are not known, with a hint or the nearest that is."""
+    known = tuple(sorted(known))
+    faults = Faults()
     for key in data:
         if key not in known:
-            raise SpecError(
-                f"unknown key {format_value(key)}",
-                (*path, key),
-                hint=hint or suggest(key, known) or f"keys here: {', '.join(sorted(known))}",
-                at_key=True,
-            )
+            faults.add(_refuse_key(key, known, path))
+    faults.check()
+
+
+def _refuse_key(key: str, known: tuple[str, ...], path: Path) -> SpecError:
+    hint = SPACE_HINT if NO_SPACE.match(key) else suggest(key, known, "key")
+    return SpecError(
+        f"unknown key {format_value(key)}",
+        (*path, key),
+        hint=hint,
+        choices=() if hint else known,
+        at_key=True,
+    )

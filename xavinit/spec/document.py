@@ -5,15 +5,17 @@ from __future__ import annotations
 import codecs
 import contextlib
 import os
+import re
 import select
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from xavinit.dtypes import name_dtype
-from xavinit.errors import InputError, Path, SpecError, UsageError
+from xavinit.errors import InputError, Path, SpecError, UsageError, join_errors
+from xavinit.file_kinds import HEAD, find_kind
 from xavinit.spec.events import (
     DEEPEST_NESTING,
     MOST_DIGITS,
@@ -28,6 +30,13 @@ LARGEST_SPEC = 16 * 2**20  # bytes
 # YAML's parser makes an object for each event: a text of this size takes seconds and 250 MB at
 # worst; 16 MiB would take a dozen seconds and 800 MB.
 LARGEST_YAML = 4 * 2**20
+_LONGEST_EXCERPT = 400  # characters of a line that an error keeps: more than a terminal's width
+_JSON_BREAK = re.compile("\n")
+# Behind comments and empty lines, the head of a table or a key with its value.
+_TOML = re.compile(
+    r"""\s*(?:\#[^\n]*\n\s*)*+"""
+    r"""(?:\[\[?[\w.\-"' ]+\]\]?[ \t]*(?:\#[^\n]*)?\n|[\w.\-"']+[ \t]*=(?!=))"""
+)
 
 Reader = Callable[[str], Iterator[Event]]
 
@@ -45,9 +54,34 @@ class Document(Struct, frozen=True):
     reader: Reader | None = None
 
     def locate(self, error: SpecError) -> SpecError:
-        """The same error, now with file, line and column."""
-        self.locate_all([error])
-        return error
+        """The same error, which now tells file, line and column; so do all that it bears."""
+        errors = list(error.errors)
+        self.locate_all(errors)
+        self._quote_lines(errors)
+        return join_errors(errors)
+
+    def _quote_lines(self, errors: Iterable[SpecError]) -> None:
+        """Give each error the line where it stands, or the part of it around."""
+        wanted = {error.line for error in errors if error.line is not None}
+        if self.text is None or not wanted:
+            return
+        from xavinit.spec.yaml_reader import LINE_BREAK, read_yaml
+
+        breaks = LINE_BREAK if self.reader is read_yaml else _JSON_BREAK
+        lines: dict[int, str] = {}
+        start, number = 0, 1
+        while number <= max(wanted):
+            found = breaks.search(self.text, start)
+            if number in wanted:
+                lines[number] = self.text[start : found.start() if found else None]
+            if found is None:
+                break
+            start, number = found.end(), number + 1
+        for error in errors:
+            if error.line in lines and error.column is not None:
+                first = max(error.column - 1 - _LONGEST_EXCERPT // 2, 0)
+                line = lines[error.line][first : first + _LONGEST_EXCERPT]
+                error.excerpt = line, error.column - first
 
     def locate_all(self, errors: Iterable[SpecError]) -> None:
         """Give each error its file, line and column, with one reading of the text for all."""
@@ -138,6 +172,8 @@ def _wait(file: BinaryIO) -> None:
 def parse_document(content: bytes, name: str) -> Document:
     """The document of a spec's bytes; the name chooses JSON by its suffix, and stands in errors."""
     with Document(name, None).locating():
+        if kind := find_kind(content[:HEAD]):
+            raise SpecError(f"a spec must be YAML or JSON; this is {kind}")
         text = _decode(content)
         suffix = os.path.splitext(name)[1].lower()
         is_yaml = suffix in (".yaml", ".yml")
@@ -145,28 +181,42 @@ def parse_document(content: bytes, name: str) -> Document:
         is_json = suffix == ".json" or is_guessed
         if not is_json:
             _check_size(content, LARGEST_YAML)
+    reader, load = _find_reader(is_json=is_json)
+    document = Document(name, None, text, reader)
+    with document.locating():
         try:
-            return _read_json(name, text) if is_json else _read_yaml(name, text)
+            data = load(text)
         except SpecError as error:
+            if not is_json:
+                _check_toml(text)
             if is_guessed and error.hint is None:
                 error.hint = "read as JSON, since it starts with {; YAML needs a name with .yaml"
             raise
+        if not is_json and not isinstance(data, dict):
+            _check_toml(text)
+    return structs.replace(document, data=data)
 
 
-# Each loads its reader only now: a spec needs one of them.
+def _check_toml(text: str) -> None:
+    """Refuse a text that is no spec in YAML, and begins as TOML does."""
+    if found := _TOML.match(text):
+        raise SpecError(
+            "a spec must be YAML or JSON; this looks like TOML",
+            mark=(found[0].rstrip().count("\n") + 1, 1),
+            hint="in YAML, w = [3, 4] is w: [3, 4], and a table is indented under its name",
+        ) from None
 
 
-def _read_json(name: str, text: str) -> Document:
-    from xavinit.spec.json_decoder import load_json
-    from xavinit.spec.json_reader import read_json
+def _find_reader(*, is_json: bool) -> tuple[Reader, Callable[[str], Any]]:
+    """A language's reader, and what makes data of its texts; loaded now, since a spec needs one."""
+    if is_json:
+        from xavinit.spec.json_decoder import load_json
+        from xavinit.spec.json_reader import read_json
 
-    return Document(name, load_json(text), text, read_json)
-
-
-def _read_yaml(name: str, text: str) -> Document:
+        return read_json, load_json
     from xavinit.spec.yaml_reader import read_yaml
 
-    return Document(name, build_data(read_yaml(text)), text, read_yaml)
+    return read_yaml, lambda text: build_data(read_yaml(text))
 
 
 def _check_size(content: bytes, largest: int) -> None:

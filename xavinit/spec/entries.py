@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct
 
-from xavinit.errors import Path, SpecError
+from xavinit.errors import Faults, Path, SpecError
 from xavinit.layers import Axes, Part
 from xavinit.spec import types
 from xavinit.spec.convert import check_mapping, read_table
-from xavinit.spec.expressions import LARGEST_VALUE, check_expression, evaluate
+from xavinit.spec.expressions import LARGEST_VALUE, check_expression, evaluate, is_integer
 from xavinit.spec.names import Brace, Pattern, parse_pattern
 from xavinit.spec.settings import Settings, read_settings
 from xavinit.wording import format_value
 
 HIGHEST_RANK = 32  # what HDF5 and NumPy 1 can hold
+
+
+_LONGEST_SHAPE = 200  # characters of a text that may be meant as a shape
+_BETWEEN = re.compile(r"\s*,\s*|\s*×\s*|(?<=[0-9])x(?=[0-9])")
+_DIMENSION = re.compile(r"[A-Za-z0-9_]+(?:\s*(?://|[-+*])\s*[A-Za-z0-9_]+)*")
 
 
 class Entry(Struct, frozen=True):
@@ -39,8 +45,18 @@ class Entry(Struct, frozen=True):
 
 def parse_entries(tensors: Any, dims: Mapping[str, int]) -> list[tuple[Entry, Pattern]]:
     """The entries of `tensors`, each with the pattern of its names."""
+    if isinstance(tensors, list):
+        raise _refuse_list(tensors)
     check_mapping(tensors, ("tensors",))
-    return [_parse_entry(name, tensors[name], dims) for name in tensors]
+    entries = []
+    faults = Faults()
+    for name in tensors:
+        try:
+            entries.append(_parse_entry(name, tensors[name], dims))
+        except SpecError as error:
+            faults.add(error)
+    faults.check()
+    return entries
 
 
 def make_entry(part: Part, path: Path, braces: tuple[Brace, ...], settings: Settings) -> Entry:
@@ -79,12 +95,46 @@ def _parse_entry(name: str, data: Any, dims: Mapping[str, int]) -> tuple[Entry, 
         shape = _parse_shape(data, path, dims)
         return Entry(path, pattern.braces, shape, path, {}), pattern
     if not isinstance(data, dict):
-        raise SpecError(f"must be a list of dimensions or a table; got {format_value(data)}", path)
+        fact = f"must be a list of dimensions or a table; got {format_value(data)}"
+        raise SpecError(fact, path, hint=suggest_shape(data))
+    if isinstance(data.get("shape"), str) and (hint := suggest_shape(data["shape"])):
+        fact = f"must be a list of dimensions; got {format_value(data['shape'])}"
+        raise SpecError(fact, (*path, "shape"), hint=hint)
     table = read_table(data, types.TensorTable, path)
     shape_path: Path = (*path, "shape")
     given = _parse_shape(table["shape"], shape_path, dims) if "shape" in table else None
     settings = read_settings(table, path, dims)
     return Entry(path, pattern.braces, given, shape_path, settings), pattern
+
+
+def _refuse_list(tensors: list[Any]) -> SpecError:
+    """The error for a list where names stand before shapes."""
+    hint = "name each, as in w: [3, 4]"
+    tables = [item for item in tensors if isinstance(item, dict)]
+    if any("type" in item for item in tables):
+        hint = "a list of layers stands under layers"
+    elif any(len(item) == 1 for item in tables):
+        hint = "write the names without dashes before them"
+    return SpecError(f"must be a mapping; got {format_value(tensors)}", ("tensors",), hint=hint)
+
+
+def suggest_shape(data: Any) -> str | None:
+    """The hint where a shape is written as elsewhere: (3, 4), 3, 4, 3x4, or one number.
+
+    >>> suggest_shape("(3, d)")
+    'a shape is a list: [3, d]'
+    """
+    if is_integer(data) and data >= 0:
+        return f"a shape is a list: [{data}]"
+    if not isinstance(data, str) or len(data) > _LONGEST_SHAPE:
+        return None
+    text = data.strip()
+    if text.startswith("(") and not text.endswith(")"):  # in {…}, YAML cuts it at its commas
+        return "a shape is a list, as in [3, 4]"
+    items = _BETWEEN.split(text.strip("()").rstrip(", "))
+    if not all(map(_DIMENSION.fullmatch, items)):
+        return None
+    return f"a shape is a list: [{', '.join(items)}]"
 
 
 def _parse_shape(data: list[Any], path: Path, dims: Mapping[str, int]) -> tuple[int, ...]:

@@ -37,7 +37,13 @@ def check_expression(value: object, path: Path) -> int | str:
     """The value, if it is an integer or a string."""
     if isinstance(value, str) or is_integer(value):
         return value
-    raise SpecError(f"must be an integer or an expression; got {format_value(value)}", path)
+    fact = f"must be an integer or an expression; got {format_value(value)}"
+    raise SpecError(fact, path, hint=suggest_integer(value))
+
+
+def suggest_integer(value: object) -> str | None:
+    """The hint where an integer is written as a float: 3.0."""
+    return f"write {int(value)}" if isinstance(value, float) and value.is_integer() else None
 
 
 def evaluate(expression: int | str, dims: Mapping[str, int]) -> int:
@@ -197,7 +203,10 @@ class _Parser(Generic[N]):
         near = f" at {format_value(self.token)}" if self.token else " that ends too soon"
         if not self.text.strip():
             near = ""
-        return SpecError(f"{self.arithmetic.rule}; got {got}{near}")
+        hint = None
+        if self.token == "/" and "/" not in self.arithmetic.products:
+            hint = "integers are divided by //"
+        return SpecError(f"{self.arithmetic.rule}; got {got}{near}", hint=hint)
 
     def parse(self) -> N:
         value = self.parse_sum()

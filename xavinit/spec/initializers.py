@@ -14,7 +14,7 @@ from xavinit.errors import Path, SpecError
 from xavinit.spec.convert import CHOICES, check_keys, explain_value, read_keys
 from xavinit.spec.expressions import evaluate
 from xavinit.spec.numbers import SIGNED, explain_number, parse_number
-from xavinit.wording import format_choices, format_value, suggest
+from xavinit.wording import find_meant, format_value, suggest
 
 # Whatever any initializer takes: another key is unknown, these may be another initializer's.
 _ALL_KEYS = (
@@ -34,11 +34,11 @@ def parse_init(given: Any, path: Path, dims: Mapping[str, int]) -> inits.Init:
     if isinstance(given, str) and given in inits.NAMES:
         return _make_init(given, {}, path, dims)
     if not isinstance(given, dict):
-        names = format_choices(inits.NAMES)
         raise SpecError(
-            f"must be {names}, or a table with one of these as its type; got {format_value(given)}",
+            f"must be an initializer, or a table with its type; got {format_value(given)}",
             path,
-            hint=suggest(given, inits.NAMES),
+            hint=_suggest_init(given),
+            choices=tuple(sorted(inits.NAMES)),
         )
     check_keys(given, _ALL_KEYS, path)
     if "type" not in given:
@@ -47,6 +47,19 @@ def parse_init(given: Any, path: Path, dims: Mapping[str, int]) -> inits.Init:
     if not isinstance(name, str) or name not in CHOICES["init"]:
         raise explain_value("init", name, (*path, "type"))
     return _make_init(name, given, path, dims)
+
+
+def _suggest_init(given: Any) -> str | None:
+    """The hint about what stands for an initializer: a name elsewhere, or a number."""
+    if isinstance(given, int | float) and not isinstance(given, bool) and is_finite(given):
+        name = "zeros" if given == 0 else "ones" if given == 1 else None
+        value = format_value(given)
+        return f"did you mean {name or f'{{type: constant, value: {value}}}'}?"
+    if isinstance(given, str) and (name := find_meant(given, inits.NAMES, "init")):
+        needed = inits.list_keys(name)[0]
+        if needed:
+            return f"did you mean {{type: {name}, {', '.join(f'{key}: …' for key in needed)}}}?"
+    return suggest(given, inits.NAMES, "init")
 
 
 def _make_init(name: str, given: dict[str, Any], path: Path, dims: Mapping[str, int]) -> inits.Init:

@@ -10,9 +10,9 @@ from typing import Any
 from msgspec import Struct, structs
 
 from xavinit import inits
-from xavinit.errors import Path, SpecError
+from xavinit.errors import Faults, Path, SpecError
 from xavinit.layers import GATES, TENSORS_OF_A_CELL, Layer, Sizes, list_parts
-from xavinit.spec.convert import INITS, check_keys, check_mapping, explain_value, read_table
+from xavinit.spec.convert import INITS, check_mapping, explain_value, read_table
 from xavinit.spec.entries import Entry, evaluate_at, make_entry
 from xavinit.spec.expressions import check_expression
 from xavinit.spec.initializers import is_finite, parse_init
@@ -30,22 +30,7 @@ from xavinit.spec.names import (
     parse_pattern,
 )
 from xavinit.spec.settings import Settings
-from xavinit.wording import format_choices, format_value, suggest
-
-# Keys that users know from the frameworks' modules, and why a spec does not have them.
-_WITHOUT_WEIGHT = "it changes no weight: leave it out"
-_ONE_WAY = "bidirectional: true is both ways; PyTorch has no layer that runs backward alone"
-_FOREIGN = {
-    "activation": _WITHOUT_WEIGHT,
-    "dilation": _WITHOUT_WEIGHT,
-    "dropout": _WITHOUT_WEIGHT,
-    "padding": _WITHOUT_WEIGHT,
-    "stride": _WITHOUT_WEIGHT,
-    "direction": _ONE_WAY,
-    "layers": "a group has no type, and the layers of a stack are num_layers",
-    "reverse": _ONE_WAY,
-}
-
+from xavinit.wording import format_value, suggest
 
 NO_GROUP = make_pattern(())
 
@@ -79,7 +64,7 @@ def parse_layers(
     path: Path = ("layers",),
     outer: Pattern = NO_GROUP,
 ) -> tuple[Node, ...]:
-    """The nodes of a list of layers and groups; `SpecError` with the path of the first fault.
+    """The nodes of a list of layers and groups; `SpecError` with the paths of the faults.
 
     Those that stand for nothing are checked and left out. `outer` is the name of the groups around
     the list.
@@ -87,10 +72,16 @@ def parse_layers(
     if not isinstance(data, list):
         raise SpecError(f"must be a list of layers; got {format_value(data)}", path)
     nodes = []
+    faults = Faults()
     for index, item in enumerate(data):
-        node = _parse_node(item, dims, (*path, index), outer)
+        try:
+            node = _parse_node(item, dims, (*path, index), outer)
+        except SpecError as error:
+            faults.add(error)
+            continue
         if node.extent.count:
             nodes.append(node)
+    faults.check()
     return tuple(nodes)
 
 
@@ -137,11 +128,11 @@ def _parse_node(data: Any, dims: Mapping[str, int], path: Path, outer: Pattern) 
     kind = data["type"]
     if not isinstance(kind, str) or kind not in LAYER_TYPES:
         raise SpecError(
-            f"must be {format_choices(LAYER_TYPES)}; got {format_value(kind)}",
+            f"must be a type of layer; got {format_value(kind)}",
             (*path, "type"),
-            hint=suggest(kind, LAYER_TYPES),
+            hint=suggest(kind, LAYER_TYPES, "layer"),
+            choices=tuple(sorted(LAYER_TYPES)),
         )
-    _check_foreign(data, kind, path)
     table = read_table(data, LAYER_TYPES[kind], path)
     sizes = _read_sizes(table, kind, dims, path)
     pattern = _parse_name(table["name"], dims, path)
@@ -181,14 +172,6 @@ def _parse_name(name: str, dims: Mapping[str, int], path: Path) -> Pattern:
     except SpecError as error:
         error.path = (*path, "name")
         raise
-
-
-def _check_foreign(data: dict[str, Any], kind: str, path: Path) -> None:
-    """Refuse a key that has no place in a spec of weights, and say why."""
-    known = LAYER_TYPES[kind].__struct_encode_fields__
-    for key, reason in _FOREIGN.items():
-        if key in data and key not in known:
-            check_keys({key: None}, ("type", *known), path, hint=reason)
 
 
 def _read_sizes(data: Mapping[str, Any], kind: str, dims: Mapping[str, int], path: Path) -> Sizes:

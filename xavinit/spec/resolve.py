@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from msgspec import Struct
 
-from xavinit.errors import SpecError, UsageError
+from xavinit.errors import Faults, SpecError, UsageError
 from xavinit.spec import types
 from xavinit.spec.convert import CHOICES, check_keys, check_mapping, explain_value, read_table
 from xavinit.spec.expressions import (
@@ -20,8 +20,10 @@ from xavinit.spec.expressions import (
 )
 from xavinit.spec.families import Family
 from xavinit.spec.settings import ParsedRule, Settings, parse_rules, read_settings
-from xavinit.spec.tensors import Listing, expand_tensors
+from xavinit.spec.tensors import Listed, Listing, expand_tensors, parse_listed
 from xavinit.wording import format_value
+
+T = TypeVar("T")
 
 
 class Overrides(Struct, frozen=True):
@@ -52,22 +54,34 @@ class Spec(Struct, frozen=True):
 
 
 def resolve_spec(data: Any, overrides: Overrides = NO_OVERRIDES) -> Spec:
-    """The `Spec` of a document's data. Raises `SpecError` with the path of the first fault."""
+    """The `Spec` of a document's data. Raises `SpecError` with the paths of the faults."""
     check_mapping(data, ())
-    check_keys(
-        data, ["$schema", *(f for f in types.SpecTable.__struct_fields__ if f != "schema")], ()
-    )
-    if not isinstance(data.get("$schema", ""), str):
-        raise SpecError(f"must be a string; got {format_value(data['$schema'])}", ("$schema",))
-    if "tensors" not in data and "layers" not in data:
-        raise SpecError('must have the key "tensors" or "layers"')
+    faults = Faults()
+
+    def attempt(nothing: T, parse: Callable[..., T], value: Any, *others: Any) -> T:
+        """What `parse` makes of a value; `nothing` where it is at fault, and so is the spec."""
+        try:
+            return parse(value, *others)
+        except SpecError as error:
+            faults.add(error)
+            return nothing
+
+    attempt(None, _check_top, data)
     data = _apply_overrides(data, overrides)
-    seed = _parse_seed(data["seed"])
-    framework = _parse_framework(data.get("framework", DEFAULT_FRAMEWORK))
-    dims = _parse_dims(data.get("dims", {}), overrides)
-    defaults = _parse_defaults(data.get("defaults", {}), dims)
-    rules = parse_rules(data.get("rules", []), dims)
-    families, listing, used = expand_tensors(data, dims, defaults, rules)
+    seed = attempt(0, _parse_seed, data["seed"])
+    framework = data.get("framework", DEFAULT_FRAMEWORK)
+    framework = attempt(DEFAULT_FRAMEWORK, _parse_framework, framework)
+    dims = attempt(None, _parse_dims, data.get("dims", {}), overrides)
+    no_defaults: Settings = {}
+    defaults = no_defaults
+    rules: list[ParsedRule] = []
+    written: Listed = [], ()
+    if dims is not None:  # else each of their names would be unknown
+        defaults = attempt(no_defaults, _parse_defaults, data.get("defaults", {}), dims)
+        rules = attempt(rules, parse_rules, data.get("rules", []), dims)
+        written = attempt(written, parse_listed, data, dims)
+    faults.check()  # before rules are followed: without one of them keys would be missing
+    families, listing, used = expand_tensors(written, dims or {}, defaults, rules)
     warnings = tuple(
         _warn(rule, is_used)
         for rule, is_used in zip(rules, used, strict=True)
@@ -75,6 +89,17 @@ def resolve_spec(data: Any, overrides: Overrides = NO_OVERRIDES) -> Spec:
     )
     order = tuple(data.get("tensors", ()))
     return Spec(seed, framework, families, listing, make_canonical(data), order, warnings)
+
+
+def _check_top(data: dict[str, Any]) -> None:
+    """Refuse what no key of a spec is."""
+    check_keys(
+        data, ["$schema", *(f for f in types.SpecTable.__struct_fields__ if f != "schema")], ()
+    )
+    if not isinstance(data.get("$schema", ""), str):
+        raise SpecError(f"must be a string; got {format_value(data['$schema'])}", ("$schema",))
+    if "tensors" not in data and "layers" not in data:
+        raise SpecError('must have the key "tensors" or "layers"')
 
 
 def _warn(rule: ParsedRule, fixed: bool | str) -> SpecError:
@@ -106,20 +131,24 @@ def _apply_overrides(data: Mapping[str, Any], overrides: Overrides) -> dict[str,
                 raise explain_value("dtype", overrides.dtype, ("dtype",))
             data["defaults"] = {**data.get("defaults", {}), "dtype": overrides.dtype}
     except SpecError as error:
-        raise UsageError(str(error)) from None
+        raise error.blame_caller() from None
     if overrides.dims:
         dims = data.get("dims", {})
         for name in overrides.dims:
             if name not in dims:
                 hint = suggest_dim(name, dims)
-                raise UsageError(f"the spec has no dim {format_value(name)}; {hint}")
+                raise UsageError(f"the spec has no dim {format_value(name)}", hint=hint)
         data["dims"] = {**dims, **overrides.dims}
     return data
 
 
 def _parse_seed(seed: Any) -> int:
     if not is_integer(seed) or not 0 <= seed <= types.LARGEST_SEED:
-        raise SpecError(f"must be an integer from 0 to 2⁶⁴−1; got {format_value(seed)}", ("seed",))
+        hint = None
+        if isinstance(seed, str) and seed.isdecimal():
+            hint = "write it without quotes"
+        fact = f"must be an integer from 0 to 2⁶⁴−1; got {format_value(seed)}"
+        raise SpecError(fact, ("seed",), hint=hint)
     return int(seed)
 
 
@@ -144,7 +173,7 @@ def _parse_dims(data: Any, overrides: Overrides) -> dict[str, int]:
         return resolve_dims(data)
     except SpecError as error:
         if error.path[-1] in overrides.dims:  # not what the spec's text says
-            raise UsageError(str(error)) from None
+            raise error.blame_caller() from None
         raise
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from xavinit.errors import Path, SpecError
+from xavinit.errors import Faults, Path, SpecError
 from xavinit.spec import types
 from xavinit.spec.convert import read_table
 from xavinit.spec.expressions import evaluate
@@ -33,23 +33,31 @@ class ParsedRule(Struct, frozen=True):
 
 
 def parse_rules(data: Any, dims: Mapping[str, int]) -> list[ParsedRule]:
-    """The rules in their order; `SpecError` where one is not a table of known keys."""
+    """The rules in their order; `SpecError` where some are not tables of known keys."""
     if not isinstance(data, list):
         raise SpecError(f"must be a list; got {format_value(data)}", ("rules",))
     if len(data) > MOST_RULES:
         raise SpecError(f"must be at most {MOST_RULES:,} rules; got {len(data):,}", ("rules",))
     rules = []
+    faults = Faults()
     for index, entry in enumerate(data):
-        path: Path = ("rules", index)
-        rule = read_table(entry, types.Rule, path)
-        text = rule["match"]
         try:
-            glob = parse_glob(text)
+            rules.append(_parse_rule(entry, ("rules", index), dims))
         except SpecError as error:
-            error.path = (*path, "match")
-            raise
-        rules.append(ParsedRule(text, glob, read_settings(rule, path, dims), path))
+            faults.add(error)
+    faults.check()
     return rules
+
+
+def _parse_rule(entry: Any, path: Path, dims: Mapping[str, int]) -> ParsedRule:
+    rule = read_table(entry, types.Rule, path)
+    text = rule["match"]
+    try:
+        glob = parse_glob(text)
+    except SpecError as error:
+        error.path = (*path, "match")
+        raise
+    return ParsedRule(text, glob, read_settings(rule, path, dims), path)
 
 
 def read_settings(table: Mapping[str, Any], path: Path, dims: Mapping[str, int]) -> Settings:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, structs
 
-from xavinit.errors import Path, SpecError, format_path
+from xavinit.errors import Faults, Path, SpecError, format_path
 from xavinit.layers import Layer
 from xavinit.spec.entries import Entry, parse_entries
 from xavinit.spec.families import OF_TENSORS, Family, RuleSet, Sorter
@@ -43,6 +43,10 @@ class LayerSpec(Struct, frozen=True):
 
 
 Listing = tuple[TensorSpec | LayerSpec, ...]
+
+
+# The entries of `tensors` with the patterns of their names, and the nodes of `layers`.
+Listed = tuple[list[tuple[Entry, Pattern]], "tuple[Node, ...]"]
 
 
 class _Tie(Struct, frozen=True):
@@ -165,10 +169,27 @@ class _Names:
         )
 
 
+def parse_listed(data: Mapping[str, Any], dims: Mapping[str, int]) -> Listed:
+    """The entries of `tensors` and the nodes of `layers`; `SpecError` with the faults of both."""
+    faults = Faults()
+    entries: list[tuple[Entry, Pattern]] = []
+    nodes: tuple[Node, ...] = ()
+    try:
+        entries = parse_entries(data.get("tensors", {}), dims)
+    except SpecError as error:
+        faults.add(error)
+    try:
+        nodes = _parse_network(data, dims)
+    except SpecError as error:
+        faults.add(error)
+    faults.check()
+    return entries, nodes
+
+
 def expand_tensors(
-    data: Mapping[str, Any], dims: Mapping[str, int], defaults: Settings, rules: list[ParsedRule]
+    written: Listed, dims: Mapping[str, int], defaults: Settings, rules: list[ParsedRule]
 ) -> tuple[tuple[Family, ...], Listing, list[bool | str]]:
-    """The families of a spec's data, its tensors and layers in order, and the rules' use.
+    """The families of what a spec lists, its tensors and layers in order, and the rules' use.
 
     For each rule: does it match a tensor? Where it matches none but those that it cannot change,
     the name of one of them.
@@ -183,8 +204,7 @@ def expand_tensors(
         settings = defaults if entry.axes is None else below
         return Sorter(entry, settings, rule_set, dims, families)
 
-    entries = parse_entries(data.get("tensors", {}), dims)
-    nodes = _parse_network(data, dims)
+    entries, nodes = written
     extents = [pattern.extent for _, pattern in entries] + [node.extent for node in nodes]
     place = "tensors" if entries else "layers"
     total = sum(extent.count for extent in extents)
@@ -199,12 +219,16 @@ def expand_tensors(
             (place,),
         )
     names = _Names(families)
+    faults = Faults()
     listed: list[str] = []
     for block in _list_blocks(entries):
         block_sorters = [sort(entry) for entry, _ in block]
-        for number, name, words in expand_block([pattern for _, pattern in block]):
-            names.add(name, words, block_sorters[number])
-            listed.append(name)
+        try:
+            for number, name, words in expand_block([pattern for _, pattern in block]):
+                names.add(name, words, block_sorters[number])
+                listed.append(name)
+        except SpecError as error:
+            faults.add(error)
     layers: list[tuple[Layer, tuple[Entry, ...]]] = []
     if nodes:
         from xavinit.spec.network import expand_layers, list_leaves
@@ -213,9 +237,13 @@ def expand_tensors(
             leaf.path: [sort(entry) for entry in leaf.entries] for leaf in list_leaves(nodes)
         }
         for layer, words, node in expand_layers(nodes):
-            for sorter in sorters[node.path]:
-                names.add(f"{layer.name}.{sorter.entry.role}", words, sorter)
+            try:
+                for sorter in sorters[node.path]:
+                    names.add(f"{layer.name}.{sorter.entry.role}", words, sorter)
+            except SpecError as error:
+                faults.add(error)
             layers.append((layer, node.entries))
+    faults.check()
     ends = names.follow_ties()
     if names.has_fans_of:
         names.take_fans(ends)

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from xavinit.errors import InputError, SpecError
-from xavinit.verbs.prepare import SpecSource, make_plan
+from xavinit.verbs.prepare import make_plan
+from xavinit.verbs.sources import SpecSource
 
 
 class Verdict(Struct, frozen=True):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from xavinit.dtypes import STORED_DTYPES
 from xavinit.errors import InputError, UsageError
+from xavinit.file_kinds import HEAD, find_kind
 from xavinit.formats import Reader, StoredTensor, detect_format, parse_format
 from xavinit.wording import explain_os_error, format_value
 
@@ -76,12 +77,28 @@ def _list_stored(source: object, reader: Reader) -> list[_Tensor]:
     if not isinstance(source, str | bytes | os.PathLike):
         raise UsageError(f"digest takes a path, or arrays by name; got {format_value(source)}")
     path = os.fsdecode(source)
+    _check_not_spec(path)
     fmt = parse_format(detect_format(path))
     try:
         tensors = fmt.read_index(path).tensors
     except OSError as error:
         raise InputError(f"cannot read {path}: {explain_os_error(error)}") from error
     return [(s.name, s.dtype.name, s.shape, _read_blocks(s, reader)) for s in tensors]
+
+
+def _check_not_spec(path: str) -> None:
+    """Refuse what is a text by its name and by how it begins: a spec has no tensors yet."""
+    if not path.lower().endswith((".yaml", ".yml", ".json", ".toml")) or os.path.isdir(path):
+        return
+    try:
+        with open(path, "rb") as file:
+            is_text = find_kind(file.read(HEAD)) is None
+    except OSError:
+        return  # which reading the index tells
+    if is_text:
+        raise InputError(
+            f"{path} is a text, not a weights file", hint="generate writes the weights of a spec"
+        )
 
 
 def _read_blocks(stored: StoredTensor, reader: Reader) -> Iterator[memoryview]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from xavinit.errors import MissingLibraryError, SpecError
 from xavinit.plan import Plan, TensorPlan
-from xavinit.verbs.prepare import SpecSource, make_overrides, take_plan
+from xavinit.verbs.prepare import make_overrides, take_plan
+from xavinit.verbs.sources import SpecSource
 from xavinit.wording import format_value
 
 if TYPE_CHECKING:

@@ -29,10 +29,10 @@ from xavinit.spec import (
     OF_AXES,
     Document,
     Family,
-    load_document,
     parse_pattern,
 )
-from xavinit.verbs.prepare import SpecSource, make_overrides, read_plan, refuse_warnings
+from xavinit.verbs.prepare import make_overrides, read_plan, refuse_warnings
+from xavinit.verbs.sources import SpecSource, load_source
 from xavinit.wording import format_value, suggest
 
 Source = Literal["tensor", "rule", "defaults", "layer", "layer type", "built in", "argument"]
@@ -125,7 +125,7 @@ def explain(
     >>> told.fan_in.value, told.scale.n, told.law.bound == told.scale.value
     (784, 456.0, True)
     """
-    document = load_document(spec)
+    document = load_source(spec).document
     found, plan = read_plan(document, make_overrides(seed, dtype, framework, dims))
     refuse_warnings(plan, strict=strict)
     planned = _find_tensor(plan, tensor)

@@ -14,7 +14,8 @@ from xavinit.formats import (
     Layout,
 )
 from xavinit.plan import Plan
-from xavinit.verbs.prepare import SpecSource, make_overrides, take_plan
+from xavinit.verbs.prepare import make_overrides, take_plan
+from xavinit.verbs.sources import SpecSource
 from xavinit.verbs.target import Output, check_output
 from xavinit.wording import explain_os_error
 
@@ -88,10 +89,10 @@ def generate(
     401408
     """
     started = time.perf_counter()
-    plan, document = take_plan(spec, make_overrides(seed, dtype, framework, dims), strict=strict)
+    plan, source = take_plan(spec, make_overrides(seed, dtype, framework, dims), strict=strict)
     output = check_output(
         plan,
-        document,
+        source,
         spec,
         path,
         format=format,

@@ -59,7 +59,7 @@ def generate_many(
     outputs = []
     taken: dict[str, str] = {}
     for spec in names:
-        plan, document = take_plan(spec, overrides, strict=strict)
+        plan, source = take_plan(spec, overrides, strict=strict)
         path = os.path.join(place, name_default(spec, plan, format, is_folder=is_folder))
         # Names that differ only in case are one to some file systems.
         other = taken.setdefault(path.casefold(), spec)
@@ -68,7 +68,7 @@ def generate_many(
         outputs.append(
             check_output(
                 plan,
-                document,
+                source,
                 spec,
                 path,
                 format=format,

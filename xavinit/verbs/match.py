@@ -10,7 +10,8 @@ from xavinit.dtypes import DTYPES
 from xavinit.errors import MissingLibraryError, UsageError
 from xavinit.plan import Plan
 from xavinit.verbs.draw import find_array_type
-from xavinit.verbs.prepare import SpecSource, make_overrides, make_plan, take_plan
+from xavinit.verbs.prepare import make_overrides, make_plan, take_plan
+from xavinit.verbs.sources import SpecSource
 from xavinit.wording import format_value
 
 if TYPE_CHECKING:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from typing import Any
 
 from xavinit.dtypes import name_dtype
 from xavinit.errors import SpecError, StrictError, UsageError
 from xavinit.plan import Plan, plan_spec
-from xavinit.spec import Document, Overrides, Spec, copy_plain, load_document, resolve_spec
+from xavinit.spec import Document, Overrides, Spec, copy_plain, resolve_spec
+from xavinit.verbs.sources import Source, SpecSource, load_source
 from xavinit.wording import format_value
-
-# A spec: the path of its file, `-` for standard input, or its data.
-SpecSource = str | os.PathLike[str] | Mapping[str, Any]
 
 
 def make_plan(
@@ -28,22 +24,24 @@ def make_plan(
     """Read a spec and decide everything about every tensor, drawing nothing.
 
     Parameters:
-        spec: the path of a YAML or JSON file, `-` for standard input, or the spec as a dict.
+        spec: the path of a YAML or JSON file, or of a weights file of ours, which stands for the
+            spec that it carries; `-` for standard input; or the spec as a dict.
         seed: 0 … 2⁶⁴−1; replaces the spec's.
         dtype: replaces the dtype of the spec's `defaults`: a name, or NumPy's type of that name.
         framework: `pytorch`, `keras` or `flax`; replaces the spec's.
         dims: values for dims that the spec names.
         strict: take warnings for errors.
 
-    Raises `SpecError` (a `ValueError`) for a bad spec, with file, line and column; `UsageError`
-    (a `ValueError`) for a bad argument; `InputError` where the file cannot be read.
+    Raises `SpecError` (a `ValueError`) for a bad spec, with file, line and column, its `errors`
+    being all that were found (ten at most); `UsageError` (a `ValueError`) for a bad argument;
+    `InputError` where the file cannot be read.
 
     >>> plan = make_plan({"tensors": {"hidden.weight": [128, 784]}})
     >>> plan.tensors[0].fans, str(plan.tensors[0].law)
     (Fans(fan_in=784, fan_out=128), 'uniform ±0.0811107')
     """
     overrides = make_overrides(seed, dtype, framework, dims)
-    return refuse_warnings(read_plan(load_document(spec), overrides)[1], strict=strict)
+    return refuse_warnings(read_plan(load_source(spec).document, overrides)[1], strict=strict)
 
 
 def read_plan(document: Document, overrides: Overrides) -> tuple[Spec, Plan]:
@@ -66,11 +64,11 @@ def refuse_warnings(plan: Plan, *, strict: bool) -> Plan:
 
 def take_plan(
     spec: SpecSource | Plan, overrides: Overrides, *, strict: bool = False
-) -> tuple[Plan, Document | None]:
-    """The plan of a spec with its document, for errors found later; or the plan given."""
+) -> tuple[Plan, Source | None]:
+    """The plan of a spec with its source, for errors found later; or the plan given."""
     if not isinstance(spec, Plan):
-        document = load_document(spec)
-        return refuse_warnings(read_plan(document, overrides)[1], strict=strict), document
+        source = load_source(spec)
+        return refuse_warnings(read_plan(source.document, overrides)[1], strict=strict), source
     if overrides != Overrides():
         raise UsageError("a plan is made already: give seed, dtype, framework, dims to make_plan")
     return refuse_warnings(spec, strict=strict), None
@@ -87,4 +85,4 @@ def make_overrides(seed: object, dtype: object, framework: object, dims: object)
     try:
         return Overrides(copy_plain(seed), dtype, framework, copy_plain(dims or {}))  # type: ignore[arg-type]  # checked above
     except SpecError as error:
-        raise UsageError(str(error)) from None
+        raise error.blame_caller() from None

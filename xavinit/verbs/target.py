@@ -23,8 +23,8 @@ from xavinit.formats import (
     parse_size,
 )
 from xavinit.plan import Plan
-from xavinit.spec import Document
-from xavinit.wording import format_choices, format_value
+from xavinit.verbs.sources import Source, find_weights
+from xavinit.wording import format_choices, format_value, suggest
 
 if TYPE_CHECKING:
     from xavinit.output import BinaryWriter, Drawing
@@ -45,7 +45,7 @@ class Output(Struct, frozen=True):
 
 def check_output(
     plan: Plan,
-    document: Document | None,
+    source: Source | None,
     spec: object,
     path: object,
     *,
@@ -57,7 +57,7 @@ def check_output(
 ) -> Output:
     """Lay out a plan and refuse before any work what would be refused after it.
 
-    `document` places errors, and `spec` is what must not be replaced.
+    `source` tells where errors are; it and `spec` must not be replaced.
     """
     from xavinit.output import Drawing, check_handle, check_pipe, is_pipe
 
@@ -68,12 +68,14 @@ def check_output(
     elif isinstance(target, str) and not is_folder and _is_folder(target):
         target = os.path.join(target, name_default(spec, plan, format, is_folder=False))
     file = target if isinstance(target, str) and not is_pipe(target) else None
+    if max_shard_size is None and source and source.max_shard_size and _names_set(file, format):
+        max_shard_size = source.max_shard_size
     most = None if max_shard_size is None else parse_size(max_shard_size)
     if shard_name is not None and most is None:
         raise UsageError("a name of shards needs the size of a shard, such as 5GB")
     names = parse_shard_names(shard_name)
     fmt = choose_format(file, format) if most is None else _choose_sharded(file, format)
-    with document.locating() if document else contextlib.nullcontext():
+    with source.document.locating() if source else contextlib.nullcontext():
         layout = _lay_out(plan, fmt, file, most, names)
     drawing = Drawing(plan, jobs)
     if file is None:
@@ -82,6 +84,8 @@ def check_output(
         check_pipe(layout, drawing)
         _check_not_spec(_find_pipe(target), spec)
     else:
+        if source is not None and source.weights is not None:
+            _check_not_spec([file], source.weights)
         _check_file(file, spec, fmt, layout, force)
     return Output(plan, fmt, layout, target, file, drawing, force, most is not None)
 
@@ -97,13 +101,25 @@ def choose_format(path: str | None, name: str | None) -> Format:
             suffixes = format_choices(suffix for known in FORMATS.values() for suffix in known)
             raise UsageError(
                 f"cannot tell the format from the suffix of {path}: name a format "
-                f"({format_choices(FORMATS)}), or use a suffix: {suffixes}"
+                f"({format_choices(FORMATS)}), or use a suffix: {suffixes}",
+                hint=_suggest_output(path or ""),
             )
         return parse_format(by_suffix)
     if path is not None and by_suffix not in (None, name):
         parse_format(name)
         raise UsageError(f"{path} has the suffix of {by_suffix}, but the format is {name}")
     return parse_format(name)
+
+
+def _suggest_output(path: str) -> str | None:
+    """The hint beside the suffix of a format that is not written."""
+    suffix = os.path.splitext(path)[1].removeprefix(".")
+    return suggest(suffix, FORMATS, "format") if suffix else None
+
+
+def _names_set(path: str | None, name: str | None) -> bool:
+    """Can the output be a set, as the weights were whose spec is taken?"""
+    return path is not None and find_suffix(path) is None and name in (None, "safetensors")
 
 
 def _choose_sharded(path: str | None, name: str | None) -> Format:
@@ -127,6 +143,9 @@ def name_default(spec: object, plan: Plan, name: str | None, *, is_folder: bool)
         raise UsageError(
             "the output of a spec that is not a file has no name of its own: give it one"
         )
+    if find_weights(spec) is not None:
+        path = os.fsdecode(spec)
+        raise UsageError(f"{path} is a weights file, which stands for its spec: name the output")
     if name is None:
         name = "safetensors" if is_folder else choose_default(plan)
     else:

@@ -1,0 +1,133 @@
+"""What `--json` prints is valid against the schemas of docs/json.md, also of a failure."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+DOCS = Path(__file__).parent.parent / "docs"
+SCHEMAS = {
+    name: json.loads((DOCS / f"json.{name}.schema.json").read_text(encoding="utf-8"))
+    for name in ("errors", "generate", "plan")
+}
+
+
+def run(*arguments: str, cwd: Path) -> tuple[int, Any, str]:
+    """The exit code, the one JSON object that is printed, and the messages."""
+    done = subprocess.run(
+        [sys.executable, "-m", "xavinit", *arguments], cwd=cwd, capture_output=True, check=False
+    )
+    assert done.stdout.count(b"\n") == 1
+    return done.returncode, json.loads(done.stdout), done.stderr.decode()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "s.yaml").write_text(
+        "rules: [{match: none, init: zeros}]\n"
+        "tensors:\n"
+        "  a: [3, 4]\n"
+        "  b: {shape: [0], init: zeros}\n"
+        "  c: {shape: [2], init: {type: constant, value: true}, dtype: bool}\n"
+        "layers:\n"
+        "  - {name: rnn, type: lstm, in: 3, hidden: 4, forget_bias: 1}\n"
+        "  - {name: fc, type: dense, in: 3, out: 4, init: {type: truncated_normal, std: 1}}\n"
+        "  - {name: g, type: dense, in: 3, out: 4, init: lecun_normal}\n"
+    )
+    (tmp_path / "bad.yaml").write_text(
+        "dims: {d: 2}\ntensors:\n  a: [-1]\n  b: {shape: [2, 2], dtype: half}\n  c: [e]\n"
+    )
+    (tmp_path / "there.h5").write_text("old")
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_the_schemas_are_such_and_the_page_names_them(name: str) -> None:
+    Draft202012Validator.check_schema(SCHEMAS[name])
+    assert SCHEMAS[name]["$id"] == f"urn:xavinit:json:{name}:1"
+    assert f"(json.{name}.schema.json)" in (DOCS / "json.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("framework", ["pytorch", "flax"])
+def test_a_plan(folder: Path, framework: str) -> None:
+    spec = "s.yaml"
+    if framework == "flax":
+        spec = "l.yaml"
+        (folder / spec).write_text("layers: [{name: a, type: lstm, in: 3, hidden: 4}]")
+    code, content, _ = run("plan", spec, "--framework", framework, "--json", cwd=folder)
+    assert code == 0
+    Draft202012Validator(SCHEMAS["plan"]).validate(content)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["-o", "w.h5"],
+        ["-o", "set", "--max-shard-size", "64"],
+        ["-o", "w", "-f", "npy", "--dry-run"],
+    ],
+)
+def test_a_report(folder: Path, options: list[str]) -> None:
+    code, content, _ = run("generate", "s.yaml", *options, "--json", cwd=folder)
+    assert code == 0
+    assert content["warnings"]
+    Draft202012Validator(SCHEMAS["generate"]).validate(content)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "kind", "count"),
+    [
+        (["plan", "bad.yaml"], 3, "spec", 3),
+        (["generate", "bad.yaml"], 3, "spec", 3),
+        (["plan", "none.yaml"], 4, "input_output", 1),
+        (["generate", "s.yaml", "-o", "no/w.h5"], 4, "input_output", 1),
+        (["generate", "s.yaml", "-o", "there.h5"], 6, "refused", 1),
+        (["generate", "s.yaml", "--framework", "torch"], 2, "usage", 1),
+        (["generate", "s.yaml", "-o", "x.pt"], 2, "usage", 1),
+        (["plan", "s.yaml", "--versoin"], 2, "usage", 1),
+        (["plan", "s.yaml", "--seed", "x"], 2, "usage", 1),
+        (["plan", "s.yaml", "--dtype", "fp32"], 2, "usage", 1),
+        (["plan"], 2, "usage", 1),
+        (["pln"], 2, "usage", 1),
+    ],
+)
+def test_errors(folder: Path, arguments: list[str], code: int, kind: str, count: int) -> None:
+    found, content, messages = run(*arguments, "--json", cwd=folder)
+    Draft202012Validator(SCHEMAS["errors"]).validate(content)
+    assert (found, content["exit_code"]) == (code, code)
+    assert [error["kind"] for error in content["errors"]] == [kind] * count
+    assert messages == ""
+
+
+def test_an_error_of_a_spec_tells_its_place(folder: Path) -> None:
+    _, content, _ = run("plan", "bad.yaml", "--json", cwd=folder)
+    places = [(error["line"], error["column"], error["path"]) for error in content["errors"]]
+    assert places == [
+        (3, 7, ["tensors", "a", 0]),
+        (4, 29, ["tensors", "b", "dtype"]),
+        (5, 7, ["tensors", "c", 0]),
+    ]
+    assert content["errors"][1]["hint"] == 'did you mean "float16"?'
+
+
+def test_no_json_where_the_weights_go(folder: Path) -> None:
+    command = [sys.executable, "-m", "xavinit", "generate", "bad.yaml", "-o", "-", "--json"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (2, b"")
+
+
+def test_the_page_shows_what_is_printed(tmp_path: Path) -> None:
+    page = (DOCS / "json.md").read_text(encoding="utf-8")
+    ((text, printed),) = re.findall(
+        r"^\$ printf '(.*)' \| xavinit plan --json -\n(.*)$", page, re.M
+    )
+    command = [sys.executable, "-m", "xavinit", "plan", "--json", "-"]
+    done = subprocess.run(command, input=text.encode(), capture_output=True, check=False)
+    assert done.stdout.decode() == printed + "\n"

@@ -1,0 +1,83 @@
+"""An error as text for a person, with the spec's line on a terminal, and as JSON for a program."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from xavinit.errors import MOST_ERRORS, SpecError, XavinitError, escape
+
+JSON_VERSION = 1  # of the objects that `--json` prints (docs/json.md)
+
+_KINDS = {1: "internal", 2: "usage", 3: "spec", 4: "input_output", 5: "verification", 6: "refused"}
+
+
+def format_error(error: XavinitError, width: int | None = None) -> str:
+    """What is wrong and what to do. On a terminal of a width: with the lines of the spec."""
+    if not isinstance(error, SpecError):
+        return f"xavinit: {error}"
+    lines = []
+    for one in error.errors:
+        first, *rest = one.list_lines()
+        lines += [first, *(_quote_line(one, width) if width else ()), *rest]
+    if len(error.others) + 1 == MOST_ERRORS:
+        lines.append(f"xavinit: there may be more than these {MOST_ERRORS} errors")
+    return "\n".join(lines)
+
+
+def _quote_line(error: SpecError, width: int) -> list[str]:
+    """The line of the spec and a caret under the place, or nothing where there is no line."""
+    if error.excerpt is None or not error.excerpt[0].strip():
+        return []
+    line, column = error.excerpt
+    number = str(error.line)
+    room = max(width - len(number) - 6, 10)
+    before, after = escape(line[: column - 1].replace("\t", " ")), escape(line[column - 1 :])
+    # As much as fits: what stands before the place is cut to half of the room.
+    while before and _measure(before) > room // 2 and _measure(before) + _measure(after) > room:
+        before = before[1:]
+    while after and _measure(before) + _measure(after) > room:
+        after = after[:-1]
+    gap = " " * len(number)
+    return [f"  {number} | {before}{after}", f"  {gap} | {' ' * _measure(before)}^"]
+
+
+def _measure(text: str) -> int:
+    """How many columns a text takes on a terminal."""
+    if text.isascii():
+        return len(text)
+    import unicodedata  # which little memory may not hold
+
+    wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
+    return len(text) + wide - sum(unicodedata.combining(char) > 0 for char in text)
+
+
+def error_to_json(error: XavinitError, code: int) -> str:
+    """The error, or all that it bears, as a JSON object on one line."""
+    import json
+
+    errors = error.errors if isinstance(error, SpecError) else (error,)
+    content = {
+        "version": JSON_VERSION,
+        "exit_code": code,
+        "errors": [describe_error(one, code) for one in errors],
+    }
+    return json.dumps(content)
+
+
+def describe_error(error: XavinitError, code: int) -> dict[str, Any]:
+    """An error as a JSON object."""
+    content: dict[str, Any] = {
+        "kind": _KINDS.get(code, "internal"),
+        "message": escape(error.describe()),
+        "hint": error.hint and escape(error.hint),
+        "choices": [escape(choice) for choice in error.choices],
+    }
+    if isinstance(error, SpecError):
+        content |= {
+            "fact": error.fact,
+            "path": list(error.path),
+            "source": error.source,
+            "line": error.line,
+            "column": error.column,
+        }
+    return content

@@ -1,0 +1,92 @@
+"""Where a spec comes from: a file, data, or a weights file of ours, which carries its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from xavinit.errors import InputError, SpecError
+from xavinit.file_kinds import HDF5, HEAD, NPY, SAFETENSORS, find_kind
+from xavinit.formats import detect_format, parse_format
+from xavinit.plan import STREAM
+from xavinit.spec import Document, copy_plain, load_document
+
+# A spec: the path of its file or of a weights file of ours, `-` for standard input, or its data.
+SpecSource = str | os.PathLike[str] | Mapping[str, Any]
+
+_FORMATS = {SAFETENSORS: "safetensors", HDF5: "hdf5", NPY: "npy"}
+
+
+class Source(Struct, frozen=True):
+    """A spec's document; of a weights file also its path, and the limit of its shards."""
+
+    document: Document
+    weights: str | None = None
+    max_shard_size: int | None = None
+
+
+def load_source(spec: SpecSource) -> Source:
+    """Read a spec, or the spec that a weights file of ours carries.
+
+    Raises `InputError` where the file cannot be read and `SpecError` where it is neither.
+    """
+    path = find_weights(spec)
+    if path is None:
+        return Source(load_document(spec))
+    is_hdf5 = _find_kind(path) == HDF5
+    name = detect_format(path)
+    if not os.path.isdir(path) and not (is_hdf5 and name == "keras"):  # by content, not by suffix
+        name = _FORMATS[_find_kind(path) or SAFETENSORS]
+    index = parse_format(name).read_index(path)
+    recipe = index.parse_recipe()
+    if recipe is None:
+        what = "a folder of weights" if os.path.isdir(path) else _find_kind(path)
+        raise SpecError(
+            f"{path} is {what} that carries no spec of xavinit",
+            hint="xavinit.digest (in Python) takes any weights file",
+        )
+    if recipe.stream != STREAM:
+        raise InputError(f"{path} was drawn from another stream, {recipe.stream}; this is {STREAM}")
+    with Document(path, None).locating():
+        data = copy_plain({**recipe.spec, "seed": recipe.seed})
+    return Source(Document(path, data), path, recipe.max_shard_size)
+
+
+def find_weights(spec: object) -> str | None:
+    """The path of the weights where the source is such, else None; a manifest's is its folder."""
+    if not isinstance(spec, str | bytes | os.PathLike):
+        return None
+    path = os.fsdecode(spec)
+    if _find_kind(path) in _FORMATS:
+        return path
+    folder, base = os.path.split(path)
+    if base == "manifest.json" and _has_key(path, "xavinit"):
+        return folder or os.curdir
+    if base.endswith(".safetensors.index.json") and _has_key(path, "weight_map"):
+        return folder or os.curdir
+    listed = ("manifest.json", "model.safetensors.index.json", "model.safetensors")
+    if os.path.isdir(path) and any(os.path.exists(os.path.join(path, name)) for name in listed):
+        return path
+    return None
+
+
+def _find_kind(path: str) -> str | None:
+    """What a regular file is by its beginning; a pipe is not read twice."""
+    if not os.path.isfile(path):
+        return None
+    try:
+        with open(path, "rb") as file:
+            return find_kind(file.read(HEAD))
+    except OSError:  # whoever reads it next says why
+        return None
+
+
+def _has_key(path: str, key: str) -> bool:
+    try:
+        data = load_document(path).data
+    except (InputError, SpecError):
+        return False
+    return isinstance(data, dict) and key in data
