@@ -29,6 +29,9 @@ test: $(VENV)/test ## Set up, and run the quick tests (a minute or two).
 test-slow: $(VENV)/test ## Run the tests that take minutes (every float32 of the quantile, the fit).
 	$(VENV)/bin/python -m pytest -q -s -m slow
 
+test-budgets: $(VENV)/test ## Plan the hostile specs that take seconds, each within its time and memory.
+	$(VENV)/bin/python -m pytest -q -m slow tests/test_budgets.py
+
 test-kernel: $(VENV)/test ## Compare the kernels over all 2³² words of each law (minutes).
 	$(VENV)/bin/python -m pytest -q -n auto -m slow tests/test_kernel*.py
 
