@@ -14,7 +14,7 @@ BUILT = pyproject.toml setup.py $(wildcard xavinit/streams/_kernel*.[ch])
 QUICK = -m "not frameworks and not slow"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-kernel test-sanitize test-oldest test-pythons test-frameworks matrix fuzz fuzz-files lint format bench clean
+.PHONY: help demo test test-slow test-budgets test-kernel test-sanitize test-oldest test-pythons test-frameworks matrix fuzz fuzz-files lint format bench clean
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
