@@ -62,7 +62,7 @@ fuzz: $(VENV)/fuzz ## Look for inputs that break the readers, for FUZZ_SECONDS (
 
 fuzz-files: $(VENV)/fuzz ## Look for weights files that break the readers, for FUZZ_SECONDS (a minute).
 	@mkdir -p tests/fuzz/found/files
-	$(VENV)/bin/python tests/fuzz/fuzz_files.py -max_total_time=$(FUZZ_SECONDS) -max_len=65536 \
+	$(VENV)/bin/python tests/fuzz/fuzz_files.py -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -rss_limit_mb=8192 \
 		-artifact_prefix=tests/fuzz/found/ tests/fuzz/found/files tests/fuzz/files
 
 lint: $(VENV)/lint ## Check style and types.
