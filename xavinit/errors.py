@@ -146,7 +146,11 @@ class Faults:
     def check(self) -> None:
         """Raise what was found, if anything was."""
         if self._errors:
-            raise join_errors(list(self._errors.values())) from None
+            raise self.join() from None
+
+    def join(self) -> SpecError:
+        """The first of what was found, which bears the others; there must be one."""
+        return join_errors(list(self._errors.values()))
 
 
 def join_errors(errors: list[SpecError]) -> SpecError:

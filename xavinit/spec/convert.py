@@ -6,7 +6,7 @@ own messages are not used: the place and the rule are known here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, get_args
 
@@ -96,11 +96,28 @@ def read_table(data: Any, kind: type[msgspec.Struct], path: Path) -> dict[str, A
     for key, (_, is_required) in known.items():
         if is_required and key not in data:
             raise SpecError(f"must have the key {format_value(key)}", path)
-    return {
-        key: value if key in INITS else _convert(key, value, known[key][0], path)
-        for key, value in data.items()
-        if key in known
-    }
+    try:
+        return {
+            key: value if key in INITS else _convert(key, value, known[key][0], path)
+            for key, value in data.items()
+            if key in known
+        }
+    except SpecError:
+        raise _find_faults(data, known, path) from None
+
+
+def _find_faults(
+    data: dict[str, Any], known: Mapping[str, tuple[Any, bool]], path: Path
+) -> SpecError:
+    """The errors of all keys of a table; looked for where there is one."""
+    faults = Faults()
+    for key, value in data.items():
+        if key in known and key not in INITS:
+            try:
+                _convert(key, value, known[key][0], path)
+            except SpecError as error:
+                faults.add(error)
+    return faults.join()
 
 
 def read_keys(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from msgspec import Struct
@@ -14,7 +15,7 @@ from xavinit.spec import types
 from xavinit.spec.convert import check_mapping, read_table
 from xavinit.spec.expressions import LARGEST_VALUE, check_expression, evaluate, is_integer
 from xavinit.spec.names import Brace, Pattern, parse_pattern
-from xavinit.spec.settings import Settings, read_settings
+from xavinit.spec.settings import Settings, join_faults, read_settings
 from xavinit.wording import format_value
 
 HIGHEST_RANK = 32  # what HDF5 and NumPy 1 can hold
@@ -86,6 +87,16 @@ def make_entry(part: Part, path: Path, braces: tuple[Brace, ...], settings: Sett
 
 def _parse_entry(name: str, data: Any, dims: Mapping[str, int]) -> tuple[Entry, Pattern]:
     path: Path = ("tensors", name)
+    try:
+        return _read_entry(name, data, dims, path)
+    except SpecError as error:
+        shape = data.get("shape") if isinstance(data, dict) else None
+        sizes = shape if isinstance(shape, list) else []
+        parse = partial(_parse_shape, sizes, (*path, "shape"), dims)
+        raise join_faults(error, data, path, dims, parse) from None
+
+
+def _read_entry(name: str, data: Any, dims: Mapping[str, int], path: Path) -> tuple[Entry, Pattern]:
     try:
         pattern = parse_pattern(name, dims)
     except SpecError as error:

@@ -29,7 +29,7 @@ from xavinit.spec.names import (
     measure_range,
     parse_pattern,
 )
-from xavinit.spec.settings import Settings
+from xavinit.spec.settings import Settings, join_faults
 from xavinit.wording import format_value, suggest
 
 NO_GROUP = make_pattern(())
@@ -113,6 +113,13 @@ def expand_layers(
 
 
 def _parse_node(data: Any, dims: Mapping[str, int], path: Path, outer: Pattern) -> Node:
+    try:
+        return _read_node(data, dims, path, outer)
+    except SpecError as error:
+        raise join_faults(error, data, path, dims) from None
+
+
+def _read_node(data: Any, dims: Mapping[str, int], path: Path, outer: Pattern) -> Node:
     check_mapping(data, path)
     if "layers" in data and "type" not in data:
         group = read_table(data, LayerGroup, path)

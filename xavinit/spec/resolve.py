@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from msgspec import Struct
 
-from xavinit.errors import Faults, SpecError, UsageError
+from xavinit.errors import Faults, Path, SpecError, UsageError
 from xavinit.spec import types
 from xavinit.spec.convert import CHOICES, check_keys, check_mapping, explain_value, read_table
 from xavinit.spec.expressions import (
@@ -19,7 +19,7 @@ from xavinit.spec.expressions import (
     suggest_dim,
 )
 from xavinit.spec.families import Family
-from xavinit.spec.settings import ParsedRule, Settings, parse_rules, read_settings
+from xavinit.spec.settings import ParsedRule, Settings, join_faults, parse_rules, read_settings
 from xavinit.spec.tensors import Listed, Listing, expand_tensors, parse_listed
 from xavinit.wording import format_value
 
@@ -178,5 +178,8 @@ def _parse_dims(data: Any, overrides: Overrides) -> dict[str, int]:
 
 
 def _parse_defaults(data: Any, dims: Mapping[str, int]) -> Settings:
-    table = read_table(data, types.TensorKeys, ("defaults",))
-    return read_settings(table, ("defaults",), dims)
+    path: Path = ("defaults",)
+    try:
+        return read_settings(read_table(data, types.TensorKeys, path), path, dims)
+    except SpecError as error:
+        raise join_faults(error, data, path, dims) from None

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from msgspec import Struct
 
 from xavinit.errors import Faults, Path, SpecError
 from xavinit.spec import types
-from xavinit.spec.convert import read_table
+from xavinit.spec.convert import INITS, read_table
 from xavinit.spec.expressions import evaluate
 from xavinit.spec.globs import Glob, parse_glob
 from xavinit.spec.initializers import parse_init
 from xavinit.wording import format_value
+
+Attempt = Callable[[], object]
 
 MOST_RULES = 10_000  # each may be a warning of its own; a model has some tens
 
@@ -50,6 +53,13 @@ def parse_rules(data: Any, dims: Mapping[str, int]) -> list[ParsedRule]:
 
 
 def _parse_rule(entry: Any, path: Path, dims: Mapping[str, int]) -> ParsedRule:
+    try:
+        return _read_rule(entry, path, dims)
+    except SpecError as error:
+        raise join_faults(error, entry, path, dims) from None
+
+
+def _read_rule(entry: Any, path: Path, dims: Mapping[str, int]) -> ParsedRule:
     rule = read_table(entry, types.Rule, path)
     text = rule["match"]
     try:
@@ -104,6 +114,25 @@ def _parse_rows(given: list[int | str], path: Path, dims: Mapping[str, int]) -> 
             error.path = (*path, index)
             raise
     return tuple(rows)
+
+
+def join_faults(
+    first: SpecError, table: Any, path: Path, dims: Mapping[str, int], *attempts: Attempt
+) -> SpecError:
+    """The error of a table, which bears those of its initializers and of other attempts.
+
+    They are looked for only now: a table without errors is read in one go.
+    """
+    faults = Faults()
+    faults.add(first)
+    keys = [key for key in INITS if key in table] if isinstance(table, dict) else []
+    inits: list[Attempt] = [partial(parse_init, table[key], (*path, key), dims) for key in keys]
+    for attempt in (*attempts, *inits):
+        try:
+            attempt()
+        except SpecError as error:
+            faults.add(error)
+    return faults.join()
 
 
 def merge_settings(base: Settings, over: Settings) -> Settings:
