@@ -9,6 +9,7 @@ import pytest
 import xavinit
 from xavinit.advice import ADVICE
 from xavinit.choices import FormatName
+from xavinit.cli import cli
 from xavinit.dtypes import DTYPES
 from xavinit.spec.convert import CHOICES
 from xavinit.spec.layer_types import LAYER_TYPES, LayerGroup
@@ -28,6 +29,7 @@ TABLES: dict[str, tuple[str, ...]] = {
 }
 KINDS = {
     **{kind: CHOICES[kind] for kind in SAME if kind in CHOICES},
+    "command": tuple(cli.commands),
     "format": FORMATS,
     "layer": tuple(LAYER_TYPES),
 }
