@@ -18,8 +18,12 @@ from xavinit.errors import UsageError
 @click.command(cls=Command, short_help="Show each tensor's shape, fans, law and bytes.")
 @spec_options
 @click.option("--full", is_flag=True, help="Give each tensor a row, on a terminal too.")
-@click.option("--match", metavar="GLOB", help="Show only the tensors whose names match, as in a rule.")
-@click.option("--explain", metavar="TENSOR", help="Show every decision behind one tensor, and no table.")
+@click.option(
+    "--match", metavar="GLOB", help="Show only the tensors whose names match, as in a rule."
+)
+@click.option(
+    "--explain", metavar="TENSOR", help="Show every decision behind one tensor, and no table."
+)
 @json_option("Print JSON, on one line.")
 @quiet_option("Show no warnings.")
 def plan(
