@@ -14,7 +14,7 @@ BUILT = pyproject.toml setup.py $(wildcard xavinit/streams/_kernel*.[ch])
 QUICK = -m "not frameworks and not slow"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-kernel test-sanitize test-oldest test-pythons test-frameworks matrix fuzz fuzz-files lint format bench clean
+.PHONY: help demo test test-slow test-budgets test-kernel test-sanitize test-oldest test-pythons test-frameworks matrix fuzz fuzz-files lint format bench clean
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -28,6 +28,9 @@ test: $(VENV)/test ## Set up, and run the quick tests (a minute or two).
 
 test-slow: $(VENV)/test ## Run the tests that take minutes (every float32 of the quantile, the fit).
 	$(VENV)/bin/python -m pytest -q -s -m slow
+
+test-budgets: $(VENV)/test ## Plan the hostile specs that take seconds, each within its time and memory.
+	$(VENV)/bin/python -m pytest -q -m slow tests/test_budgets.py
 
 test-kernel: $(VENV)/test ## Compare the kernels over all 2³² words of each law (minutes).
 	$(VENV)/bin/python -m pytest -q -n auto -m slow tests/test_kernel*.py
@@ -59,7 +62,7 @@ fuzz: $(VENV)/fuzz ## Look for inputs that break the readers, for FUZZ_SECONDS (
 
 fuzz-files: $(VENV)/fuzz ## Look for weights files that break the readers, for FUZZ_SECONDS (a minute).
 	@mkdir -p tests/fuzz/found/files
-	$(VENV)/bin/python tests/fuzz/fuzz_files.py -max_total_time=$(FUZZ_SECONDS) -max_len=65536 \
+	$(VENV)/bin/python tests/fuzz/fuzz_files.py -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -rss_limit_mb=8192 \
 		-artifact_prefix=tests/fuzz/found/ tests/fuzz/found/files tests/fuzz/files
 
 lint: $(VENV)/lint ## Check style and types.

@@ -278,21 +278,21 @@ tensors:
   w: [3, 3]
 -->
 spec.yaml:2:16: rules[0].shape: unknown key "shape"
-  choices: batch_axis, dtype, fused, in_axis, init, layout, match, out_axis, stream, tied
+  choices: batch_axis, dtype, fans_of, fused, in_axis, init, layout, match, out_axis, stream, tied, zero_rows
 === shape in defaults
 defaults: {shape: [3]}
 tensors:
   w: [3, 3]
 -->
 spec.yaml:1:12: defaults.shape: unknown key "shape"
-  choices: batch_axis, dtype, fused, in_axis, init, layout, out_axis, stream, tied
+  choices: batch_axis, dtype, fans_of, fused, in_axis, init, layout, out_axis, stream, tied, zero_rows
 === match in defaults
 defaults: {match: x}
 tensors:
   w: [3, 3]
 -->
 spec.yaml:1:12: defaults.match: unknown key "match"
-  choices: batch_axis, dtype, fused, in_axis, init, layout, out_axis, stream, tied
+  choices: batch_axis, dtype, fans_of, fused, in_axis, init, layout, out_axis, stream, tied, zero_rows
 === defaults is a string
 defaults: float32
 tensors:
@@ -416,26 +416,26 @@ tensors:
 -->
 spec.yaml:2:28: tensors["w"].init: must be an initializer, or a table with its type; got "galrot_normal"
   hint: did you mean "glorot_normal"?
-  choices: constant, glorot_normal, glorot_truncated_normal, glorot_uniform, he_normal, he_truncated_normal, he_uniform, kaiming_normal, kaiming_truncated_normal, kaiming_uniform, lecun_normal, lecun_truncated_normal, lecun_uniform, normal, ones, truncated_normal, uniform, variance_scaling, xavier_normal, xavier_truncated_normal, xavier_uniform, zeros
+  choices: arange, constant, glorot_normal, glorot_truncated_normal, glorot_uniform, he_normal, he_truncated_normal, he_uniform, kaiming_normal, kaiming_truncated_normal, kaiming_uniform, lecun_normal, lecun_truncated_normal, lecun_uniform, log_arange, normal, ones, truncated_normal, uniform, values, variance_scaling, xavier_normal, xavier_truncated_normal, xavier_uniform, zeros
 === an unknown type of init
 tensors:
   w: {shape: [3, 3], init: {type: zeroes}}
 -->
 spec.yaml:2:35: tensors["w"].init.type: must be an initializer; got "zeroes"
   hint: did you mean "zeros"?
-  choices: constant, glorot_normal, glorot_truncated_normal, glorot_uniform, he_normal, he_truncated_normal, he_uniform, kaiming_normal, kaiming_truncated_normal, kaiming_uniform, lecun_normal, lecun_truncated_normal, lecun_uniform, normal, ones, truncated_normal, uniform, variance_scaling, xavier_normal, xavier_truncated_normal, xavier_uniform, zeros
+  choices: arange, constant, glorot_normal, glorot_truncated_normal, glorot_uniform, he_normal, he_truncated_normal, he_uniform, kaiming_normal, kaiming_truncated_normal, kaiming_uniform, lecun_normal, lecun_truncated_normal, lecun_uniform, log_arange, normal, ones, truncated_normal, uniform, values, variance_scaling, xavier_normal, xavier_truncated_normal, xavier_uniform, zeros
 === a list for an init
 tensors:
   w: {shape: [3, 3], init: [zeros]}
 -->
 spec.yaml:2:28: tensors["w"].init: must be an initializer, or a table with its type; got ["zeros"]
-  choices: constant, glorot_normal, glorot_truncated_normal, glorot_uniform, he_normal, he_truncated_normal, he_uniform, kaiming_normal, kaiming_truncated_normal, kaiming_uniform, lecun_normal, lecun_truncated_normal, lecun_uniform, normal, ones, truncated_normal, uniform, variance_scaling, xavier_normal, xavier_truncated_normal, xavier_uniform, zeros
+  choices: arange, constant, glorot_normal, glorot_truncated_normal, glorot_uniform, he_normal, he_truncated_normal, he_uniform, kaiming_normal, kaiming_truncated_normal, kaiming_uniform, lecun_normal, lecun_truncated_normal, lecun_uniform, log_arange, normal, ones, truncated_normal, uniform, values, variance_scaling, xavier_normal, xavier_truncated_normal, xavier_uniform, zeros
 === nothing for an init
 tensors:
   w: {shape: [3, 3], init: }
 -->
 spec.yaml:2:28: tensors["w"].init: must be an initializer, or a table with its type; got null
-  choices: constant, glorot_normal, glorot_truncated_normal, glorot_uniform, he_normal, he_truncated_normal, he_uniform, kaiming_normal, kaiming_truncated_normal, kaiming_uniform, lecun_normal, lecun_truncated_normal, lecun_uniform, normal, ones, truncated_normal, uniform, variance_scaling, xavier_normal, xavier_truncated_normal, xavier_uniform, zeros
+  choices: arange, constant, glorot_normal, glorot_truncated_normal, glorot_uniform, he_normal, he_truncated_normal, he_uniform, kaiming_normal, kaiming_truncated_normal, kaiming_uniform, lecun_normal, lecun_truncated_normal, lecun_uniform, log_arange, normal, ones, truncated_normal, uniform, values, variance_scaling, xavier_normal, xavier_truncated_normal, xavier_uniform, zeros
 === an init without a type
 tensors:
   w: {shape: [3, 3], init: {std: 1}}
@@ -542,8 +542,7 @@ spec.yaml:2:52: tensors["w"].init.gain: must be a positive finite number or the 
 tensors:
   w: {shape: [3, 3], init: {type: he_normal, gain: "-2"}}
 -->
-spec.yaml:2:52: tensors["w"].init.gain: must be a positive finite number or the name of a gain; got "2"
-  choices: leaky_relu, linear, relu, selu, sigmoid, tanh
+spec.yaml:2:52: tensors["w"].init.gain: must be a positive finite number; got -2
 === a gain of 1e999
 tensors:
   w: {shape: [3, 3], init: {type: he_normal, gain: 1e999}}
@@ -982,7 +981,7 @@ tensors:
 -->
 spec.yaml:2:25: tensors["w"].init: must be an initializer, or a table with its type; got 0
   hint: did you mean zeros?
-  choices: constant, glorot_normal, glorot_truncated_normal, glorot_uniform, he_normal, he_truncated_normal, he_uniform, kaiming_normal, kaiming_truncated_normal, kaiming_uniform, lecun_normal, lecun_truncated_normal, lecun_uniform, normal, ones, truncated_normal, uniform, variance_scaling, xavier_normal, xavier_truncated_normal, xavier_uniform, zeros
+  choices: arange, constant, glorot_normal, glorot_truncated_normal, glorot_uniform, he_normal, he_truncated_normal, he_uniform, kaiming_normal, kaiming_truncated_normal, kaiming_uniform, lecun_normal, lecun_truncated_normal, lecun_uniform, log_arange, normal, ones, truncated_normal, uniform, values, variance_scaling, xavier_normal, xavier_truncated_normal, xavier_uniform, zeros
 === shapes of other languages
 dims: {d: 3}
 tensors:
@@ -1042,7 +1041,7 @@ tensors:
 -->
 spec.yaml:2:6: tensors["a"]: glorot_uniform needs fans: two axes or more beside batch axes; got shape [3]
   hint: give it an init without fans, such as zeros, ones or {type: normal, std: 0.02}
-spec.yaml:3:39: tensors["b"].init: int32 takes constants only (zeros, ones, constant); got normal std 1
+spec.yaml:3:39: tensors["b"].init: int32 takes constants only (zeros, ones, constant, arange, values); got normal std 1
 === a number for a tie
 tensors:
   a: {tied: 5}

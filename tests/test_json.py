@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 DOCS = Path(__file__).parent.parent / "docs"
 SCHEMAS = {
     name: json.loads((DOCS / f"json.{name}.schema.json").read_text(encoding="utf-8"))
-    for name in ("errors", "generate", "plan")
+    for name in ("check", "errors", "explain", "generate", "plan")
 }
 
 
@@ -36,6 +36,10 @@ def folder(tmp_path: Path) -> Path:
         "  a: [3, 4]\n"
         "  b: {shape: [0], init: zeros}\n"
         "  c: {shape: [2], init: {type: constant, value: true}, dtype: bool}\n"
+        "  n: {shape: [6], init: {type: arange, start: 1, step: 0.5, repeat: 2}}\n"
+        "  v: {shape: [2], init: {type: values, values: [1, 2]}}\n"
+        "  l: {shape: [2, 3], init: log_arange}\n"
+        "  z: {shape: [2, 3], init: glorot_truncated_normal, zero_rows: [0]}\n"
         "layers:\n"
         "  - {name: rnn, type: lstm, in: 3, hidden: 4, forget_bias: 1}\n"
         "  - {name: fc, type: dense, in: 3, out: 4, init: {type: truncated_normal, std: 1}}\n"
@@ -64,6 +68,29 @@ def test_a_plan(folder: Path, framework: str) -> None:
     code, content, _ = run("plan", spec, "--framework", framework, "--json", cwd=folder)
     assert code == 0
     Draft202012Validator(SCHEMAS["plan"]).validate(content)
+
+
+@pytest.mark.parametrize("name", ["a", "c", "n", "v", "l", "z", "rnn.bias_ih_l0", "g.weight"])
+def test_an_explanation(folder: Path, name: str) -> None:
+    code, content, _ = run("plan", "s.yaml", "--explain", name, "--json", cwd=folder)
+    assert (code, content["name"]) == (0, name)
+    Draft202012Validator(SCHEMAS["explain"]).validate(content)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "count"),
+    [
+        (["s.yaml"], 0, 0),
+        (["s.yaml", "--strict"], 3, 2),
+        (["bad.yaml"], 3, 3),
+        (["none.yaml"], 4, 1),
+    ],
+)
+def test_a_verdict(folder: Path, arguments: list[str], code: int, count: int) -> None:
+    found, content, messages = run("check", *arguments, "--json", cwd=folder)
+    Draft202012Validator(SCHEMAS["check"]).validate(content)
+    assert (found, content["ok"], len(content["errors"])) == (code, not count, count)
+    assert not messages or code == 0  # a warning, of a spec that is right
 
 
 @pytest.mark.parametrize(

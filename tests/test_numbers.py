@@ -210,7 +210,7 @@ def test_an_expression_follows_a_dim_that_is_set(tmp_path: Any) -> None:
 
 POSITIVE = "must be a positive finite number; got "
 FINITE = "must be a finite number; got "
-GAIN = "must be a positive finite number, leaky_relu, linear, relu, selu, sigmoid or tanh; got "
+GAIN = "must be a positive finite number or the name of a gain; got "
 INTEGER = "must be an integer expression (integers, dims, + - * // and parentheses); got "
 
 

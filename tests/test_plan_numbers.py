@@ -142,7 +142,7 @@ def test_glorot_is_the_paper() -> None:
 @pytest.mark.parametrize("name", NAMED)
 def test_a_named_initializer_has_its_variance(name: str) -> None:
     fans = compute_fans((30, 20), Axes())
-    n, gain = {"he": (20, 2), "le": (20, 1)}.get(name[:2], (25, 1))
+    n, gain = {"he": (20, 2), "ka": (20, 2), "le": (20, 1)}.get(name[:2], (25, 1))
     law = scale_variance(NAMED[name], fans)
     variance = law.bound**2 / 3 if isinstance(law, Uniform) else getattr(law, "std", 0) ** 2
     assert variance == pytest.approx(gain / n, rel=1e-15)

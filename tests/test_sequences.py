@@ -360,7 +360,7 @@ def test_a_plan_tells_sequences_and_zero_rows() -> None:
     for part in ("arange 2 step -1 repeat 4", "values 2", "ln 1…16", "rows 0, 3, 5, … zero"):
         assert part in text
     told = {tensor["name"]: tensor for tensor in json.loads(plan_to_json(plan))["tensors"]}
-    assert told["a"]["law"] == {"type": "arange", "start": 2, "step": -1, "repeat": 4}
+    assert told["a"]["law"] == {"type": "arange", "first": 2, "step": -1, "repeat": 4}
     assert told["v"]["law"] == {"type": "values", "count": 2}
     assert told["l"]["law"] == {"type": "log_arange"}
     assert told["z"]["zero_rows"] == [0, 3, 5, 8]

@@ -103,7 +103,6 @@ def test_a_spec_has_no_digest() -> None:
     [
         ("x.pt", "PyTorch loads safetensors: safetensors.torch.load_file"),
         ("x.npz", "npy writes a folder, one .npy file for each tensor"),
-        ("out/", "a folder takes -f npy, or shards of safetensors: --max-shard-size 5GB"),
         ("x.safetensor", 'did you mean "safetensors"?'),
         ("x.onnx", None),
         ("x", None),

@@ -83,15 +83,17 @@ def test_check_as_json(folder: Path) -> None:
     done = run("check", "good.yaml", "bad.yaml", "--json", cwd=folder)
     good, bad = map(json.loads, done.stdout.splitlines())
     assert good == {
+        "version": 1,
         "spec": "good.yaml",
         "ok": True,
-        "error": None,
+        "errors": [],
         "warnings": [],
         "tensors": 2,
         "parameters": 15,
         "bytes": 60,
     }
-    assert (bad["ok"], bad["error"][:14], done.stderr) == (False, "bad.yaml:2:18:", b"")
+    assert (bad["ok"], bad["errors"][0]["message"][:14]) == (False, "bad.yaml:2:18:")
+    assert done.stderr == b""
 
 
 def test_check_in_python(folder: Path) -> None:

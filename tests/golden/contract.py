@@ -205,7 +205,7 @@ def evaluate(number: Any, fans: tuple[int, int] | None) -> float:
     """A number as it stands, or the value of an expression: each operation one of doubles.
 
     >>> evaluate("0.02/sqrt(2*12)", None)
-    0.00408248290463863
+    0.004082482904638631
     """
     names = dict(zip(("fan_in", "fan_out"), fans or (), strict=False))
 

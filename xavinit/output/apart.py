@@ -17,7 +17,7 @@ def check_apart(paths: Iterable[str | int], source: str) -> None:
     Whatever is not there, or cannot be looked at, is not the same: what opens it tells why.
     """
     status = _find_status(lambda: os.fstat(0) if source == "-" else os.stat(source))
-    if status is None or not stat.S_ISREG(status.st_mode):
+    if status is None or not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
         return
     for path in paths:
         other = _find_status(lambda path=path: os.stat(path))  # type: ignore[misc]  # bound now

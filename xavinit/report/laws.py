@@ -58,7 +58,8 @@ def describe_law(law: Law | None) -> dict[str, Any] | None:
         case Constant(value):
             return {"type": "constant", "value": value}
         case Arange(start, step, repeat):
-            return {"type": "arange", "start": start, "step": step, "repeat": repeat}
+            # Not "start", which tells where the law begins.
+            return {"type": "arange", "first": start, "step": step, "repeat": repeat}
         case Values(values):
             return {"type": "values", "count": len(values)}  # the numbers are in the spec
         case LogArange():

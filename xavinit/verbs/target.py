@@ -61,15 +61,15 @@ def check_output(
     """
     from xavinit.output import Drawing, check_handle, check_pipe, is_pipe
 
-    is_folder = format == "npy" or max_shard_size is not None
     target = "" if path is None else _parse_target(path)
+    if max_shard_size is None and source and source.max_shard_size and _names_set(target, format):
+        max_shard_size = source.max_shard_size
+    is_folder = format == "npy" or max_shard_size is not None
     if path is None:
         target = name_default(spec, plan, format, is_folder=is_folder)
     elif isinstance(target, str) and not is_folder and _is_folder(target):
         target = os.path.join(target, name_default(spec, plan, format, is_folder=False))
     file = target if isinstance(target, str) and not is_pipe(target) else None
-    if max_shard_size is None and source and source.max_shard_size and _names_set(file, format):
-        max_shard_size = source.max_shard_size
     most = None if max_shard_size is None else parse_size(max_shard_size)
     if shard_name is not None and most is None:
         raise UsageError("a name of shards needs the size of a shard, such as 5GB")
@@ -117,9 +117,13 @@ def _suggest_output(path: str) -> str | None:
     return suggest(suffix, FORMATS, "format") if suffix else None
 
 
-def _names_set(path: str | None, name: str | None) -> bool:
+def _names_set(target: str | BinaryWriter, name: str | None) -> bool:
     """Can the output be a set, as the weights were whose spec is taken?"""
-    return path is not None and find_suffix(path) is None and name in (None, "safetensors")
+    from xavinit.output import is_pipe
+
+    if not isinstance(target, str) or not target or is_pipe(target):
+        return False
+    return find_suffix(target) is None and name in (None, "safetensors")
 
 
 def _choose_sharded(path: str | None, name: str | None) -> Format:
@@ -157,7 +161,8 @@ def name_default(spec: object, plan: Plan, name: str | None, *, is_folder: bool)
 
 
 def _is_folder(path: str) -> bool:
-    return path.endswith(("/", os.sep)) or os.path.isdir(path)
+    """Is it a folder for an output of the spec's name? A format's suffix means a file."""
+    return path.endswith(("/", os.sep)) or (os.path.isdir(path) and find_suffix(path) is None)
 
 
 def _parse_target(path: object) -> str | BinaryWriter:
