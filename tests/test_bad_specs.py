@@ -336,6 +336,7 @@ tensors:
   w: [3, 3]
 -->
 spec.yaml:1:8: rules: must be a list; got {"match": "x"}
+  hint: each is a table of its own: - {match: "*.bias", init: zeros}
 === a rule is a string
 rules:
 - x

@@ -153,6 +153,8 @@ def test_json_on_stdin_gives_the_bytes_of_the_yaml(folder: Path) -> None:
         (["plan", "bad.yaml"], 3, 'bad.yaml:2:18: tensors["a"].shape[1]: must be'),
         (["generate"], 2, "missing argument 'SPEC...'"),
         (["frobnicate"], 2, "no such command frobnicate"),
+        (["explain"], 2, "no such command explain\n  hint: xavinit plan SPEC --explain TENSOR"),
+        (["completion"], 2, "missing argument '{bash|fish|zsh}'. Choose from: bash, fish, zsh"),
     ],
 )
 def test_a_mistake_is_one_message_and_a_code(

@@ -9,7 +9,9 @@ import pytest
 import xavinit
 from xavinit.advice import ADVICE
 from xavinit.choices import FormatName
+from xavinit.cli import cli
 from xavinit.dtypes import DTYPES
+from xavinit.failures import format_error
 from xavinit.spec.convert import CHOICES
 from xavinit.spec.layer_types import LAYER_TYPES, LayerGroup
 from xavinit.spec.types import Rule, SpecTable, TensorTable
@@ -28,6 +30,7 @@ TABLES: dict[str, tuple[str, ...]] = {
 }
 KINDS = {
     **{kind: CHOICES[kind] for kind in SAME if kind in CHOICES},
+    "command": tuple(cli.commands),
     "format": FORMATS,
     "layer": tuple(LAYER_TYPES),
 }
@@ -137,3 +140,39 @@ def test_another_word_is_no_slip(word: str, choice: str) -> None:
 @pytest.mark.parametrize(("word", "choice"), [("D", "d"), ("sdt", "std"), ("wieght", "weight")])
 def test_a_slip_is_seen(word: str, choice: str) -> None:
     assert suggest(word, [choice]) == f'did you mean "{choice}"?'
+
+
+@pytest.mark.parametrize(
+    ("spec", "hint"),
+    [
+        ({"dtype": "bfloat16"}, "for all tensors, write defaults: {dtype: …}"),
+        ({"init": "zeros"}, "for all tensors, write defaults: {init: …}"),
+        (
+            {"tensors": {"w": {"shape": [3, 4], "std": 0.02}}},
+            "it is a key of an initializer: init: {type: …, std: …}",
+        ),
+        (
+            {"tensors": {"w": {"shape": [3, 4], "init": {"normal": {"std": 0.02}}}}},
+            "write {type: normal, std: 0.02}",
+        ),
+        (
+            {"rules": {"*.bias": "zeros"}},
+            'each is a table of its own: - {match: "*.bias", init: zeros}',
+        ),
+    ],
+)
+def test_a_key_in_the_wrong_table_is_told_where_it_belongs(spec: Any, hint: str) -> None:
+    with pytest.raises(xavinit.SpecError) as caught:
+        xavinit.make_plan({"tensors": {"w": [3, 4]}, **spec})
+    assert caught.value.hint == hint
+
+
+@pytest.mark.parametrize("width", [30, 80])
+def test_choices_are_wrapped_between_words_on_a_terminal(width: int) -> None:
+    with pytest.raises(xavinit.SpecError) as caught:
+        xavinit.make_plan({"tensors": {"w": {"shape": [3, 4], "init": "linspace"}}})
+    _, *lines = format_error(caught.value, width).splitlines()
+    assert len(lines) > 1
+    assert max(map(len, lines)) <= width
+    words = " ".join(lines).replace(",", "").split()
+    assert words == ["choices:", *caught.value.choices]

@@ -205,7 +205,14 @@ ADVICE: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
         "npy writes a folder, one .npy file for each tensor": ("npz",),
         "Flax takes safetensors: safetensors.flax.load_file": ("msgpack", "orbax", "flax"),
     },
+    "command": {
+        "xavinit plan SPEC --explain TENSOR": ("explain",),
+        "it is in Python alone: xavinit.digest": ("digest", "hash", "sha256"),
+        "xavinit -h": ("help",),
+        "xavinit --version": ("version",),
+    },
     "key": {
+        "a layer has no zero rows: list the tensor under tensors, with zero_rows": ("padding_idx",),
         "a group has no type, and the layers of a stack are num_layers": ("layers",),
         _NO_WEIGHT: (
             "activation",
@@ -238,7 +245,14 @@ ADVICE: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
         "it is size // heads: leave it out": ("head_dim", "key_dim", "head_size"),
         _ONE_WAY: ("direction", "reverse", "go_backwards"),
         "every law has mean 0": ("mean",),
-        "a uniform law draws from -bound to bound": ("minval", "maxval", "low", "high"),
+        "a uniform law draws from -bound to bound": (
+            "minval",
+            "maxval",
+            "low",
+            "high",
+            "min",
+            "max",
+        ),
         "gain multiplies the std: it is the root of scale": ("scale",),
         "the seed stands at the top of the spec": ("seed",),
     },

@@ -25,11 +25,11 @@ _SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-", strict
 
 
 class ClosedPipeError(Exception):
-    """A closed pipe, by a name that click does not turn into exit code 1."""
+    """A pipe was closed. Not a `BrokenPipeError`, of which click makes exit code 1."""
 
 
 class StandardOutputError(OutputError):
-    """Standard output does not take what is printed, nor then a report of that."""
+    """Standard output cannot be written. So `--json` cannot report it there either."""
 
 
 def say(message: str) -> None:
@@ -46,8 +46,8 @@ def say_error(error: XavinitError) -> None:
 
 
 def print_text(text: str) -> None:
-    """Print data on standard output; what it cannot take is told now or at the last flush."""
-    sys.stdout.write(text)  # which may be large: not copied for the sake of a line's end
+    """Print data on standard output. A failure is raised here or at the last flush."""
+    sys.stdout.write(text)  # `text + "\n"` would copy it, and it may be large
     sys.stdout.write("\n")
 
 
@@ -63,10 +63,11 @@ def fit_text(text: str) -> str:
 
 
 def open_standard_streams() -> None:
-    """Make standard output and standard error what the rest relies on.
+    """Replace standard output and standard error by streams that keep what this module promises.
 
-    Where one is closed, something takes its place, lest a file of ours gets its number: what is
-    written to a closed standard output fails, messages to a closed standard error vanish.
+    The number of a closed stream is taken first, or the next file to be opened would get it and
+    receive the messages. Writing to a closed standard output then fails; messages to a closed
+    standard error vanish.
     """
     for handle, flags in ((0, os.O_WRONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
         try:
@@ -95,7 +96,7 @@ def _open_text(old: object, handle: int, on_error: Callable[[OSError], None]) ->
 
 
 class _WholeWriter(io.RawIOBase):
-    """A handle that takes all it is given, however little the system takes at once."""
+    """Writes all it is given, however little the system takes at once."""
 
     def __init__(self, handle: int, on_error: Callable[[OSError], None]) -> None:
         self._handle = handle

@@ -18,10 +18,23 @@ def format_error(error: XavinitError, width: int | None = None) -> str:
     lines = []
     for one in error.errors:
         first, *rest = one.list_lines()
+        if width:
+            rest = [part for line in rest for part in _wrap(line, width)]
         lines += [first, *(_quote_line(one, width) if width else ()), *rest]
     if len(error.others) + 1 == MOST_ERRORS:
         lines.append(f"xavinit: there may be more than these {MOST_ERRORS} errors")
     return "\n".join(lines)
+
+
+def _wrap(line: str, width: int) -> list[str]:
+    """A hint or choices in lines that a terminal does not break within a word."""
+    import textwrap
+
+    label = line.partition(": ")[0]
+    indent = " " * (len(label) + 2) if width >= 60 else "    "
+    return textwrap.wrap(
+        line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _quote_line(error: SpecError, width: int) -> list[str]:

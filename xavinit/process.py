@@ -164,6 +164,8 @@ def asks_for_json() -> bool:
 def explain_click_error(error: click.ClickException) -> UsageError:
     """The same in our own style: what is wrong, and where to look or what was meant."""
     message = error.format_message().rstrip(".")
+    if isinstance(error, click.MissingParameter):
+        message = " ".join(message.split())  # click puts each choice on a line of its own
     if message[1:2].islower():
         message = message[0].lower() + message[1:]
     context = getattr(error, "ctx", None)

@@ -114,6 +114,13 @@ SAME: Final[Mapping[str, Rows]] = {
         "keras": ("weights.h5",),
         "npy": ("numpy", "np"),
     },
+    "command": {
+        "check": ("validate", "lint"),
+        "completion": ("completions", "complete", "autocomplete"),
+        "generate": ("gen", "create", "make", "write", "draw", "init"),
+        "plan": ("show", "list", "inspect", "describe", "summary"),
+        "schema": ("json-schema",),
+    },
     "key": {
         "in": (
             "in_features",
@@ -180,5 +187,7 @@ SAME: Final[Mapping[str, Rows]] = {
         "dims": ("dimensions", "constants"),
         "framework": ("backend",),
         "match": ("pattern", "glob", "name", "names"),
+        "type": ("name", "kind", "class_name"),
+        "zero_rows": ("padding_idx",),
     },
 }

@@ -21,9 +21,10 @@ from xavinit.errors import UsageError
 def check(
     specs: tuple[str, ...], as_json: bool, quiet: bool, debug: bool, **overrides: Any
 ) -> None:
-    """Validate one SPEC or several (YAML or JSON files; - is standard input): one line for each.
+    """Validate one SPEC or several, and print one line for each.
 
-    All are checked. What is wrong is told on standard error. The exit code is 0 where all are
+    SPEC is a YAML or JSON file, - for standard input, or a weights file that xavinit wrote. All are
+    checked, and what is wrong is told on standard error. The exit code is 0 where all are
     right, 3 where one is not, and 4 where the only fault is a file that cannot be read.
     """
     from xavinit import report

@@ -40,7 +40,7 @@ STANDARD_OUTPUTS = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
     "--format",
     "fmt",
     type=Choice("format", FORMATS),
-    help="The format, which OUT's suffix tells otherwise.",
+    help="The format; by default the one that OUT's suffix stands for.",
 )
 @click.option(
     "-j", "--jobs", type=click.IntRange(min=1), help="Threads; all cores by default, at most 8."
@@ -53,7 +53,7 @@ STANDARD_OUTPUTS = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 @click.option(
     "--shard-name",
     metavar="NAME",
-    help="The stem of their names, model by default, and after a dot a variant.",
+    help="How shards are named: STEM or STEM.VARIANT; by default model.",
 )
 @click.option("--force", is_flag=True, help="Replace OUT if it exists.")
 @click.option("--dry-run", is_flag=True, help="Check everything, write nothing.")
@@ -68,17 +68,22 @@ def generate(
     debug: bool,
     **options: Any,
 ) -> None:
-    """Write the weights file of SPEC (a YAML or JSON file; - is standard input).
+    """Write the weights file of SPEC: a YAML or JSON file, or - for standard input.
 
-    Without -o, the file takes SPEC's name in the current folder, or goes to standard output where
-    SPEC is standard input: model.safetensors, model.weights.h5 with --framework keras (or
-    model.keras.safetensors, if there is more than layers), model.flax.safetensors. The suffix of
-    OUT chooses the format: .safetensors, .h5 or .hdf5, .weights.h5 (which Keras loads, with
-    --framework keras), .npy (one tensor); -f npy with a name without a suffix makes a folder of
-    .npy files. With --max-shard-size, OUT is a folder that gets shards and their index as Hugging
-    Face names them; other files in it, such as a config.json, stay.
+    SPEC may also be a weights file that xavinit wrote: it carries its spec. Then give -o, with the
+    name of a file or of a new folder.
 
-    Where OUT is a folder that exists, or ends with a slash, the file in it takes SPEC's name. (With
+    Without -o, the file gets SPEC's name in the current folder: for model.yaml that is
+    model.safetensors; with --framework keras model.weights.h5, or model.keras.safetensors if the
+    spec has raw tensors too; with --framework flax model.flax.safetensors. A spec from standard
+    input goes to standard output.
+
+    The suffix of OUT chooses the format: .safetensors; .h5 or .hdf5; .weights.h5, which Keras
+    loads (with --framework keras); .npy for one tensor. -f npy and a name without a suffix make a
+    folder of .npy files. With --max-shard-size, OUT is a folder that gets shards and their index
+    as Hugging Face names them; other files in it, such as a config.json, stay.
+
+    If OUT is a folder that exists, or ends with a slash, the file in it gets SPEC's name. (With
     -f npy or --max-shard-size, one SPEC makes the folder OUT itself.) Several SPECs all go there,
     or to the current folder; the folder must exist. All of them are planned and checked before the
     first byte is written.

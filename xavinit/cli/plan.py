@@ -17,11 +17,15 @@ from xavinit.errors import UsageError
 
 @click.command(cls=Command, short_help="Show each tensor's shape, fans, law and bytes.")
 @spec_options
-@click.option("--full", is_flag=True, help="A row for each tensor, on a terminal too.")
-@click.option("--match", metavar="GLOB", help="Only the tensors whose names match, as in a rule.")
-@click.option("--explain", metavar="TENSOR", help="Every decision behind one tensor instead.")
-@json_option("As JSON.")
-@quiet_option("No warnings.")
+@click.option("--full", is_flag=True, help="Give each tensor a row, on a terminal too.")
+@click.option(
+    "--match", metavar="GLOB", help="Show only the tensors whose names match, as in a rule."
+)
+@click.option(
+    "--explain", metavar="TENSOR", help="Show every decision behind one tensor, and no table."
+)
+@json_option("Print JSON, on one line.")
+@quiet_option("Show no warnings.")
 def plan(
     spec: str,
     full: bool,
@@ -34,9 +38,11 @@ def plan(
 ) -> None:
     """Show what SPEC stands for: each tensor's shape, fans, law and bytes. Draws nothing.
 
-    On a terminal, tensors that repeat are one row, such as h.{0..11}.mlp.weight ×12, with the bytes
-    of all; only blocks that are alike in every tensor are folded. In a pipe or file, each tensor is
-    one line.
+    SPEC is a YAML or JSON file, - for standard input, or a weights file that xavinit wrote.
+
+    On a terminal, tensors that repeat share one row, such as h.{0..11}.mlp.weight ×12, with the
+    bytes of all 12. Only blocks that are alike in every tensor are folded so. In a pipe or a file,
+    each tensor has a line.
     """
     if explain is not None:
         if full or match is not None:

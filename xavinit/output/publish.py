@@ -37,7 +37,7 @@ def check_target(path: str, *, folder: bool, force: bool, is_ours: Callable[[str
     target = find_target(path)
     parent = os.path.dirname(target)
     if not os.path.isdir(parent):
-        raise OutputError(f"cannot write {path}: no folder {parent}")
+        raise OutputError(f"cannot write {path}: no folder {parent}", hint="make it first")
     if not os.path.lexists(target):
         return
     if os.path.isdir(target) and not folder:

@@ -38,7 +38,7 @@ def check_set(path: str, *, force: bool, find_set: FindSet) -> None:
     if not os.path.lexists(target):
         parent = os.path.dirname(target)
         if not os.path.isdir(parent):
-            raise OutputError(f"cannot write {path}: no folder {parent}")
+            raise OutputError(f"cannot write {path}: no folder {parent}", hint="make it first")
         return
     if not os.path.isdir(target):
         raise RefusedError(f"{path} is a file; a folder of shards does not replace it")

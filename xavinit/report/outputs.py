@@ -15,7 +15,7 @@ def format_report(report: Report, dry_run: bool) -> str:
     verb = "would write" if dry_run else "wrote"
     size = f"{plural(report.tensors, 'tensor')}, {format_bytes(report.nbytes)}"
     took = "" if dry_run else f" in {report.seconds:.2f} s"
-    path = "standard output" if report.path == "-" else escape(report.path)
+    path = "to standard output" if report.path == "-" else escape(report.path)
     shards = "" if report.shards is None else f", {plural(report.shards, 'shard')}"
     by_path = report.framework == "keras" and report.format != "keras"
     loading = "; Keras loads it by variable path (docs/frameworks.md)" if by_path else ""

@@ -39,6 +39,10 @@ _MANY = {
 # The keys whose value is an initializer.
 INITS = ("init", "bias_init", "recurrent_init")
 
+# Keys that people write one table too high: of an initializer, and of every tensor.
+_OF_INITS = ("bound", "distribution", "gain", "mode", "std", "value", "values")
+_OF_TENSORS = ("dtype", "init", "layout")
+
 _POSITIVE = "must be a positive finite number"
 _AXES = "must be an axis (an integer) or a list of axes"
 _INTEGER = "must be an integer or an expression"
@@ -191,7 +195,12 @@ def check_keys(data: dict[str, Any], known: Iterable[str], path: Path) -> None:
 
 
 def _refuse_key(key: str, known: tuple[str, ...], path: Path) -> SpecError:
-    hint = SPACE_HINT if NO_SPACE.match(key) else suggest(key, known, "key")
+    hint = SPACE_HINT if NO_SPACE.match(key) else None
+    if key in _OF_INITS and "init" in known:
+        hint = f"it is a key of an initializer: init: {{type: …, {key}: …}}"
+    elif key in _OF_TENSORS and not path:
+        hint = f"for all tensors, write defaults: {{{key}: …}}"
+    hint = hint or suggest(key, known, "key")
     return SpecError(
         f"unknown key {format_value(key)}",
         (*path, key),

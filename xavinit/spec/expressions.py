@@ -183,7 +183,7 @@ def compute(text: str, arithmetic: Arithmetic[N]) -> N:
 
 
 class _Parser(Generic[N]):
-    """Recursive descent, a method a level of precedence."""
+    """A recursive descent parser: one method for each level of precedence."""
 
     def __init__(self, text: str, arithmetic: Arithmetic[N]) -> None:
         self.text = text
@@ -246,7 +246,7 @@ class _Parser(Generic[N]):
         return value
 
     def parse_nested(self) -> N:
-        """What a sign or an opening parenthesis stands before."""
+        """The value after a minus sign, or between parentheses."""
         self.depth += 1
         if self.depth > EXPRESSION_DEPTH:
             raise SpecError(

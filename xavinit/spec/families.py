@@ -1,4 +1,4 @@
-"""Entries and rules → families: what the tensors of one entry that the same rules match share."""
+"""Entries and rules → families: tensors of one entry that the same rules match."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ OF_TENSORS = (*OF_AXES, "fans_of", "zero_rows")  # a layer takes none of them
 
 
 class Family(Struct, frozen=True):
-    """What tensors share that differ by their names alone; of a layer, in PyTorch's form."""
+    """What tensors have in common that differ in nothing but their names.
+
+    If they are of a layer, it is in PyTorch's form.
+    """
 
     shape: tuple[int, ...]
     dtype: str
@@ -37,19 +40,19 @@ class Family(Struct, frozen=True):
 
 
 class Draft(Struct, frozen=True):
-    """A family, or (None) tensors that are tied; with what their names are made from."""
+    """The family of some tensors, or that they are tied, and the names that they refer to."""
 
-    number: int | None  # among the spec's families
+    number: int | None  # of the family in the spec's list; None: the tensors are tied
     places: Mapping[str, Path]
-    reference: Reference | None  # of its stream or tie; None: a stream of its own name
+    reference: Reference | None  # the stream or the tied tensor; None: each has its own stream
     fans_of: Reference | None = None
 
 
 class RuleSet:
-    """The rules of a spec, asked name after name.
+    """The rules of a spec, asked for one name after another.
 
-    `used` grows: for each rule whether it changes a tensor, or the name of one that it cannot
-    change.
+    `used` tells of each rule whether it has changed a tensor so far: True, False, or the name of a
+    tensor that it matches but cannot change.
     """
 
     def __init__(self, rules: Sequence[ParsedRule]) -> None:
@@ -68,7 +71,7 @@ class RuleSet:
         return self._hits.setdefault(hits, hits)
 
     def merge(self, hits: tuple[int, ...]) -> Settings:
-        """What these rules say together: merging them first comes to the same."""
+        """The settings of these rules as one: a later rule wins, key by key."""
         if hits not in self._merged:
             settings: Settings = {}
             for index in hits:
@@ -77,7 +80,7 @@ class RuleSet:
         return self._merged[hits]
 
     def mark_used(self, hits: tuple[int, ...], entry: Entry, name: str) -> None:
-        """These rules match a tensor of an entry."""
+        """Note that these rules match a tensor of an entry."""
         if entry.is_fixed:
             for index in hits:
                 if entry.own.keys() >= self.rules[index].settings.keys():
@@ -112,7 +115,7 @@ class Sorter:
         self._drafts: dict[tuple[int, ...], Draft] = {}  # by the rules that match
 
     def find(self, name: str) -> Draft:
-        """The draft of the tensors that the same rules match as this name."""
+        """The draft of the tensor of this name, shared with all that the same rules match."""
         hits = self._rules.find(name)
         if hits not in self._drafts:
             self._drafts[hits] = self._make_draft(hits, name)
@@ -165,7 +168,7 @@ def _make_family(
 
 
 def _refuse_keys(rules: Sequence[ParsedRule], name: str) -> SpecError:
-    """The error for the first of these rules that tells a layer what only a tensor takes."""
+    """The error for the first of these rules that gives a layer a key which only tensors take."""
     key, place = next(
         (key, rule.settings[key][1]) for rule in rules for key in OF_TENSORS if key in rule.settings
     )
@@ -178,7 +181,7 @@ def _refuse_keys(rules: Sequence[ParsedRule], name: str) -> SpecError:
 
 
 def _check_variance(init: inits.Init, path: Path, entry: Entry) -> None:
-    """Refuse what gives a variance below zero, of which a norm takes the root."""
+    """Refuse an initializer that can give a negative variance: a norm takes its square root."""
     got = init.name
     match init:
         case inits.Zeros() | inits.Ones():
@@ -237,7 +240,7 @@ def _read_rows(
 
 
 def _check_alone(entry: Entry, tie: Path) -> None:
-    """A tied tensor takes no key of its own beside, wherever it was tied."""
+    """Refuse other keys of a tied tensor's own, wherever it was tied."""
     extra = {key: path for key, (_, path) in entry.own.items() if key != "tied"}
     if entry.shape is not None and entry.axes is None:
         extra["shape"] = entry.shape_path

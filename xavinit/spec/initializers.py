@@ -14,7 +14,7 @@ from xavinit.errors import Path, SpecError
 from xavinit.spec.convert import CHOICES, check_keys, explain_value, read_keys
 from xavinit.spec.expressions import evaluate
 from xavinit.spec.numbers import SIGNED, explain_number, parse_number
-from xavinit.wording import find_meant, format_value, suggest
+from xavinit.wording import cut, find_meant, format_value, suggest
 
 # Whatever any initializer takes: another key is unknown, these may be another initializer's.
 _ALL_KEYS = (
@@ -39,6 +39,15 @@ def parse_init(given: Any, path: Path, dims: Mapping[str, int]) -> inits.Init:
             path,
             hint=_suggest_init(given),
             choices=tuple(sorted(inits.NAMES)),
+        )
+    if len(given) == 1 and (name := next(iter(given))) in inits.NAMES and name not in _ALL_KEYS:
+        told = {"type": name, **given[name]} if isinstance(given[name], dict) else {"type": name}
+        shown = ", ".join(f"{key}: {value}" for key, value in told.items())
+        raise SpecError(
+            f"unknown key {format_value(name)}",
+            (*path, name),
+            hint=f"write {{{cut(shown)}}}",
+            at_key=True,
         )
     check_keys(given, _ALL_KEYS, path)
     if "type" not in given:

@@ -1,4 +1,7 @@
-"""Which rules match a name: most are told apart by the text that their globs start or end with."""
+"""Which rules match a name.
+
+Most globs start or end with plain text. Looking that up finds the few rules worth a closer look.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,9 @@ from xavinit.errors import SpecError
 from xavinit.spec.globs import Glob
 
 MOST_STEPS = 5 * 10**9  # of comparing names with globs: two seconds
-# Where text of so many characters is looked for in a name, each of its pairs of characters is a
-# step at worst. The rest as it was measured beside.
+# A step is the time of one comparison of a character of the name with one of the glob, of which
+# looking for a text takes at worst as many as the product of both lengths. What other work takes
+# was measured in the same unit.
 STEPS_OF_A_LOOKUP = 200  # of a name's start or end
 STEPS_OF_A_TEST = 60  # of whether a name holds a text
 STEPS_OF_A_MATCH = 1500
@@ -33,7 +37,7 @@ class _Try(Struct, frozen=True):
 
 
 class _Group:
-    """The rules that are tried on the names with one start or end, and the steps of their tests."""
+    """The rules to try on names that share a start or an end, and how many steps that takes."""
 
     __slots__ = ("steps", "steps_by_length", "tries")
 
@@ -60,7 +64,7 @@ class _Group:
 
 
 class Matcher:
-    """The globs of all rules, ready to be asked name after name.
+    """The globs of all rules, ready to be asked for one name after another.
 
     It counts the steps that the names take, and refuses a spec of too many.
     """
@@ -124,7 +128,7 @@ def _find_ends(glob: Glob) -> tuple[str, str]:
 
 
 def _is_told(glob: Glob, key: str) -> bool:
-    """Is a glob all text and stars, of which the key, or what a name must hold, is all the text?"""
+    """Does a glob ask for nothing but the key, or nothing but the text that a name must hold?"""
     segments = [glob.first, *glob.between]
     if glob.last is None or any(segment.literal is None for segment in (*segments, glob.last)):
         return False

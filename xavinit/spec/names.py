@@ -24,9 +24,10 @@ _PIECE = re.compile(r"(\{\{)|(\}\})|\{([^{}]*)\}|([{}])|([^{}]+)")
 
 
 class Extent(Struct, frozen=True):
-    """How large words are that nobody has listed: how many, and their bytes together.
+    """How many words a pattern stands for and how large they are, without listing them.
 
-    `longest` is in bytes too, and `dividers` the most dots and slashes that one of them has.
+    `nbytes` is the length of all of them together in UTF-8, `longest` that of the longest;
+    `dividers` is the most dots and slashes that one of them has.
     """
 
     count: int = 1
@@ -35,7 +36,7 @@ class Extent(Struct, frozen=True):
     dividers: int = 0
 
     def __mul__(self, other: Extent) -> Extent:
-        """Of each of these words before each of the others."""
+        """The extent of all pairs: each of these words followed by each of the others."""
         return Extent(
             self.count * other.count,
             self.nbytes * other.count + other.nbytes * self.count,
@@ -44,7 +45,7 @@ class Extent(Struct, frozen=True):
         )
 
     def __add__(self, other: Extent) -> Extent:
-        """Of these words and the others."""
+        """The extent of both sets of words together."""
         return Extent(
             self.count + other.count,
             self.nbytes + other.nbytes,
@@ -161,14 +162,14 @@ def parse_pattern(text: str, dims: Mapping[str, int]) -> Pattern:
 
 
 def make_pattern(pieces: Iterable[str | Brace]) -> Pattern:
-    """The pattern of these pieces."""
+    """The pattern that these pieces make."""
     pieces = tuple(pieces)
     extents = (p.extent if isinstance(p, Brace) else measure([p]) for p in pieces)
     return Pattern(pieces, math.prod(extents, start=Extent()))
 
 
 def check_length(extent: Extent, text: str) -> None:
-    """Refuse names too long, before there are any; the text is what they are made from."""
+    """Refuse names that are too long, before they are made from the text."""
     if extent.longest > LONGEST_NAME:
         raise SpecError(
             f"a name must be at most {LONGEST_NAME:,} bytes; got {extent.longest:,}: "
@@ -192,7 +193,7 @@ class Reference(Struct, frozen=True):
 
 
 def parse_reference(text: str, braces: tuple[Brace, ...]) -> Reference:
-    """The reference that stands beside a name with these braces; its own are among them, by text.
+    """The reference in a text, whose braces are those of the name with the same text.
 
     Where the name has several braces of one text, they are taken in order.
 
@@ -231,7 +232,7 @@ def parse_reference(text: str, braces: tuple[Brace, ...]) -> Reference:
 
 
 def _split(text: str) -> Iterator[tuple[bool, str]]:
-    """(is it literal, the text), `{{` and `}}` already undone; a piece at a time."""
+    """Piece after piece: is it literal, and its text, with `{{` as `{` and `}}` as `}`."""
     braces = 0
     for match in _PIECE.finditer(text):
         left, right, inside, stray, plain = match.groups()

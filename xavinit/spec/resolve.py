@@ -19,8 +19,9 @@ from xavinit.spec.expressions import (
     suggest_dim,
 )
 from xavinit.spec.families import Family
+from xavinit.spec.listed import Listed, parse_listed
 from xavinit.spec.settings import ParsedRule, Settings, join_faults, parse_rules, read_settings
-from xavinit.spec.tensors import Listed, Listing, expand_tensors, parse_listed
+from xavinit.spec.tensors import Listing, expand_tensors
 from xavinit.wording import format_value
 
 T = TypeVar("T")

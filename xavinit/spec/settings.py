@@ -38,7 +38,12 @@ class ParsedRule(Struct, frozen=True):
 def parse_rules(data: Any, dims: Mapping[str, int]) -> list[ParsedRule]:
     """The rules in their order; `SpecError` where some are not tables of known keys."""
     if not isinstance(data, list):
-        raise SpecError(f"must be a list; got {format_value(data)}", ("rules",))
+        hint = 'each is a table of its own: - {match: "*.bias", init: zeros}'
+        raise SpecError(
+            f"must be a list; got {format_value(data)}",
+            ("rules",),
+            hint=hint if isinstance(data, dict) else None,
+        )
     if len(data) > MOST_RULES:
         raise SpecError(f"must be at most {MOST_RULES:,} rules; got {len(data):,}", ("rules",))
     rules = []

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, structs
 
 from xavinit.errors import Faults, Path, SpecError, format_path
 from xavinit.layers import Layer
-from xavinit.spec.entries import Entry, parse_entries
+from xavinit.spec.entries import Entry
 from xavinit.spec.families import OF_TENSORS, Family, RuleSet, Sorter
+from xavinit.spec.listed import Listed
 from xavinit.spec.names import MOST_NAME_BYTES, MOST_TENSORS, Pattern, expand_block
 from xavinit.spec.settings import ParsedRule, Settings
 from xavinit.wording import MOST_SUGGESTED, format_value, suggest
-
-if TYPE_CHECKING:
-    from xavinit.spec.network import Node
 
 
 class Tie(Struct, frozen=True):
@@ -43,10 +40,6 @@ class LayerSpec(Struct, frozen=True):
 
 
 Listing = tuple[TensorSpec | LayerSpec, ...]
-
-
-# The entries of `tensors` with the patterns of their names, and the nodes of `layers`.
-Listed = tuple[list[tuple[Entry, Pattern]], "tuple[Node, ...]"]
 
 
 class _Tie(Struct, frozen=True):
@@ -169,23 +162,6 @@ class _Names:
         )
 
 
-def parse_listed(data: Mapping[str, Any], dims: Mapping[str, int]) -> Listed:
-    """The entries of `tensors` and the nodes of `layers`; `SpecError` with the faults of both."""
-    faults = Faults()
-    entries: list[tuple[Entry, Pattern]] = []
-    nodes: tuple[Node, ...] = ()
-    try:
-        entries = parse_entries(data.get("tensors", {}), dims)
-    except SpecError as error:
-        faults.add(error)
-    try:
-        nodes = _parse_network(data, dims)
-    except SpecError as error:
-        faults.add(error)
-    faults.check()
-    return entries, nodes
-
-
 def expand_tensors(
     written: Listed, dims: Mapping[str, int], defaults: Settings, rules: list[ParsedRule]
 ) -> tuple[tuple[Family, ...], Listing, list[bool | str]]:
@@ -251,15 +227,6 @@ def expand_tensors(
     listing: list[TensorSpec | LayerSpec] = [ends[name] for name in listed]
     listing += _list_layers(layers, ends)
     return tuple(families), tuple(listing), rule_set.used
-
-
-def _parse_network(data: Mapping[str, Any], dims: Mapping[str, int]) -> tuple[Node, ...]:
-    if "layers" not in data:
-        return ()
-    # Here, since the types of layers take 3 ms to load, which many specs do without.
-    from xavinit.spec.network import parse_layers
-
-    return parse_layers(data["layers"], dims)
 
 
 def _list_blocks(

@@ -52,7 +52,7 @@ def generate_many(
         raise UsageError(f"specs must be a list of paths; got {format_value(specs)}")
     place = os.fsdecode(folder)
     if not os.path.isdir(place or "."):
-        raise OutputError(f"cannot write to {place}: no such folder")
+        raise OutputError(f"cannot write to {place}: no such folder", hint="make it first")
     names = [_parse_path(spec) for spec in specs]
     is_folder = format == "npy" or max_shard_size is not None
     overrides = make_overrides(seed, dtype, framework, dims)
