@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import to_builtins
 
 from xavinit.errors import escape
+from xavinit.failures import JSON_VERSION
 from xavinit.report.laws import describe_law
 from xavinit.report.tables import wrap
 from xavinit.verbs.explain import Explanation, Key, Product, Scale
@@ -110,7 +111,8 @@ def _format_source(key: Key, source: str) -> str:
 
 def explanation_to_json(told: Explanation) -> str:
     """The explanation as a JSON object on one line."""
-    content = {
+    content: dict[str, Any] = {"version": JSON_VERSION}
+    content |= {
         field: describe_law(told.law) if field == "law" else to_builtins(getattr(told, field))
         for field in told.__struct_fields__
     }
