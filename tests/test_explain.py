@@ -12,6 +12,7 @@ from test_cli import run
 
 import xavinit
 from xavinit import Explanation
+from xavinit.errors import UsageError
 from xavinit.plan import Normal, TruncatedNormal, Uniform
 from xavinit.report import explanation_to_json, format_explanation
 
@@ -221,6 +222,15 @@ def test_the_command(spec: Path) -> None:
     assert told["law"] == {"type": "normal", "std": told["scale"]["value"]}
 
 
+def test_the_json_has_a_version(spec: Path) -> None:
+    assert json.loads(explanation_to_json(xavinit.explain(spec, "a.w")))["version"] == 1
+
+
+def test_a_name_is_a_text(spec: Path) -> None:
+    with pytest.raises(UsageError, match="a tensor must be given by its name; got 3"):
+        xavinit.explain(spec, 3)  # type: ignore[arg-type]
+
+
 def test_a_folded_name_stands_for_its_first(tmp_path: Path) -> None:
     spec = {"tensors": {"h.{12}.w": [4, 4]}}
     assert xavinit.explain(spec, "h.{3..11}.w").name == "h.3.w"
@@ -231,6 +241,7 @@ def test_a_folded_name_stands_for_its_first(tmp_path: Path) -> None:
     [
         (["--explain", "a.v"], 'the plan has no tensor "a.v"\n  hint: did you mean "a.w"?'),
         (["--explain", "{"], 'the plan has no tensor "{"'),
+        (["--explain", "\udcff"], 'the plan has no tensor "\\udcff"'),  # the byte ff
         (["--explain", "a.w", "--full"], "--explain tells of one tensor"),
         (["--explain", "a.w", "--match", "*"], "--explain tells of one tensor"),
     ],

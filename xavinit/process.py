@@ -226,8 +226,25 @@ def explain_error(error: Exception) -> tuple[XavinitError, int]:
         reason = os.strerror(error.errno) if error.errno else str(error)
         place = f"{error.filename}: " if error.filename else ""
         return XavinitError(f"{place}{reason}"), code
+    if (broken := find_broken_library(error)) is not None:
+        return XavinitError(f"cannot load {broken.name}: {broken}"), code
     kind = type(error).__name__
     return XavinitError(f"internal error: {kind}: {error} (--debug shows where)"), 1
+
+
+def find_broken_library(error: BaseException) -> ImportError | None:
+    """The failure to load a file that is there, which NumPy tells of in a page of its own.
+
+    Of its own library, Python says that it has no such module where it cannot look at the file.
+    """
+    cause: BaseException | None = error
+    while isinstance(cause, ImportError):
+        if cause.path and not cause.path.endswith(".py"):  # which lacks a name: a mistake of ours
+            return cause
+        if cause.name and cause.name.partition(".")[0] in sys.stdlib_module_names:
+            return cause
+        cause = cause.__cause__ or cause.__context__
+    return None
 
 
 def is_out_of_memory(error: Exception) -> bool:

@@ -11,7 +11,12 @@ from typing import cast
 
 from xavinit.errors import UsageError
 from xavinit.formats.layout import FileLayout, Format, Gap, Layout, Region
-from xavinit.formats.shard_names import ShardNames, parse_shard_names
+from xavinit.formats.shard_names import (
+    ShardNames,
+    find_names,
+    parse_index_name,
+    parse_shard_names,
+)
 from xavinit.formats.shards import parse_size
 from xavinit.formats.stored import Index, Reader, StoredTensor
 from xavinit.plan import Plan
@@ -95,9 +100,11 @@ __all__ = [
     "StoredTensor",
     "choose_default",
     "detect_format",
+    "find_names",
     "find_suffix",
     "name_output",
     "parse_format",
+    "parse_index_name",
     "parse_shard_names",
     "parse_size",
 ]

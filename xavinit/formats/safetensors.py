@@ -20,7 +20,7 @@ from xavinit.errors import InputError, OutputError, SpecError
 from xavinit.formats.files import find_size, open_file, parse_json, read_from
 from xavinit.formats.layout import FileLayout, Format, Layout, lay_out_file
 from xavinit.formats.metadata import KEY, make_metadata, make_set_metadata
-from xavinit.formats.shard_names import ShardNames, find_rival
+from xavinit.formats.shard_names import ShardNames, find_rival, parse_index_name
 from xavinit.formats.shards import (
     check_number,
     count_most_shards,
@@ -177,13 +177,17 @@ def _encode_entry(tensor: TensorPlan) -> bytes:
 
 
 def read_index(path: str) -> Index:
-    """The index of a file, or of the set of shards in a folder."""
+    """The index of a file, or of the set of shards in a folder or of an index."""
+    folder, given = path, None
     if not os.path.isdir(path):
-        return read_file(path)
-    names, places = read_places(path)
+        given = parse_index_name(os.path.basename(path))
+        if given is None:
+            return read_file(path)
+        folder = os.path.dirname(path)
+    names, places = read_places(folder, given)
     if places is None:
-        return read_file(os.path.join(path, names.single))
-    files = [read_file(os.path.join(path, name)) for name in sorted(set(places.values()))]
+        return read_file(os.path.join(folder, names.single))
+    files = [read_file(os.path.join(folder, name)) for name in sorted(set(places.values()))]
     stored = [tensor for file in files for tensor in file.tensors]
     found = {tensor.name: os.path.basename(tensor.source.path) for tensor in stored}
     if found != places or len(found) < len(stored):

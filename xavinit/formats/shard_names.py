@@ -84,18 +84,27 @@ def parse_shard_names(text: str | None) -> ShardNames:
     return ShardNames(match[1], match[2] or "")
 
 
+def parse_index_name(name: str) -> ShardNames | None:
+    """The names of the set whose index a file would be by its name, or None."""
+    match = _INDEX.fullmatch(name)
+    return ShardNames(match[1], match[2] or "") if match else None
+
+
 def find_names(folder: str) -> ShardNames:
-    """The names of the set in a folder: the usual ones, or those of its only index."""
+    """The names of the set in a folder: the usual ones, or those of its only index or file."""
     present = set(os.listdir(folder))
     if present & {DEFAULT.index, DEFAULT.single}:
         return DEFAULT
-    found = sorted(name for name in present if _INDEX.fullmatch(name))
+    found = sorted(name for name in present if parse_index_name(name))
     if len(found) > 1:
         raise InputError(
             f"{folder} holds several sharded sets: {format_value(found[0])} and "
             f"{format_value(found[1])}"
         )
-    match = _INDEX.fullmatch(found[0]) if found else None
+    if found:
+        return parse_index_name(found[0]) or DEFAULT
+    single = [name.removesuffix(_SUFFIX) for name in present if name.endswith(_SUFFIX)]
+    match = _NAME.fullmatch(single[0]) if len(single) == 1 else None
     return ShardNames(match[1], match[2] or "") if match else DEFAULT
 
 

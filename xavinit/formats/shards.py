@@ -166,9 +166,11 @@ def make_index(shards: Mapping[str, Sequence[TensorPlan]]) -> bytes:
     return (json.dumps(content, indent=2, sort_keys=True) + "\n").encode()
 
 
-def read_places(folder: str) -> tuple[ShardNames, dict[str, str] | None]:
+def read_places(
+    folder: str, names: ShardNames | None = None
+) -> tuple[ShardNames, dict[str, str] | None]:
     """A set's names, and the file of each tensor by its index; None where a single file has all."""
-    names = find_names(folder)
+    names = names or find_names(folder)
     path = os.path.join(folder, names.index)
     if not os.path.exists(path) and os.path.exists(os.path.join(folder, names.single)):
         return names, None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from xavinit.dtypes import STORED_DTYPES
 from xavinit.errors import InputError, UsageError
 from xavinit.file_kinds import HEAD, find_kind
-from xavinit.formats import Reader, StoredTensor, detect_format, parse_format
+from xavinit.formats import Reader, StoredTensor, detect_format, parse_format, parse_index_name
 from xavinit.wording import explain_os_error, format_value
 
 if TYPE_CHECKING:
@@ -89,6 +89,8 @@ def _list_stored(source: object, reader: Reader) -> list[_Tensor]:
 def _check_not_spec(path: str) -> None:
     """Refuse what is a text by its name and by how it begins: a spec has no tensors yet."""
     if not path.lower().endswith((".yaml", ".yml", ".json", ".toml")) or os.path.isdir(path):
+        return
+    if parse_index_name(os.path.basename(path)):  # it stands for its set
         return
     try:
         with open(path, "rb") as file:

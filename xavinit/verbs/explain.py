@@ -25,12 +25,7 @@ from xavinit.plan import (
     find_origin,
     find_roles,
 )
-from xavinit.spec import (
-    OF_AXES,
-    Document,
-    Family,
-    parse_pattern,
-)
+from xavinit.spec import OF_AXES, Document, Family, parse_pattern
 from xavinit.verbs.prepare import make_overrides, read_plan, refuse_warnings
 from xavinit.verbs.sources import SpecSource, load_source
 from xavinit.wording import format_value, suggest
@@ -165,11 +160,13 @@ def explain(
 
 
 def _find_tensor(plan: Plan, name: str) -> TensorPlan:
+    if not isinstance(name, str):
+        raise UsageError(f"a tensor must be given by its name; got {format_value(name)}")
     by_name = {tensor.name: tensor for tensor in plan.tensors}
     if name not in by_name:
         try:
             first, _ = next(parse_pattern(name, {}).expand(), ("", ()))
-        except SpecError:
+        except (SpecError, UnicodeEncodeError):  # no name of a spec, such as bytes of no UTF-8
             first = ""
         if first not in by_name:
             raise UsageError(

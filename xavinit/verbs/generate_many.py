@@ -81,7 +81,8 @@ def generate_many(
     _check_space(outputs)
     reports: list[Report] = []
     total = sum(output.plan.nbytes for output in outputs)
-    for output in outputs:
+    while outputs:
+        output = outputs.pop(0)  # with its buffers, which go when the next one takes its place
         before = sum(done.nbytes for done in reports)
         show = None if progress is None else _shift(progress, before, total)
         started = time.perf_counter()

@@ -10,9 +10,10 @@ from msgspec import Struct
 
 from xavinit.errors import InputError, SpecError
 from xavinit.file_kinds import HDF5, HEAD, NPY, SAFETENSORS, find_kind
-from xavinit.formats import detect_format, parse_format
+from xavinit.formats import detect_format, find_names, parse_format, parse_index_name
 from xavinit.plan import STREAM
 from xavinit.spec import Document, copy_plain, load_document
+from xavinit.wording import explain_os_error
 
 # A spec: the path of its file or of a weights file of ours, `-` for standard input, or its data.
 SpecSource = str | os.PathLike[str] | Mapping[str, Any]
@@ -40,10 +41,14 @@ def load_source(spec: SpecSource) -> Source:
     name = detect_format(path)
     if not os.path.isdir(path) and not (is_hdf5 and name == "keras"):  # by content, not by suffix
         name = _FORMATS[_find_kind(path) or SAFETENSORS]
-    index = parse_format(name).read_index(path)
+    try:
+        index = parse_format(name).read_index(path)
+    except OSError as error:  # of a shard, say, that is not there
+        place = error.filename or path
+        raise InputError(f"cannot read {place}: {explain_os_error(error)}") from error
     recipe = index.parse_recipe()
     if recipe is None:
-        what = "a folder of weights" if os.path.isdir(path) else _find_kind(path)
+        what = "a folder of weights" if os.path.isdir(path) else _find_kind(path) or "an index"
         raise SpecError(
             f"{path} is {what} that carries no spec of xavinit",
             hint="xavinit.digest (in Python) takes any weights file",
@@ -65,12 +70,20 @@ def find_weights(spec: object) -> str | None:
     folder, base = os.path.split(path)
     if base == "manifest.json" and _has_key(path, "xavinit"):
         return folder or os.curdir
-    if base.endswith(".safetensors.index.json") and _has_key(path, "weight_map"):
-        return folder or os.curdir
-    listed = ("manifest.json", "model.safetensors.index.json", "model.safetensors")
-    if os.path.isdir(path) and any(os.path.exists(os.path.join(path, name)) for name in listed):
+    if parse_index_name(base) and _has_key(path, "weight_map"):
         return path
-    return None
+    return path if _holds_weights(path) else None
+
+
+def _holds_weights(folder: str) -> bool:
+    if not os.path.isdir(folder):
+        return False
+    try:
+        names = find_names(folder)
+    except OSError:  # whoever reads it next says why
+        return False
+    listed = ("manifest.json", names.index, names.single)
+    return any(os.path.exists(os.path.join(folder, name)) for name in listed)
 
 
 def _find_kind(path: str) -> str | None:
