@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from xavinit.errors import SpecError, escape
+from xavinit.errors import MOST_ERRORS, SpecError, escape
 from xavinit.plan import plan_spec
 from xavinit.spec import parse_document, resolve_spec
 from xavinit.spec.events import build_data
@@ -88,7 +88,7 @@ READERS: list[Callable[[bytes], None]] = [
 
 
 def check(data: bytes) -> None:
-    """Nothing but a `SpecError` of a line or two may come of any input, and soon."""
+    """Nothing but ten `SpecError`s of at most three lines may come of any input, and soon."""
     if not data or len(data) > LONGEST:
         return
     started = time.monotonic()
@@ -96,7 +96,9 @@ def check(data: bytes) -> None:
         READERS[data[0] % len(READERS)](data[1:])
     except SpecError as error:
         message = str(error)
-        assert message.count("\n") <= 1, message
+        assert len(error.errors) <= MOST_ERRORS, message
+        assert all(str(one).count("\n") <= 2 for one in error.errors[1:]), message
+        assert message.count("\n") < 3 * len(error.errors), message
         assert all(line == escape(line) for line in message.split("\n")), message
     assert time.monotonic() - started < SECONDS
 
