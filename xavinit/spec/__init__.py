@@ -6,7 +6,8 @@ from xavinit.spec.globs import Glob, parse_glob
 from xavinit.spec.names import parse_pattern
 from xavinit.spec.numbers import evaluate_formula, explain_number
 from xavinit.spec.resolve import Overrides, Spec, resolve_spec
-from xavinit.spec.tensors import LayerSpec, TensorSpec, Tie
+from xavinit.spec.tensors import LayerSpec
+from xavinit.spec.ties import TensorSpec, Tie
 
 __all__ = [
     "OF_AXES",
