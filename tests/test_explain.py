@@ -13,7 +13,7 @@ from test_cli import run
 import xavinit
 from xavinit import Explanation
 from xavinit.plan import Normal, TruncatedNormal, Uniform
-from xavinit.report import explanation_to_json, format_explanation
+from xavinit.report.explanations import explanation_to_json, format_explanation
 
 TEXT = """\
 dims: {d: 8}

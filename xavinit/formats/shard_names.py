@@ -18,8 +18,8 @@ from xavinit.wording import format_value
 _SUFFIX = ".safetensors"
 _NUMBERS = "-[0-9]{5,}-of-[0-9]{5,}"
 _WORD = "[A-Za-z0-9_-]{1,100}"
-_NAME = re.compile(rf"({_WORD})(?:\.({_WORD}))?")
-_INDEX = re.compile(rf"({_WORD})\.safetensors\.index(?:\.({_WORD}))?\.json")
+_NAME = rf"({_WORD})(?:\.({_WORD}))?"
+_INDEX = rf"({_WORD})\.safetensors\.index(?:\.({_WORD}))?\.json"
 
 
 class ShardNames(Struct, frozen=True):
@@ -74,7 +74,7 @@ def parse_shard_names(text: str | None) -> ShardNames:
     """
     if text is None:
         return DEFAULT
-    match = _NAME.fullmatch(text) if isinstance(text, str) else None
+    match = re.fullmatch(_NAME, text) if isinstance(text, str) else None
     # One that ends as a shard does would be taken for a file of another set.
     if match is None or re.search(rf"{_NUMBERS}\Z", text):
         raise UsageError(
@@ -89,13 +89,13 @@ def find_names(folder: str) -> ShardNames:
     present = set(os.listdir(folder))
     if present & {DEFAULT.index, DEFAULT.single}:
         return DEFAULT
-    found = sorted(name for name in present if _INDEX.fullmatch(name))
+    found = sorted(name for name in present if re.fullmatch(_INDEX, name))
     if len(found) > 1:
         raise InputError(
             f"{folder} holds several sharded sets: {format_value(found[0])} and "
             f"{format_value(found[1])}"
         )
-    match = _INDEX.fullmatch(found[0]) if found else None
+    match = re.fullmatch(_INDEX, found[0]) if found else None
     return ShardNames(match[1], match[2] or "") if match else DEFAULT
 
 

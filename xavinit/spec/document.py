@@ -31,9 +31,10 @@ LARGEST_SPEC = 16 * 2**20  # bytes
 # worst; 16 MiB would take a dozen seconds and 800 MB.
 LARGEST_YAML = 4 * 2**20
 _LONGEST_EXCERPT = 400  # characters of a line that an error keeps: more than a terminal's width
-_JSON_BREAK = re.compile("\n")
-# Behind comments and empty lines, the head of a table or a key with its value.
-_TOML = re.compile(
+_JSON_BREAK = "\n"
+# Behind comments and empty lines, the head of a table or a key with its value. Compiled where it
+# is asked for, as all that only errors need.
+_TOML = (
     r"""\s*(?:\#[^\n]*\n\s*)*+"""
     r"""(?:\[\[?[\w.\-"' ]+\]\]?[ \t]*(?:\#[^\n]*)?\n|[\w.\-"']+[ \t]*=(?!=))"""
 )
@@ -67,7 +68,7 @@ class Document(Struct, frozen=True):
             return
         from xavinit.spec.yaml_reader import LINE_BREAK, read_yaml
 
-        breaks = LINE_BREAK if self.reader is read_yaml else _JSON_BREAK
+        breaks = LINE_BREAK if self.reader is read_yaml else re.compile(_JSON_BREAK)
         lines: dict[int, str] = {}
         start, number = 0, 1
         while number <= max(wanted):
@@ -199,7 +200,7 @@ def parse_document(content: bytes, name: str) -> Document:
 
 def _check_toml(text: str) -> None:
     """Refuse a text that is no spec in YAML, and begins as TOML does."""
-    if found := _TOML.match(text):
+    if found := re.match(_TOML, text):
         raise SpecError(
             "a spec must be YAML or JSON; this looks like TOML",
             mark=(found[0].rstrip().count("\n") + 1, 1),
