@@ -25,12 +25,7 @@ from xavinit.plan import (
     find_origin,
     find_roles,
 )
-from xavinit.spec import (
-    OF_AXES,
-    Document,
-    Family,
-    parse_pattern,
-)
+from xavinit.spec import OF_AXES, Document, Family, parse_pattern
 from xavinit.verbs.prepare import make_overrides, read_plan, refuse_warnings
 from xavinit.verbs.sources import SpecSource, load_source
 from xavinit.wording import format_value, suggest
