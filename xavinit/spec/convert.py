@@ -6,6 +6,7 @@ own messages are not used: the place and the rule are known here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any, get_args
@@ -159,7 +160,7 @@ def explain_value(key: str, value: Any, path: Path) -> SpecError:
 
 def check_mapping(data: Any, path: Path) -> None:
     if not isinstance(data, dict):
-        hint = SPACE_HINT if isinstance(data, str) and NO_SPACE.match(data) else None
+        hint = SPACE_HINT if isinstance(data, str) and re.match(NO_SPACE, data) else None
         raise SpecError(f"must be a mapping; got {format_value(data)}", path, hint=hint)
 
 
@@ -174,7 +175,7 @@ def check_keys(data: dict[str, Any], known: Iterable[str], path: Path) -> None:
 
 
 def _refuse_key(key: str, known: tuple[str, ...], path: Path) -> SpecError:
-    hint = SPACE_HINT if NO_SPACE.match(key) else suggest(key, known, "key")
+    hint = SPACE_HINT if re.match(NO_SPACE, key) else suggest(key, known, "key")
     return SpecError(
         f"unknown key {format_value(key)}",
         (*path, key),

@@ -32,8 +32,7 @@ LARGEST_SPEC = 16 * 2**20  # bytes
 LARGEST_YAML = 4 * 2**20
 _LONGEST_EXCERPT = 400  # characters of a line that an error keeps: more than a terminal's width
 _JSON_BREAK = "\n"
-# Behind comments and empty lines, the head of a table or a key with its value. Compiled where it
-# is asked for, as all that only errors need.
+# Behind comments and empty lines, the head of a table or a key with its value.
 _TOML = (
     r"""\s*(?:\#[^\n]*\n\s*)*+"""
     r"""(?:\[\[?[\w.\-"' ]+\]\]?[ \t]*(?:\#[^\n]*)?\n|[\w.\-"']+[ \t]*=(?!=))"""
@@ -68,7 +67,7 @@ class Document(Struct, frozen=True):
             return
         from xavinit.spec.yaml_reader import LINE_BREAK, read_yaml
 
-        breaks = LINE_BREAK if self.reader is read_yaml else re.compile(_JSON_BREAK)
+        breaks = re.compile(LINE_BREAK if self.reader is read_yaml else _JSON_BREAK)
         lines: dict[int, str] = {}
         start, number = 0, 1
         while number <= max(wanted):
