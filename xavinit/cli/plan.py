@@ -60,11 +60,11 @@ def plan(
 
 def _explain(spec: str, tensor: str, as_json: bool, **overrides: Any) -> None:
     from xavinit.report.explanations import explanation_to_json, format_explanation
+    from xavinit.spec import name_source
 
     told = xavinit.explain(spec, tensor, **overrides)
     if as_json:
         print_text(explanation_to_json(told))
         return
-    source = "<stdin>" if spec == "-" else spec
-    for line in format_explanation(told, source, measure_terminal(sys.stdout)):
+    for line in format_explanation(told, name_source(spec), measure_terminal(sys.stdout)):
         print_text(line)

@@ -116,21 +116,29 @@ def load_document(source: str | os.PathLike[str] | Mapping[str, Any]) -> Documen
     Raises `InputError` where the file cannot be read and `SpecError` where it is not YAML or
     JSON.
     """
+    name = name_source(source)
     if isinstance(source, Mapping):
-        with Document("spec", None).locating():
-            return Document("spec", copy_plain(source))
+        with Document(name, None).locating():
+            return Document(name, copy_plain(source))
     if not isinstance(source, (str, bytes, os.PathLike)):
         raise UsageError(f"a spec must be a path or a mapping; got {format_value(source)}")
     path = os.fsdecode(source)
     if not path:
         raise UsageError("the name of the spec is empty")
-    name = "<stdin>" if path == "-" else path
     try:
         content = _read_content(path)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = explain_os_error(error) if isinstance(error, OSError) else error
         raise InputError(f"cannot read {name}: {reason}") from error
     return parse_document(content, name)
+
+
+def name_source(source: object) -> str:
+    """What messages call a spec: its path, `<stdin>`, or just `spec` where it is data."""
+    if not isinstance(source, (str, bytes, os.PathLike)):
+        return "spec"
+    path = os.fsdecode(source)
+    return "<stdin>" if path == "-" else path
 
 
 def _read_content(path: str) -> bytes:
