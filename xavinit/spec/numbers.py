@@ -1,4 +1,4 @@
-"""Expressions where numbers are: shapes' grammar and, beyond it, decimals, `/`, `sqrt` and fans.
+"""Expressions for real numbers (`std: 0.02/sqrt(2*blocks)`): decimals, `/`, `sqrt` and fans too.
 
 Every operation is one of IEEE 754's in float64, rounded once, in the order written, so that the
 result is the same everywhere. None of a mathematical library is used but `math.sqrt`, which the
