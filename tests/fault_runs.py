@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import xavinit
-import xavinit.report  # loaded by every run, so loaded once
+import xavinit.report.outputs  # loaded by every run, so loaded once
 from xavinit.failures import format_error
 from xavinit.formats.shard_names import DEFAULT
 from xavinit.output import disk

@@ -14,7 +14,7 @@ import xavinit
 from xavinit import Explanation
 from xavinit.errors import UsageError
 from xavinit.plan import Normal, TruncatedNormal, Uniform
-from xavinit.report import explanation_to_json, format_explanation
+from xavinit.report.explanations import explanation_to_json, format_explanation
 
 TEXT = """\
 dims: {d: 8}

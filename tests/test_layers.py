@@ -17,7 +17,7 @@ from xavinit.choices import FrameworkName
 from xavinit.cli import cli
 from xavinit.errors import UsageError
 from xavinit.layers import Variable, find_framework
-from xavinit.report import format_plan, plan_to_json
+from xavinit.report.plans import format_plan, plan_to_json
 from xavinit.spec.layer_types import LAYER_TYPES
 
 # Of each type: its keys, and (shape, fans) of its weight, by hand.

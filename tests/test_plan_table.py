@@ -12,9 +12,9 @@ from test_cli import run
 
 import xavinit
 from xavinit.plan import Plan
-from xavinit.report import format_plan
 from xavinit.report.folding import fold
-from xavinit.report.tables import measure
+from xavinit.report.plans import format_plan
+from xavinit.widths import measure
 
 SAMPLES = Path(__file__).parent.parent / "sample_specs"
 

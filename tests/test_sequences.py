@@ -21,7 +21,7 @@ from xavinit.errors import SpecError
 from xavinit.inits import LARGEST_LOG
 from xavinit.plan import Arange, LogArange, Sequence, Values
 from xavinit.plan.ranges import check_range
-from xavinit.report import format_plan, plan_to_json
+from xavinit.report.plans import format_plan, plan_to_json
 from xavinit.streams.elements import encode_constant
 from xavinit.streams.logarithms import bound_log, compute_log
 from xavinit.streams.sequences import fill_sequence

@@ -28,6 +28,7 @@ GROUND = {
     "dtypes",
     "file_kinds",
     "signals",
+    "widths",
 }
 # What each room may import of the package, beside itself. A room is a folder, or a file at the top.
 ROOMS: dict[str, set[str]] = {
@@ -35,6 +36,7 @@ ROOMS: dict[str, set[str]] = {
     "advice": set(),
     "vocabulary": set(),
     "file_kinds": set(),
+    "widths": set(),
     "wording": {"errors", "advice", "vocabulary"},
     "choices": set(),
     "inits": {"choices"},
@@ -48,7 +50,7 @@ ROOMS: dict[str, set[str]] = {
     "crew": {"errors", "wording"},
     "output": {*GROUND, "plan", "streams", "formats", "crew"},
     "verbs": {*GROUND, "spec", "plan", "formats", "output"},
-    "failures": {"errors"},
+    "failures": {"errors", "widths"},
     "torch": {*GROUND, "plan", "output", "verbs"},
     "keras": {*GROUND, "plan", "verbs"},
     "flax": {*GROUND, "plan", "verbs"},

@@ -10,10 +10,9 @@ import codecs
 import contextlib
 import io
 import os
-import shutil
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TextIO
 
 from xavinit.errors import OutputError, XavinitError
 from xavinit.failures import format_error
@@ -41,8 +40,16 @@ def say(message: str) -> None:
 
 def say_error(error: XavinitError) -> None:
     """Print what is wrong and what to do; on a terminal, with the lines of the spec."""
-    width = shutil.get_terminal_size().columns if sys.stderr.isatty() else None
-    say(format_error(error, width))
+    say(format_error(error, measure_terminal(sys.stderr)))
+
+
+def measure_terminal(stream: TextIO) -> int | None:
+    """The columns of the terminal where a stream is one, else None."""
+    if not stream.isatty():
+        return None
+    import shutil  # with all that it loads to unpack archives
+
+    return shutil.get_terminal_size().columns
 
 
 def print_text(text: str) -> None:

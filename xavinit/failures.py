@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from xavinit.errors import MOST_ERRORS, SpecError, XavinitError, escape
+from xavinit.widths import measure
 
 JSON_VERSION = 1  # of the objects that `--json` prints (docs/json.md)
 
@@ -46,39 +47,33 @@ def _quote_line(error: SpecError, width: int) -> list[str]:
     room = max(width - len(number) - 6, 10)
     before, after = escape(line[: column - 1].replace("\t", " ")), escape(line[column - 1 :])
     # As much as fits: what stands before the place is cut to half of the room.
-    while before and _measure(before) > room // 2 and _measure(before) + _measure(after) > room:
+    while before and measure(before) > room // 2 and measure(before) + measure(after) > room:
         before = before[1:]
-    while after and _measure(before) + _measure(after) > room:
+    while after and measure(before) + measure(after) > room:
         after = after[:-1]
     gap = " " * len(number)
-    return [f"  {number} | {before}{after}", f"  {gap} | {' ' * _measure(before)}^"]
-
-
-def _measure(text: str) -> int:
-    """How many columns a text takes on a terminal."""
-    if text.isascii():
-        return len(text)
-    import unicodedata  # which little memory may not hold
-
-    wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
-    return len(text) + wide - sum(unicodedata.combining(char) > 0 for char in text)
+    return [f"  {number} | {before}{after}", f"  {gap} | {' ' * measure(before)}^"]
 
 
 def error_to_json(error: XavinitError, code: int) -> str:
     """The error, or all that it bears, as a JSON object on one line."""
     import json
 
-    errors = error.errors if isinstance(error, SpecError) else (error,)
     content = {
         "version": JSON_VERSION,
         "exit_code": code,
-        "errors": [describe_error(one, code) for one in errors],
+        "errors": describe_errors(error, code),
     }
     return json.dumps(content)
 
 
-def describe_error(error: XavinitError, code: int) -> dict[str, Any]:
-    """An error as a JSON object."""
+def describe_errors(error: XavinitError, code: int) -> list[dict[str, Any]]:
+    """The error, or all that it bears, as JSON objects."""
+    errors = error.errors if isinstance(error, SpecError) else (error,)
+    return [_describe_error(one, code) for one in errors]
+
+
+def _describe_error(error: XavinitError, code: int) -> dict[str, Any]:
     content: dict[str, Any] = {
         "kind": _KINDS.get(code, "internal"),
         "message": escape(error.describe()),

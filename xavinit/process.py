@@ -1,4 +1,4 @@
-"""The process around the command line: signals, errors to exit codes.
+"""The process around the command line: signals, and the exit code for each error.
 
 0 done · 1 internal error · 2 usage · 3 spec · 4 input or output · 6 refused (exists)
 130, 141, 143 interrupted, closed pipe, terminated
@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import errno
-import gc
 import itertools
 import os
 import signal
@@ -43,9 +42,7 @@ class TerminatedError(SystemExit):
 
 def main() -> NoReturn:
     """Run the command line and exit."""
-    # A run makes no garbage in cycles to speak of, and no linear algebra: without looking for the
-    # one, and without threads for the other, a small run is a sixth shorter.
-    gc.disable()
+    # A run has no linear algebra, for which NumPy would start threads.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Integers have limits of our own; a lower one of PYTHONINTMAXSTRDIGITS would fail anywhere.
     sys.set_int_max_str_digits(sys.int_info.default_max_str_digits)

@@ -27,7 +27,7 @@ def check(
     checked, and what is wrong is told on standard error. The exit code is 0 where all are
     right, 3 where one is not, and 4 where the only fault is a file that cannot be read.
     """
-    from xavinit import report
+    from xavinit.report.verdicts import format_verdict, verdict_to_json
 
     if specs.count("-") > 1:
         raise UsageError("standard input can be read once; got - twice")
@@ -40,9 +40,9 @@ def check(
             if not as_json:
                 say_error(verdict.error)
         if as_json:
-            print_text(report.verdict_to_json(verdict))
+            print_text(verdict_to_json(verdict))
         elif not quiet:
-            print_text(report.format_verdict(verdict))
+            print_text(format_verdict(verdict))
             sys.stdout.flush()  # in the order of the messages
     if kinds:
         click.get_current_context().exit(min(kinds))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import click
-from click.shell_completion import get_completion_class
 
 from xavinit.cli.group import Command
 from xavinit.console import print_text
@@ -20,6 +19,8 @@ def completion(context: click.Context, shell: str) -> None:
     zsh:  put  eval "$(xavinit completion zsh)"  into ~/.zshrc, after compinit
     fish: xavinit completion fish > ~/.config/fish/completions/xavinit.fish
     """
+    from click.shell_completion import get_completion_class
+
     kind = get_completion_class(shell)
     if kind is None:
         raise TypeError(f"click does not know {shell}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Any
 
@@ -88,14 +87,14 @@ def generate(
     or to the current folder; the folder must exist. All of them are planned and checked before the
     first byte is written.
     """
-    from xavinit import report
+    from xavinit.report.outputs import format_report, report_to_json
 
     def show(done: xavinit.Report) -> None:
         show_warnings(done.warnings, quiet=quiet)
         if as_json:
-            print_text(report.report_to_json(done, options["dry_run"]))
+            print_text(report_to_json(done, options["dry_run"]))
         elif not quiet:
-            say(report.format_report(done, options["dry_run"]))
+            say(format_report(done, options["dry_run"]))
 
     if output == "":
         raise UsageError("the name of the output is empty: give -o a name, or leave it out")
@@ -122,15 +121,13 @@ def generate(
     show(done)
 
 
-def _is_folder(output: str) -> bool:
-    return output.endswith(("/", os.sep)) or os.path.isdir(output)
-
-
 def _check_folder(output: str | None) -> str:
     """The folder of several outputs."""
+    from xavinit.verbs.target import names_folder
+
     if output is None:
         return ""
-    if output in STANDARD_OUTPUTS or not _is_folder(output):
+    if output in STANDARD_OUTPUTS or not names_folder(output):
         raise UsageError(
             f"several specs need a folder for OUT, one that exists or ends with a slash; "
             f"got {output}"

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, get_args
 
 import click
-from click.shell_completion import CompletionItem, split_arg_string
 
 from xavinit.choices import FormatName, FrameworkName
 from xavinit.console import say
@@ -113,15 +112,15 @@ def _parse_sets(
 
 def _complete_dtype(
     _context: click.Context, _parameter: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
+) -> list[str]:
     from xavinit.dtypes import DTYPES
 
-    return [CompletionItem(name) for name in DTYPES if name.startswith(incomplete)]
+    return [name for name in DTYPES if name.startswith(incomplete)]
 
 
 def _complete_set(
     context: click.Context, _parameter: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
+) -> list[str]:
     """The dims of the spec on the line, each with the value that it has there."""
     from xavinit.spec import load_document
 
@@ -131,7 +130,7 @@ def _complete_set(
             dims = data.get("dims") if isinstance(data, dict) else None
             if isinstance(dims, dict):
                 pairs = (f"{name}={str(value).replace(' ', '')}" for name, value in dims.items())
-                return [CompletionItem(pair) for pair in pairs if pair.startswith(incomplete)]
+                return [pair for pair in pairs if pair.startswith(incomplete)]
     return []
 
 
@@ -141,6 +140,8 @@ def _list_specs(context: click.Context) -> Iterator[str]:
     click passes no argument on where an option before the cursor lacks its value, but every one of
     its shells leaves the line here.
     """
+    from click.shell_completion import split_arg_string
+
     given = context.params.get("spec") or context.params.get("specs") or ()
     words = [given] if isinstance(given, str) else [*given]
     words += split_arg_string(os.environ.get("COMP_WORDS", ""))[2:]  # after xavinit and the command

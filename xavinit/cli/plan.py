@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from typing import Any
 
@@ -11,7 +10,7 @@ import click
 import xavinit
 from xavinit.cli.group import Command
 from xavinit.cli.options import json_option, quiet_option, show_warnings, spec_options
-from xavinit.console import print_text
+from xavinit.console import measure_terminal, print_text
 from xavinit.errors import UsageError
 
 
@@ -49,34 +48,29 @@ def plan(
             raise UsageError("--explain tells of one tensor: it takes neither --full nor --match")
         _explain(spec, explain, as_json, **overrides)
         return
-    from xavinit import report
     from xavinit.plan import select_tensors
+    from xavinit.report.plans import format_plan, plan_to_json
 
     made = xavinit.make_plan(spec, **overrides)
     show_warnings(made.warnings, quiet=quiet)
     shown = made if match is None else select_tensors(made, match)
     if as_json:
-        print_text(report.plan_to_json(shown))
+        print_text(plan_to_json(shown))
         return
-    width = _measure_terminal()
+    width = measure_terminal(sys.stdout)
     whole = None if match is None else made
     is_folded = width is not None and not full
-    for line in report.format_plan(shown, width=width, is_folded=is_folded, whole=whole):
+    for line in format_plan(shown, width=width, is_folded=is_folded, whole=whole):
         print_text(line)
 
 
 def _explain(spec: str, tensor: str, as_json: bool, **overrides: Any) -> None:
-    from xavinit import report
+    from xavinit.report.explanations import explanation_to_json, format_explanation
+    from xavinit.spec import name_source
 
     told = xavinit.explain(spec, tensor, **overrides)
     if as_json:
-        print_text(report.explanation_to_json(told))
+        print_text(explanation_to_json(told))
         return
-    source = "<stdin>" if spec == "-" else spec
-    for line in report.format_explanation(told, source, _measure_terminal()):
+    for line in format_explanation(told, name_source(spec), measure_terminal(sys.stdout)):
         print_text(line)
-
-
-def _measure_terminal() -> int | None:
-    """The columns of standard output; None where it is no terminal."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None

@@ -18,8 +18,8 @@ from xavinit.wording import format_value
 _SUFFIX = ".safetensors"
 _NUMBERS = "-[0-9]{5,}-of-[0-9]{5,}"
 _WORD = "[A-Za-z0-9_-]{1,100}"
-_NAME = re.compile(rf"({_WORD})(?:\.({_WORD}))?")
-_INDEX = re.compile(rf"({_WORD})\.safetensors\.index(?:\.({_WORD}))?\.json")
+_NAME = rf"({_WORD})(?:\.({_WORD}))?"
+_INDEX = rf"({_WORD})\.safetensors\.index(?:\.({_WORD}))?\.json"
 
 
 class ShardNames(Struct, frozen=True):
@@ -74,7 +74,7 @@ def parse_shard_names(text: str | None) -> ShardNames:
     """
     if text is None:
         return DEFAULT
-    match = _NAME.fullmatch(text) if isinstance(text, str) else None
+    match = re.fullmatch(_NAME, text) if isinstance(text, str) else None
     # One that ends as a shard does would be taken for a file of another set.
     if match is None or re.search(rf"{_NUMBERS}\Z", text):
         raise UsageError(
@@ -86,7 +86,7 @@ def parse_shard_names(text: str | None) -> ShardNames:
 
 def parse_index_name(name: str) -> ShardNames | None:
     """The names of the set whose index a file would be by its name, or None."""
-    match = _INDEX.fullmatch(name)
+    match = re.fullmatch(_INDEX, name)
     return ShardNames(match[1], match[2] or "") if match else None
 
 
@@ -104,7 +104,7 @@ def find_names(folder: str) -> ShardNames:
     if found:
         return parse_index_name(found[0]) or DEFAULT
     single = [name.removesuffix(_SUFFIX) for name in present if name.endswith(_SUFFIX)]
-    match = _NAME.fullmatch(single[0]) if len(single) == 1 else None
+    match = re.fullmatch(_NAME, single[0]) if len(single) == 1 else None
     return ShardNames(match[1], match[2] or "") if match else DEFAULT
 
 

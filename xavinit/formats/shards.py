@@ -22,7 +22,7 @@ MOST_REPEATED = 250_000_000  # bytes of metadata in all files of a set, each of 
 _UNITS = {"B": 1}
 for _power, _letter in enumerate("KMGT", start=1):
     _UNITS |= {f"{_letter}B": 1000**_power, f"{_letter}iB": 1024**_power}
-_SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*([A-Za-z]*)\s*\Z")
+_SIZE = r"\s*([0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*([A-Za-z]*)\s*\Z"
 
 
 def parse_size(text: int | str) -> int:
@@ -34,7 +34,7 @@ def parse_size(text: int | str) -> int:
     (5000000000, 1572864, 800)
     """
     known = {unit.lower(): factor for unit, factor in _UNITS.items()}
-    match = _SIZE.match(text) if isinstance(text, str) and len(text) < 100 else None
+    match = re.match(_SIZE, text) if isinstance(text, str) and len(text) < 100 else None
     size = 0
     if match and (match[2].lower() or "b") in known:
         number = float(match[1]) if "." in match[1] else int(match[1])

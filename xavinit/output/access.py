@@ -1,8 +1,8 @@
-"""Who may read and write an output: of one that is replaced, the new one lets in nobody else.
+"""Who may read and write an output: a file that replaces another is open to nobody new.
 
-What is kept: the mode, and as far as the system allows owner, group, access list and the
-attributes of users. Where it does not allow one of them, the mode is cut rather than widened. Until
-then only the user who runs this may open the new file.
+The new file gets the old one's mode and, as far as the system allows, its owner, group, access list
+and the attributes of users. Where the system refuses one of them, the mode is cut rather than
+widened. Until then only the user who runs this may open the new file.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Some tensors of a plan, as a plan of their own to be looked at."""
+"""The tensors of a plan whose names match a glob, as a plan of their own."""
 
 from __future__ import annotations
 

@@ -1,34 +1,17 @@
-"""Text in columns: how wide it is on a terminal, and where it is broken."""
+"""Text in columns: how wide each is, and where what does not fit is broken."""
 
 from __future__ import annotations
 
 import textwrap
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+
+from xavinit.widths import measure
 
 # A name longer than this stands out of its column, lest one row widens all.
 WIDEST_CELL = 100
 NOTHING = "-"  # of a cell
 _GAP = "  "
 _INDENT = "  "
-
-
-def measure(text: str) -> int:
-    """How many columns of a terminal a text takes.
-
-    Python's own tables tell: of what they do not know (emoji of several characters), the invisible
-    parts are escaped in what is printed here, so that a library would add nothing.
-    """
-    if text.isascii() or max(text) < "\u0300":  # as × and ±: the first that joins another
-        return len(text)
-    return sum(map(_measure_char, text))
-
-
-def _measure_char(char: str) -> int:
-    # The vowels and finals of Korean syllables join what is before them.
-    if unicodedata.category(char) in ("Mn", "Me") or "\u1160" <= char <= "\u11ff":
-        return 0
-    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 
 
 def pad(text: str, width: int, right: bool) -> str:

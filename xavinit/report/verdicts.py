@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
-from xavinit.errors import SpecError, escape
-from xavinit.failures import JSON_VERSION, describe_error
+from xavinit.errors import escape
+from xavinit.failures import JSON_VERSION, describe_errors
 from xavinit.verbs.check import Verdict
 from xavinit.wording import format_bytes, plural
 
@@ -25,16 +24,12 @@ def format_verdict(verdict: Verdict) -> str:
 
 def verdict_to_json(verdict: Verdict) -> str:
     """The verdict as a JSON object on one line."""
-    errors: list[dict[str, Any]] = []
-    if verdict.error is not None:
-        code = type(verdict.error).exit_code
-        every = verdict.error.errors if isinstance(verdict.error, SpecError) else [verdict.error]
-        errors = [describe_error(error, code) for error in every]
+    error = verdict.error
     content = {
         "version": JSON_VERSION,
         "spec": verdict.source,
-        "ok": verdict.error is None,
-        "errors": errors,
+        "ok": error is None,
+        "errors": [] if error is None else describe_errors(error, error.exit_code),
         "warnings": [str(warning) for warning in verdict.warnings],
         "tensors": verdict.tensors,
         "parameters": verdict.parameters,

@@ -6,6 +6,7 @@ own messages are not used: the place and the rule are known here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, get_args
@@ -180,7 +181,7 @@ def explain_value(key: str, value: Any, path: Path) -> SpecError:
 
 def check_mapping(data: Any, path: Path) -> None:
     if not isinstance(data, dict):
-        hint = SPACE_HINT if isinstance(data, str) and NO_SPACE.match(data) else None
+        hint = SPACE_HINT if isinstance(data, str) and re.match(NO_SPACE, data) else None
         raise SpecError(f"must be a mapping; got {format_value(data)}", path, hint=hint)
 
 
@@ -195,7 +196,7 @@ def check_keys(data: dict[str, Any], known: Iterable[str], path: Path) -> None:
 
 
 def _refuse_key(key: str, known: tuple[str, ...], path: Path) -> SpecError:
-    hint = SPACE_HINT if NO_SPACE.match(key) else None
+    hint = SPACE_HINT if re.match(NO_SPACE, key) else None
     if key in _OF_INITS and "init" in known:
         hint = f"it is a key of an initializer: init: {{type: …, {key}: …}}"
     elif key in _OF_TENSORS and not path:

@@ -31,9 +31,9 @@ LARGEST_SPEC = 16 * 2**20  # bytes
 # worst; 16 MiB would take a dozen seconds and 800 MB.
 LARGEST_YAML = 4 * 2**20
 _LONGEST_EXCERPT = 400  # characters of a line that an error keeps: more than a terminal's width
-_JSON_BREAK = re.compile("\n")
+_JSON_BREAK = "\n"
 # Behind comments and empty lines, the head of a table or a key with its value.
-_TOML = re.compile(
+_TOML = (
     r"""\s*(?:\#[^\n]*\n\s*)*+"""
     r"""(?:\[\[?[\w.\-"' ]+\]\]?[ \t]*(?:\#[^\n]*)?\n|[\w.\-"']+[ \t]*=(?!=))"""
 )
@@ -67,7 +67,7 @@ class Document(Struct, frozen=True):
             return
         from xavinit.spec.yaml_reader import LINE_BREAK, read_yaml
 
-        breaks = LINE_BREAK if self.reader is read_yaml else _JSON_BREAK
+        breaks = re.compile(LINE_BREAK if self.reader is read_yaml else _JSON_BREAK)
         lines: dict[int, str] = {}
         start, number = 0, 1
         while number <= max(wanted):
@@ -116,21 +116,29 @@ def load_document(source: str | os.PathLike[str] | Mapping[str, Any]) -> Documen
     Raises `InputError` where the file cannot be read and `SpecError` where it is not YAML or
     JSON.
     """
+    name = name_source(source)
     if isinstance(source, Mapping):
-        with Document("spec", None).locating():
-            return Document("spec", copy_plain(source))
+        with Document(name, None).locating():
+            return Document(name, copy_plain(source))
     if not isinstance(source, (str, bytes, os.PathLike)):
         raise UsageError(f"a spec must be a path or a mapping; got {format_value(source)}")
     path = os.fsdecode(source)
     if not path:
         raise UsageError("the name of the spec is empty")
-    name = "<stdin>" if path == "-" else path
     try:
         content = _read_content(path)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = explain_os_error(error) if isinstance(error, OSError) else error
         raise InputError(f"cannot read {name}: {reason}") from error
     return parse_document(content, name)
+
+
+def name_source(source: object) -> str:
+    """What messages call a spec: its path, `<stdin>`, or just `spec` where it is data."""
+    if not isinstance(source, (str, bytes, os.PathLike)):
+        return "spec"
+    path = os.fsdecode(source)
+    return "<stdin>" if path == "-" else path
 
 
 def _read_content(path: str) -> bytes:
@@ -199,7 +207,7 @@ def parse_document(content: bytes, name: str) -> Document:
 
 def _check_toml(text: str) -> None:
     """Refuse a text that is no spec in YAML, and begins as TOML does."""
-    if found := _TOML.match(text):
+    if found := re.match(_TOML, text):
         raise SpecError(
             "a spec must be YAML or JSON; this looks like TOML",
             mark=(found[0].rstrip().count("\n") + 1, 1),

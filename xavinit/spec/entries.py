@@ -22,8 +22,8 @@ HIGHEST_RANK = 32  # what HDF5 and NumPy 1 can hold
 
 
 _LONGEST_SHAPE = 200  # characters of a text that may be meant as a shape
-_BETWEEN = re.compile(r"\s*,\s*|\s*×\s*|(?<=[0-9])x(?=[0-9])")
-_DIMENSION = re.compile(r"[A-Za-z0-9_]+(?:\s*(?://|[-+*])\s*[A-Za-z0-9_]+)*")
+_BETWEEN = r"\s*,\s*|\s*×\s*|(?<=[0-9])x(?=[0-9])"
+_DIMENSION = r"[A-Za-z0-9_]+(?:\s*(?://|[-+*])\s*[A-Za-z0-9_]+)*"
 
 
 class Entry(Struct, frozen=True):
@@ -142,8 +142,8 @@ def suggest_shape(data: Any) -> str | None:
     text = data.strip()
     if text.startswith("(") and not text.endswith(")"):  # in {…}, YAML cuts it at its commas
         return "a shape is a list, as in [3, 4]"
-    items = _BETWEEN.split(text.strip("()").rstrip(", "))
-    if not all(map(_DIMENSION.fullmatch, items)):
+    items = re.split(_BETWEEN, text.strip("()").rstrip(", "))
+    if not all(re.fullmatch(_DIMENSION, item) for item in items):
         return None
     return f"a shape is a list: [{', '.join(items)}]"
 

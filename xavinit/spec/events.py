@@ -6,7 +6,6 @@ The readers of YAML and JSON neither recurse nor build, so no nesting can exhaus
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
@@ -24,7 +23,7 @@ _SHIFT: int = 10**_HALF
 QUOTE_HINT = 'quote a name with special characters, as in "h.{n}.weight" or "*.bias"'
 
 # A key, a colon and its value where YAML takes all for one text: w:[3, 4].
-NO_SPACE = re.compile(r"""["']?[A-Za-z_$][^\s:]*:[^\s:/]""")
+NO_SPACE = r"""["']?[A-Za-z_$][^\s:]*:[^\s:/]"""
 SPACE_HINT = "YAML needs a space after the colon, as in w: [3, 4]"
 
 Mark = tuple[int, int]  # line and column, 1-based, the column in characters

@@ -17,7 +17,8 @@ EXPRESSION_LENGTH = 200  # characters
 EXPRESSION_DEPTH = 32  # parentheses and signs within each other
 LARGEST_VALUE = 2**63 - 1  # of any intermediate result
 
-_TOKEN = re.compile(r"\s*(?:([0-9]+)|([A-Za-z_][A-Za-z0-9_]*)|(//|[-+*()])|(\S))")
+# Compiled where it is first asked for, as many patterns here: a small spec needs few of them.
+_TOKEN = r"\s*(?:([0-9]+)|([A-Za-z_][A-Za-z0-9_]*)|(//|[-+*()])|(\S))"
 N = TypeVar("N")
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
@@ -61,7 +62,7 @@ def find_names(expression: int | str) -> list[str]:
     """The names in an expression, in order."""
     if isinstance(expression, int):
         return []
-    return [match[2] for match in _TOKEN.finditer(expression[:EXPRESSION_LENGTH]) if match[2]]
+    return [match[2] for match in re.finditer(_TOKEN, expression[:EXPRESSION_LENGTH]) if match[2]]
 
 
 def resolve_dims(dims: Mapping[str, int | str]) -> dict[str, int]:
@@ -112,7 +113,7 @@ class Arithmetic(Protocol[N]):
     """What the operations of a grammar give; the parser knows only their precedence."""
 
     rule: str  # what an expression must be
-    tokens: re.Pattern[str]  # groups: a number, a name, an operator, anything else
+    tokens: str  # a pattern; groups: a number, a name, an operator, anything else
     products: tuple[str, ...]  # the operators that bind like a multiplication
     functions: tuple[str, ...]  # of one argument
 
@@ -190,7 +191,7 @@ class _Parser(Generic[N]):
         self.arithmetic = arithmetic
         if len(text) > EXPRESSION_LENGTH:
             raise SpecError(f"must be at most {EXPRESSION_LENGTH} characters; got {len(text)}")
-        self.matches = arithmetic.tokens.finditer(text)
+        self.matches = re.finditer(arithmetic.tokens, text)
         self.depth = 0
         self.advance()
 

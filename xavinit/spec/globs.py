@@ -1,4 +1,4 @@
-"""The globs of rules, compared with a name in time that is known before.
+"""The globs of rules, matched without backtracking.
 
 A glob means what `fnmatch` means by it, case counting. Its text between two stars is found by the
 first place where it stands, so that nothing is tried twice.

@@ -23,7 +23,7 @@ _ALL_KEYS = (
 )
 
 
-_WORDS = re.compile(r"(?:[A-Za-z_]+[ -]?)*")  # no expression, where they are not all dims
+_WORDS = r"(?:[A-Za-z_]+[ -]?)*"  # no expression, where they are not all dims
 
 # The keys whose number may be an expression.
 NUMBERS = ("bound", "gain", "std", *SIGNED)
@@ -121,7 +121,7 @@ def _read_expression(key: str, value: Any, path: Path, dims: Mapping[str, int]) 
             return value
         number = parse_number(value, dims)
     except SpecError as error:
-        if key != "repeat" and _WORDS.fullmatch(value):
+        if key != "repeat" and re.fullmatch(_WORDS, value):
             # Meant as a gain's name, or as another's: `gelu`, `leaky relu`.
             told = explain_value(key, value, path)
             told.hint = told.hint or suggest(value, dims)

@@ -208,5 +208,3 @@ LAYER_TYPES: dict[str, type[LayerKeys]] = {
         MultiHeadAttention,
     )
 }
-
-SPATIAL_RANK = {"conv1d": 1, "conv2d": 2, "conv3d": 3}  # and 2 for the others that have a kernel

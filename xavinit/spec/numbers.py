@@ -1,4 +1,4 @@
-"""Expressions where numbers are: shapes' grammar and, beyond it, decimals, `/`, `sqrt` and fans.
+"""Expressions for real numbers (`std: 0.02/sqrt(2*blocks)`): decimals, `/`, `sqrt` and fans too.
 
 Every operation is one of IEEE 754's in float64, rounded once, in the order written, so that the
 result is the same everywhere. None of a mathematical library is used but `math.sqrt`, which the
@@ -20,7 +20,7 @@ from xavinit.wording import cut, format_value, suggest
 LARGEST_INTEGER = 2**53  # up to which float64 holds every integer
 FANS = ("fan_in", "fan_out")
 
-_TOKEN = re.compile(
+_TOKEN = (
     r"\s*(?:([0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?|\.[0-9]+(?:[eE][-+]?[0-9]+)?)"
     r"|([A-Za-z_][A-Za-z0-9_]*)|(//|[-+*/()])|(\S))"
 )
@@ -107,7 +107,7 @@ def parse_number(text: str, dims: Mapping[str, int]) -> float | Formula:
     Formula(text='1/sqrt(fan_in)', dims=())
     """
     value = compute(text, _Numbers(text, dims, (1, 1)))
-    names = {match[2] for match in _TOKEN.finditer(text)}
+    names = {match[2] for match in re.finditer(_TOKEN, text)}
     if names.isdisjoint(FANS):
         return value
     return Formula(text, tuple((name, dims[name]) for name in sorted(names & dims.keys())))

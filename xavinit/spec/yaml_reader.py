@@ -35,7 +35,7 @@ _YAML_BASED = re.compile(r"0o[0-7]+\Z|0x[0-9a-fA-F]+\Z")
 _YAML_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
 _YAML_SPECIAL = re.compile(r"[-+]?\.(inf|Inf|INF)\Z|\.(nan|NaN|NAN)\Z")
 # What ends a line for the parser, and so in its marks.
-LINE_BREAK = re.compile(r"\r\n|[\r\n\x85\u2028\u2029]")
+LINE_BREAK = r"\r\n|[\r\n\x85\u2028\u2029]"
 
 
 # The first characters of texts that may be more than strings; most texts begin otherwise.
@@ -137,14 +137,15 @@ def _explain_yaml_error(text: str, error: Any) -> SpecError:
     fact = " ".join(filter(None, (error.problem, error.context)))
     if error.context_mark and error.context_mark.line < place.line:
         fact += f" from line {error.context_mark.line + 1}"
-    lines = LINE_BREAK.split(text)
+    lines = re.split(LINE_BREAK, text)
     mark = (place.line + 1, place.column + 1)
     if mark[0] > len(lines):  # the end of a text whose last line has no end
         mark = (len(lines), len(lines[-1]) + 1)
     # A key without a space is only missed on the line after it.
     near = [line.strip() for line in lines[max(mark[0] - 2, 0) : mark[0]]]
     hint = _suggest_quotes(lines[mark[0] - 1], mark[1])
-    if hint is None and ("unexpected ':'" in fact or any(map(NO_SPACE.match, near))):
+    lacks_space = any(re.match(NO_SPACE, line) for line in near)
+    if hint is None and ("unexpected ':'" in fact or lacks_space):
         hint = SPACE_HINT
     return SpecError(f"not valid YAML: {fact}", mark=mark, hint=hint)
 

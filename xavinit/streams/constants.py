@@ -8,7 +8,6 @@ from xavinit.dtypes import DType
 from xavinit.layers import View
 from xavinit.plan import Constant, Fixed, GateConstant, Sequence
 from xavinit.streams.elements import encode_constant
-from xavinit.streams.sequences import fill_sequence
 
 
 def fill_constant(
@@ -21,6 +20,8 @@ def fill_constant(
 ) -> None:
     """Fill `out` with the bytes of the elements [start, stop), of a view or not."""
     if isinstance(law, Sequence):
+        from xavinit.streams.sequences import fill_sequence  # few specs have one
+
         fill_sequence(out, law, dtype, start, stop, view)
         return
     if not isinstance(law, Constant):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 
 from msgspec import Struct
 
 from xavinit.errors import InputError, SpecError
+from xavinit.spec import name_source
 from xavinit.verbs.prepare import make_plan
 from xavinit.verbs.sources import SpecSource
 
@@ -40,8 +40,7 @@ def check(
     >>> check({"tensors": {"w": [3, -4]}}).error.fact
     'must be a positive integer or zero; got -4'
     """
-    source = os.fsdecode(spec) if isinstance(spec, str | bytes | os.PathLike) else "spec"
-    source = "<stdin>" if source == "-" else source
+    source = name_source(spec)
     try:
         plan = make_plan(
             spec, seed=seed, dtype=dtype, framework=framework, dims=dims, strict=strict

@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from xavinit.errors import OutputError, SpecError
-from xavinit.formats import (
-    Layout,
-)
+from xavinit.formats import Layout
 from xavinit.plan import Plan
 from xavinit.verbs.prepare import make_overrides, take_plan
 from xavinit.verbs.sources import SpecSource

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from xavinit.errors import OutputError, UsageError
 from xavinit.verbs.generate import Progress, Report, write_output
 from xavinit.verbs.prepare import make_overrides, take_plan
-from xavinit.verbs.target import Output, check_output, name_default
+from xavinit.verbs.target import Output, check_output, makes_folder, name_default
 from xavinit.wording import format_value
 
 SpecPath = str | os.PathLike[str]
@@ -54,7 +54,7 @@ def generate_many(
     if not os.path.isdir(place or "."):
         raise OutputError(f"cannot write to {place}: no such folder", hint="make it first")
     names = [_parse_path(spec) for spec in specs]
-    is_folder = format == "npy" or max_shard_size is not None
+    is_folder = makes_folder(format, max_shard_size)
     overrides = make_overrides(seed, dtype, framework, dims)
     outputs = []
     taken: dict[str, str] = {}

@@ -64,10 +64,10 @@ def check_output(
     target = "" if path is None else _parse_target(path)
     if max_shard_size is None and source and source.max_shard_size and _names_set(target, format):
         max_shard_size = source.max_shard_size
-    is_folder = format == "npy" or max_shard_size is not None
+    is_folder = makes_folder(format, max_shard_size)
     if path is None:
         target = name_default(spec, plan, format, is_folder=is_folder)
-    elif isinstance(target, str) and not is_folder and _is_folder(target):
+    elif isinstance(target, str) and not is_folder and names_folder(target):
         target = os.path.join(target, name_default(spec, plan, format, is_folder=False))
     file = target if isinstance(target, str) and not is_pipe(target) else None
     most = None if max_shard_size is None else parse_size(max_shard_size)
@@ -160,8 +160,13 @@ def name_default(spec: object, plan: Plan, name: str | None, *, is_folder: bool)
     return name_output(stem, name, is_folder=is_folder)
 
 
-def _is_folder(path: str) -> bool:
-    """Is it a folder for an output of the spec's name? A format's suffix means a file."""
+def makes_folder(format: str | None, max_shard_size: object) -> bool:
+    """Is the output itself a folder, of .npy files or of shards?"""
+    return format == "npy" or max_shard_size is not None
+
+
+def names_folder(path: str) -> bool:
+    """Does a path mean a folder to write into? A name with a format's suffix means a file."""
     return path.endswith(("/", os.sep)) or (os.path.isdir(path) and find_suffix(path) is None)
 
 
