@@ -144,8 +144,9 @@ def test_an_error_of_a_spec_tells_its_place(folder: Path) -> None:
     assert content["errors"][1]["hint"] == 'did you mean "float16"?'
 
 
-def test_no_json_where_the_weights_go(folder: Path) -> None:
-    command = [sys.executable, "-m", "xavinit", "generate", "bad.yaml", "-o", "-", "--json"]
+@pytest.mark.parametrize("output", [["-o", "-"], ["-o-"], ["--output=-"], ["--output", "-"]])
+def test_no_json_where_the_weights_go(folder: Path, output: list[str]) -> None:
+    command = [sys.executable, "-m", "xavinit", "generate", "bad.yaml", *output, "--json"]
     done = subprocess.run(command, cwd=folder, capture_output=True, check=False)
     assert (done.returncode, done.stdout) == (2, b"")
 

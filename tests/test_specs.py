@@ -239,3 +239,11 @@ def test_in_python(folder: Path) -> None:
     for bad in ("good.yaml", {"tensors": {}}, [{"tensors": {}}]):
         with pytest.raises(xavinit.UsageError, match="must be"):
             xavinit.generate_many(bad, folder / "out")  # type: ignore[arg-type]
+
+
+def test_strict_tells_the_first_few_of_many_warnings() -> None:
+    rules = [{"match": f"none{n}", "init": "zeros"} for n in range(2000)]
+    with pytest.raises(xavinit.SpecError) as caught:
+        xavinit.make_plan({"tensors": {"w": [2, 2]}, "rules": rules}, strict=True)
+    assert len(caught.value.errors) == 10
+    assert str(caught.value).splitlines()[-1] == "spec: 2,000 warnings count as errors (strict)"

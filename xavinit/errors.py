@@ -115,12 +115,14 @@ class SpecError(XavinitError, ValueError):
 
 
 class StrictError(SpecError):
-    """A spec with warnings, where these count as errors. Each has a line of its own."""
+    """A spec with warnings, where these count as errors. The first few have lines of their own."""
 
     def __init__(self, warnings: tuple[SpecError, ...]) -> None:
+        self.warnings = warnings[: MOST_ERRORS - 1]
         count = "a warning counts as an error" if len(warnings) == 1 else "warnings count as errors"
+        if len(warnings) > len(self.warnings):
+            count = f"{len(warnings):,} {count}"
         super().__init__(f"{count} (strict)")
-        self.warnings = warnings
 
     @property
     def errors(self) -> tuple[SpecError, ...]:

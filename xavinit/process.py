@@ -152,8 +152,11 @@ def asks_for_json() -> bool:
     arguments = sys.argv[1:]
     if "--" in arguments:
         arguments = arguments[: arguments.index("--")]
-    for option, value in itertools.pairwise(arguments):
-        if option in ("-o", "--output") and value in STANDARD_OUTPUTS:
+    for option, value in itertools.pairwise(["", *arguments]):
+        given = [value.removeprefix(name) for name in ("--output=", "-o") if value.startswith(name)]
+        if option in ("-o", "--output"):
+            given = [value]
+        if any(name in STANDARD_OUTPUTS for name in given):
             return False  # which is for weights alone
     return "--json" in arguments
 

@@ -109,7 +109,10 @@ def encode_name(name: str) -> str:
 
 
 def make_head(tensor: TensorPlan) -> bytes:
-    """The header of the file, format version 1.0, as `numpy.lib.format` defines it."""
+    """The header of the file, format version 1.0, as `numpy.lib.format` defines it.
+
+    NumPy would write it too, but a run with the native kernel does not load NumPy.
+    """
     code = CODES.get(tensor.dtype.name)
     if code is None:
         raise SpecError(

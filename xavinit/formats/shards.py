@@ -1,6 +1,7 @@
 """Shards: a checkpoint in several files with an index, as Hugging Face splits it.
 
-The names of the files are those of `shard_names.py`; a single file has no index.
+The names of the files are those of `shard_names.py`; a single file has no index. The splitter of
+huggingface_hub would bring a client of its network along; a test compares ours with it.
 """
 
 from __future__ import annotations
