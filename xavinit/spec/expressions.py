@@ -1,9 +1,9 @@
 """Integer expressions over the spec's dims: integers, names, `+ - * //` and parentheses.
 
 The parser is that of all expressions; numbers.py has another arithmetic for it. Python's own,
-`ast`, is no shorter here: it takes far more than this grammar (calls, `0x1F`, `1_000`, letters that
-look alike), fails by recursion on deep nesting, and an allow-list over its tree would still not give
-the token at which a text stops being an expression, the same in every version of Python.
+`ast`, is no shorter here: it takes far more than this grammar (calls, `0x1F`, `1_000`, letters
+that look alike), fails by recursion on deep nesting, and an allow-list over its tree would still
+not give the token at which a text stops being an expression, the same in every Python.
 """
 
 from __future__ import annotations
