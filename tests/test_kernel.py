@@ -57,8 +57,9 @@ def test_the_reference_draws_a_dtype_that_the_kernel_lacks(law: Law) -> None:
     filler = native.Filler()
     for _ in range(2):
         assert fill(filler, memoryview(bytearray(nbytes)), *arguments) == expected
-    values = np.frombuffer(expected, ml_dtypes.float8_e3m4).astype(np.float32)
-    assert 0.3 < values.std() < 1.1
+    if hasattr(ml_dtypes, "float8_e3m4"):  # of 0.5
+        values = np.frombuffer(expected, ml_dtypes.float8_e3m4).astype(np.float32)
+        assert 0.3 < values.std() < 1.1
 
 
 # --- When it is used --------------------------------------------------------------------------

@@ -589,8 +589,8 @@ def test_each_frameworks_output_has_a_name_of_its_own(
     assert done.exit_code == 0, done.exception
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([name, "net.yaml"])
     by_path = "; Keras loads it by variable path (docs/frameworks.md)"
-    assert done.stderr.count("\n") == 1
-    assert done.stderr.strip().endswith(by_path) is ("keras" in name)
+    assert done.output.count("\n") == 1  # on standard error, which older clicks keep with this
+    assert done.output.strip().endswith(by_path) is ("keras" in name)
 
 
 def test_generate_needs_no_path_for_a_spec_that_is_a_file(
