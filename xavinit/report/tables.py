@@ -16,7 +16,8 @@ _INDENT = "  "
 
 def pad(text: str, width: int, right: bool) -> str:
     """The text with blanks up to a width; with `right` it stands at the right."""
-    width += len(text) - measure(text)  # as Python counts
+    if not text.isascii():
+        width += len(text) - measure(text)  # as Python counts
     return text.rjust(width) if right else text.ljust(width)
 
 
@@ -46,7 +47,8 @@ def format_rows(
 
 def _find_widest(cells: Iterable[str], most: int) -> int:
     """The width of a column that holds all cells but those wider than `most`."""
-    return max((width for width in map(measure, cells) if width <= most), default=0)
+    # Names apart, there are few different cells: each is measured once.
+    return max((width for width in map(measure, set(cells)) if width <= most), default=0)
 
 
 def _format_narrow(
