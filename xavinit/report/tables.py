@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 
 from xavinit.widths import measure
 
@@ -38,16 +39,17 @@ def format_rows(
             yield from _format_narrow(rows, rights, width)
             return
         widths[0] = max(_find_widest((row[0] for row in rows), room), len(_INDENT))
+    pad_cell = lru_cache(maxsize=1024)(pad)  # names apart, there are few different cells
     for name, *cells in rows:
         if width is not None and measure(name) > widths[0]:
             yield name
             name = ""
-        yield _GAP.join(map(pad, (name, *cells), widths, rights)).rstrip()
+        padded = map(pad_cell, cells, widths[1:], rights[1:])
+        yield _GAP.join((pad(name, widths[0], rights[0]), *padded)).rstrip()
 
 
 def _find_widest(cells: Iterable[str], most: int) -> int:
     """The width of a column that holds all cells but those wider than `most`."""
-    # Names apart, there are few different cells: each is measured once.
     return max((width for width in map(measure, set(cells)) if width <= most), default=0)
 
 
