@@ -13,7 +13,7 @@ from xavinit.errors import Faults, Path, SpecError
 from xavinit.layers import Axes, Part
 from xavinit.spec import types
 from xavinit.spec.convert import check_mapping, read_table
-from xavinit.spec.expressions import LARGEST_VALUE, check_expression, evaluate, is_integer
+from xavinit.spec.expressions import LARGEST_VALUE, check_expression, evaluate_at, is_integer
 from xavinit.spec.names import Brace, Pattern, parse_pattern
 from xavinit.spec.settings import Settings, join_faults, read_settings
 from xavinit.wording import format_value
@@ -163,12 +163,3 @@ def _parse_shape(data: list[Any], path: Path, dims: Mapping[str, int]) -> tuple[
             raise SpecError(f"must be a positive integer or zero; got {said}", here)
         shape.append(size)
     return tuple(shape)
-
-
-def evaluate_at(expression: int | str, dims: Mapping[str, int], path: Path) -> int:
-    """The value of an expression; an error knows its place."""
-    try:
-        return evaluate(expression, dims)
-    except SpecError as error:
-        error.path = path
-        raise

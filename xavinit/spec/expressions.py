@@ -61,6 +61,15 @@ def evaluate(expression: int | str, dims: Mapping[str, int]) -> int:
     return compute(expression, _Integers(expression, dims))
 
 
+def evaluate_at(expression: int | str, dims: Mapping[str, int], path: Path) -> int:
+    """The value of an expression; an error knows its place."""
+    try:
+        return evaluate(expression, dims)
+    except SpecError as error:
+        error.path = path
+        raise
+
+
 def find_names(expression: int | str) -> list[str]:
     """The names in an expression, in order."""
     if isinstance(expression, int):
@@ -102,11 +111,7 @@ def suggest_dim(name: object, dims: Iterable[str]) -> str:
 
 def _evaluate_dim(name: str, expression: int | str, values: Mapping[str, int]) -> int:
     path: Path = ("dims", name)
-    try:
-        value = evaluate(expression, values)
-    except SpecError as error:
-        error.path = path
-        raise
+    value = evaluate_at(expression, values, path)
     if value < 0:
         raise SpecError(f"must be an integer of at least 0; got {value}", path)
     return value

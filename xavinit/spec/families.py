@@ -9,7 +9,8 @@ from msgspec import Struct
 from xavinit import inits
 from xavinit.errors import Path, SpecError, format_path
 from xavinit.layers import VARIANCE, Axes
-from xavinit.spec.entries import Entry, evaluate_at
+from xavinit.spec.entries import Entry
+from xavinit.spec.expressions import evaluate_at
 from xavinit.spec.matching import Matcher
 from xavinit.spec.names import Reference, parse_reference
 from xavinit.spec.settings import ParsedRule, Settings, merge_settings

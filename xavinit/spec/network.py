@@ -13,8 +13,8 @@ from xavinit import inits
 from xavinit.errors import Faults, Path, SpecError
 from xavinit.layers import GATES, TENSORS_OF_A_CELL, Layer, Sizes, list_parts
 from xavinit.spec.convert import INITS, check_mapping, explain_value, read_table
-from xavinit.spec.entries import Entry, evaluate_at, make_entry
-from xavinit.spec.expressions import check_expression
+from xavinit.spec.entries import Entry, make_entry
+from xavinit.spec.expressions import check_expression, evaluate_at
 from xavinit.spec.initializers import is_finite, parse_init
 from xavinit.spec.layer_types import LAYER_TYPES, LayerGroup
 from xavinit.spec.names import (

@@ -11,7 +11,7 @@ from msgspec import Struct
 from xavinit.errors import Faults, Path, SpecError
 from xavinit.spec import types
 from xavinit.spec.convert import INITS, read_table
-from xavinit.spec.expressions import evaluate
+from xavinit.spec.expressions import evaluate_at
 from xavinit.spec.globs import Glob, parse_glob
 from xavinit.spec.initializers import parse_init
 from xavinit.wording import format_value
@@ -111,14 +111,7 @@ def read_settings(table: Mapping[str, Any], path: Path, dims: Mapping[str, int])
 def _parse_rows(given: list[int | str], path: Path, dims: Mapping[str, int]) -> tuple[int, ...]:
     if len(given) > MOST_ROWS:
         raise SpecError(f"must be at most {MOST_ROWS:,} rows; got {len(given):,}", path)
-    rows = []
-    for index, item in enumerate(given):
-        try:
-            rows.append(evaluate(item, dims))
-        except SpecError as error:
-            error.path = (*path, index)
-            raise
-    return tuple(rows)
+    return tuple(evaluate_at(item, dims, (*path, index)) for index, item in enumerate(given))
 
 
 def join_faults(
