@@ -62,3 +62,13 @@ def check_no_groups(sizes: Sizes, owner: str) -> None:
 def make_vector(name: str, size: int, role: str) -> Variable:
     """A vector of channels, which lies the same in all frameworks."""
     return Variable(name, (size,), role)
+
+
+def list_dense(sizes: Sizes) -> tuple[Variable, ...]:
+    """The kernel and bias of a dense layer."""
+    return make_dense_kernel(sizes), make_features("bias", sizes, "bias")
+
+
+def list_conv(sizes: Sizes) -> tuple[Variable, ...]:
+    """The kernel and bias of a convolution of any rank."""
+    return make_conv_kernel(sizes), make_vector("bias", sizes.outs[0], "bias")

@@ -10,8 +10,8 @@ from functools import partial
 
 from xavinit.errors import SpecError
 from xavinit.layers.channels_last import (
-    make_conv_kernel,
-    make_dense_kernel,
+    list_conv,
+    list_dense,
     make_features,
     make_transposed_kernel,
     make_vector,
@@ -85,14 +85,6 @@ def list_variables(kind: str, sizes: Sizes) -> tuple[Variable, ...]:
     return _FORMS[kind](sizes)
 
 
-def _list_dense(sizes: Sizes) -> tuple[Variable, ...]:
-    return make_dense_kernel(sizes), make_features("bias", sizes, "bias")
-
-
-def _list_conv(sizes: Sizes) -> tuple[Variable, ...]:
-    return make_conv_kernel(sizes), make_vector("bias", sizes.outs[0], "bias")
-
-
 def _list_conv_transpose(sizes: Sizes) -> tuple[Variable, ...]:
     # Linen's ConvTranspose correlates the dilated input with the kernel as it is, unless
     # `transpose_kernel` is set; PyTorch's and Keras's are gradients of a convolution: they flip it.
@@ -105,7 +97,7 @@ def _list_conv_transpose(sizes: Sizes) -> tuple[Variable, ...]:
 def _list_depthwise_conv(sizes: Sizes) -> tuple[Variable, ...]:
     """A `Conv` with as many groups as channels."""
     (count,), out = sizes.ins, sizes.ins[0] * sizes.multiplier
-    return _list_conv(Sizes((count,), (out,), sizes.kernel, groups=count))
+    return list_conv(Sizes((count,), (out,), sizes.kernel, groups=count))
 
 
 def _list_embedding(sizes: Sizes) -> tuple[Variable, ...]:
@@ -168,10 +160,10 @@ def _list_attention(sizes: Sizes) -> tuple[Variable, ...]:
 
 
 _FORMS: dict[str, Callable[[Sizes], tuple[Variable, ...]]] = {
-    "dense": _list_dense,
-    "conv1d": _list_conv,
-    "conv2d": _list_conv,
-    "conv3d": _list_conv,
+    "dense": list_dense,
+    "conv1d": list_conv,
+    "conv2d": list_conv,
+    "conv3d": list_conv,
     "conv_transpose2d": _list_conv_transpose,
     "depthwise_conv2d": _list_depthwise_conv,
     "embedding": _list_embedding,

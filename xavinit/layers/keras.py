@@ -12,8 +12,8 @@ from msgspec import structs
 
 from xavinit.errors import SpecError
 from xavinit.layers.channels_last import (
-    make_conv_kernel,
-    make_dense_kernel,
+    list_conv,
+    list_dense,
     make_features,
     make_transposed_kernel,
     make_vector,
@@ -72,14 +72,6 @@ def name_variable(module: str, variable: Variable) -> str:
 def list_variables(kind: str, sizes: Sizes) -> tuple[Variable, ...]:
     """The variables of a layer with all its parts, in the order in which Keras saves them."""
     return _FORMS[kind](sizes)
-
-
-def _list_dense(sizes: Sizes) -> tuple[Variable, ...]:
-    return make_dense_kernel(sizes), make_features("bias", sizes, "bias")
-
-
-def _list_conv(sizes: Sizes) -> tuple[Variable, ...]:
-    return make_conv_kernel(sizes), make_vector("bias", sizes.outs[0], "bias")
 
 
 def _list_conv_transpose(sizes: Sizes) -> tuple[Variable, ...]:
@@ -156,10 +148,10 @@ def _list_attention(sizes: Sizes) -> tuple[Variable, ...]:
 
 
 _FORMS: dict[str, Callable[[Sizes], tuple[Variable, ...]]] = {
-    "dense": _list_dense,
-    "conv1d": _list_conv,
-    "conv2d": _list_conv,
-    "conv3d": _list_conv,
+    "dense": list_dense,
+    "conv1d": list_conv,
+    "conv2d": list_conv,
+    "conv3d": list_conv,
     "conv_transpose2d": _list_conv_transpose,
     "depthwise_conv2d": _list_depthwise_conv,
     "embedding": _list_embedding,
