@@ -124,7 +124,7 @@ def write_output(
         stream=plan.stream,
         seconds=time.perf_counter() - started,
         framework=plan.framework,
-        shards=max(len(layout.files) - 1, 1) if output.is_sharded else None,
+        shards=None if layout.find_set is None else max(len(layout.files) - 1, 1),
         warnings=plan.warnings,
     )
 

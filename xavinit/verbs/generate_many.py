@@ -60,7 +60,7 @@ def generate_many(
     taken: dict[str, str] = {}
     for spec in names:
         plan, source = take_plan(spec, overrides, strict=strict)
-        path = os.path.join(place, name_default(spec, plan, format, is_folder=is_folder))
+        path = os.path.join(place, name_default(spec, source, plan, format, is_folder=is_folder))
         # Names that differ only in case are one to some file systems.
         other = taken.setdefault(path.casefold(), spec)
         if other is not spec:

@@ -34,13 +34,13 @@ def load_source(spec: SpecSource) -> Source:
 
     Raises `InputError` where the file cannot be read and `SpecError` where it is neither.
     """
-    path = find_weights(spec)
+    path = _find_weights(spec)
     if path is None:
         return Source(load_document(spec))
-    is_hdf5 = _find_kind(path) == HDF5
+    kind = _find_kind(path)
     name = detect_format(path)
-    if not os.path.isdir(path) and not (is_hdf5 and name == "keras"):  # by content, not by suffix
-        name = _FORMATS[_find_kind(path) or SAFETENSORS]
+    if not os.path.isdir(path) and not (kind == HDF5 and name == "keras"):  # by content, not suffix
+        name = _FORMATS[kind or SAFETENSORS]
     try:
         index = parse_format(name).read_index(path)
     except OSError as error:  # of a shard, say, that is not there
@@ -48,7 +48,7 @@ def load_source(spec: SpecSource) -> Source:
         raise InputError(f"cannot read {place}: {explain_os_error(error)}") from error
     recipe = index.parse_recipe()
     if recipe is None:
-        what = "a folder of weights" if os.path.isdir(path) else _find_kind(path) or "an index"
+        what = "a folder of weights" if os.path.isdir(path) else kind or "an index"
         raise SpecError(
             f"{path} is {what} that carries no spec of xavinit",
             hint="xavinit.digest (in Python) takes any weights file",
@@ -60,7 +60,7 @@ def load_source(spec: SpecSource) -> Source:
     return Source(Document(path, data), path, recipe.max_shard_size)
 
 
-def find_weights(spec: object) -> str | None:
+def _find_weights(spec: object) -> str | None:
     """The path of the weights where the source is such, else None; a manifest's is its folder."""
     if not isinstance(spec, str | bytes | os.PathLike):
         return None

@@ -23,7 +23,7 @@ from xavinit.formats import (
     parse_size,
 )
 from xavinit.plan import Plan
-from xavinit.verbs.sources import Source, find_weights
+from xavinit.verbs.sources import Source
 from xavinit.wording import format_choices, format_value, suggest
 
 if TYPE_CHECKING:
@@ -40,7 +40,6 @@ class Output(Struct, frozen=True):
     file: str | None  # None: a pipe
     drawing: Drawing
     force: bool
-    is_sharded: bool
 
 
 def check_output(
@@ -66,9 +65,9 @@ def check_output(
         max_shard_size = source.max_shard_size
     is_folder = makes_folder(format, max_shard_size)
     if path is None:
-        target = name_default(spec, plan, format, is_folder=is_folder)
+        target = name_default(spec, source, plan, format, is_folder=is_folder)
     elif isinstance(target, str) and not is_folder and names_folder(target):
-        target = os.path.join(target, name_default(spec, plan, format, is_folder=False))
+        target = os.path.join(target, name_default(spec, source, plan, format, is_folder=False))
     file = target if isinstance(target, str) and not is_pipe(target) else None
     most = None if max_shard_size is None else parse_size(max_shard_size)
     if shard_name is not None and most is None:
@@ -87,7 +86,7 @@ def check_output(
         if source is not None and source.weights is not None:
             _check_not_spec([file], source.weights)
         _check_file(file, spec, fmt, layout, force)
-    return Output(plan, fmt, layout, target, file, drawing, force, most is not None)
+    return Output(plan, fmt, layout, target, file, drawing, force)
 
 
 def choose_format(path: str | None, name: str | None) -> Format:
@@ -138,7 +137,9 @@ def _choose_sharded(path: str | None, name: str | None) -> Format:
     return fmt
 
 
-def name_default(spec: object, plan: Plan, name: str | None, *, is_folder: bool) -> str:
+def name_default(
+    spec: object, source: Source | None, plan: Plan, name: str | None, *, is_folder: bool
+) -> str:
     """The spec's own name, with the suffix of a format, or without for a folder.
 
     Each framework's output has a name of its own, so that none replaces another's.
@@ -147,7 +148,7 @@ def name_default(spec: object, plan: Plan, name: str | None, *, is_folder: bool)
         raise UsageError(
             "the output of a spec that is not a file has no name of its own: give it one"
         )
-    if find_weights(spec) is not None:
+    if source is not None and source.weights is not None:
         path = os.fsdecode(spec)
         raise UsageError(f"{path} is a weights file, which stands for its spec: name the output")
     if name is None:
