@@ -26,7 +26,7 @@ from xavinit.plan import (
     find_roles,
 )
 from xavinit.spec import OF_AXES, Document, Family, parse_pattern
-from xavinit.verbs.prepare import make_overrides, read_plan, refuse_warnings
+from xavinit.verbs.prepare import make_overrides, read_plan
 from xavinit.verbs.sources import SpecSource, load_source
 from xavinit.wording import format_value, suggest
 
@@ -121,8 +121,7 @@ def explain(
     (784, 456.0, True)
     """
     document = load_source(spec).document
-    found, plan = read_plan(document, make_overrides(seed, dtype, framework, dims))
-    refuse_warnings(plan, strict=strict)
+    found, plan = read_plan(document, make_overrides(seed, dtype, framework, dims), strict=strict)
     planned = _find_tensor(plan, tensor)
     origin = find_origin(found, planned.name)
     if origin is None:

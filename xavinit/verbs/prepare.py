@@ -41,19 +41,19 @@ def make_plan(
     (Fans(fan_in=784, fan_out=128), 'uniform ±0.0811107')
     """
     overrides = make_overrides(seed, dtype, framework, dims)
-    return refuse_warnings(read_plan(load_source(spec).document, overrides)[1], strict=strict)
+    return read_plan(load_source(spec).document, overrides, strict=strict)[1]
 
 
-def read_plan(document: Document, overrides: Overrides) -> tuple[Spec, Plan]:
+def read_plan(document: Document, overrides: Overrides, *, strict: bool) -> tuple[Spec, Plan]:
     """The spec of a document and its plan; errors and warnings know their places."""
     with document.locating():
         spec = resolve_spec(document.data, overrides)
         plan = plan_spec(spec)
     document.locate_all(plan.warnings)
-    return spec, plan
+    return spec, _refuse_warnings(plan, strict=strict)
 
 
-def refuse_warnings(plan: Plan, *, strict: bool) -> Plan:
+def _refuse_warnings(plan: Plan, *, strict: bool) -> Plan:
     """The plan, unless it has warnings and they count as errors."""
     if strict and plan.warnings:
         error = StrictError(plan.warnings)
@@ -68,10 +68,10 @@ def take_plan(
     """The plan of a spec with its source, for errors found later; or the plan given."""
     if not isinstance(spec, Plan):
         source = load_source(spec)
-        return refuse_warnings(read_plan(source.document, overrides)[1], strict=strict), source
+        return read_plan(source.document, overrides, strict=strict)[1], source
     if overrides != Overrides():
         raise UsageError("a plan is made already: give seed, dtype, framework, dims to make_plan")
-    return refuse_warnings(spec, strict=strict), None
+    return _refuse_warnings(spec, strict=strict), None
 
 
 def make_overrides(seed: object, dtype: object, framework: object, dims: object) -> Overrides:
