@@ -17,6 +17,7 @@ import pytest
 import xavinit
 from xavinit.errors import InputError, OutputError, RefusedError
 from xavinit.formats import npy
+from xavinit.output import disk
 
 SPEC = '{"tensors": {"a": [2, 2], "b": [2, 2]}}'
 
@@ -284,3 +285,44 @@ def test_ten_runs_on_a_poor_file_system(tmp_path: Path, arguments: list[str]) ->
     assert run_ten(tmp_path, *arguments, "--force") == {0: 10}
     assert xavinit.digest(tmp_path / arguments[1]) in whole
     assert sorted(os.listdir(tmp_path)) == ["s.json", arguments[1]]
+
+
+@pytest.mark.parametrize(
+    ("change", "call", "turn", "poor"),
+    [
+        ("comes", "rename_new", 1, False),
+        ("comes", "rename_new", 1, True),
+        ("comes", "lock", 1, False),  # while it is checked
+        ("comes", "lock", 2, True),  # before it is published
+        ("goes", "exchange", 1, True),
+        ("goes", "lock", 1, False),
+        ("goes", "lock", 2, True),
+    ],
+)
+def test_a_folder_that_another_run_moves_meanwhile_is_replaced(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: str,
+    call: str,
+    turn: int,
+    poor: bool,
+) -> None:
+    """With --force no other run's timing is a reason to refuse: it was asked to be the last."""
+    folder, other = tmp_path / "w", tmp_path / "other"
+    source, target = (folder, other) if change == "goes" else (other, folder)
+    xavinit.generate(json.loads(SPEC), source, format="npy", seed=1)
+    real = getattr(disk, call)
+    calls = []
+
+    def meet(*arguments: Any) -> Any:
+        calls.append(arguments)
+        if len(calls) == turn:
+            source.rename(target)
+        return real(*arguments)
+
+    if poor:
+        monkeypatch.setattr(disk, "_rename_with_flag", lambda *_: False)
+    monkeypatch.setattr(disk, call, meet)
+    xavinit.generate(json.loads(SPEC), folder, format="npy", seed=2, force=True)
+    assert len(calls) >= turn
+    assert xavinit.digest(folder) == xavinit.digest(xavinit.draw(json.loads(SPEC), seed=2))

@@ -185,6 +185,8 @@ def list_attributes(path: str) -> list[tuple[str, bytes]]:
     try:
         names = sorted(os.listxattr(path, follow_symlinks=False))
         return [(name, os.getxattr(path, name, follow_symlinks=False)) for name in names]
+    except FileNotFoundError:  # another run has just put it aside
+        return []
     except OSError as error:
         if error.errno not in UNSUPPORTED | {errno.EACCES, errno.ENODATA}:
             raise

@@ -38,6 +38,17 @@ def check_target(path: str, *, folder: bool, force: bool, is_ours: Callable[[str
     parent = os.path.dirname(target)
     if not os.path.isdir(parent):
         raise OutputError(f"cannot write {path}: no folder {parent}", hint="make it first")
+    try:
+        # Another run may be replacing the folder: for a moment it is not there, or half of it is.
+        with lock_folder(parent) if folder and force else contextlib.nullcontext():
+            _check_old(target, path, folder=folder, force=force, is_ours=is_ours)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {explain_os_error(error)}") from error
+
+
+def _check_old(
+    target: str, path: str, *, folder: bool, force: bool, is_ours: Callable[[str], bool]
+) -> None:
     if not os.path.lexists(target):
         return
     if os.path.isdir(target) and not folder:
@@ -75,7 +86,7 @@ def publish_file(path: str, *, force: bool) -> Iterator[str]:
             else:
                 is_done = _link_new(temporary, target, path)
         if not is_done:
-            _rename_alone(temporary, target, path)
+            _place_alone(temporary, target, path, force=False)
         with hold_signals():
             _remove_file(temporary)
             sync_folder(parent)
@@ -98,15 +109,9 @@ def publish_folder(path: str, makes: str, *, force: bool) -> Iterator[str]:
             keep_access(target, temporary, makes)
             give_access(temporary, old)
         with hold_signals():
-            replaces = force and os.path.lexists(target)
-            if replaces:
-                is_done = disk.exchange(temporary, target)  # the old output goes at the end
-            else:
-                is_done = _rename_new(temporary, target, path)
-        if not is_done and replaces:
-            _exchange_alone(temporary, target)
-        elif not is_done:
-            _rename_alone(temporary, target, path)
+            is_done = _place_folder(temporary, target, path, force=force)
+        if not is_done:
+            _place_alone(temporary, target, path, force=force)
         with hold_signals():
             sync_folder(parent)
 
@@ -208,33 +213,50 @@ def _rename_new(temporary: str, target: str, path: str) -> bool:
         raise
 
 
-def _rename_alone(temporary: str, target: str, path: str) -> None:
+def _place_folder(temporary: str, target: str, path: str, *, force: bool) -> bool:
+    """Give the folder its name; an old one that is replaced has the temporary name after it.
+
+    False where the system has no such call.
+    """
+    if force and os.path.lexists(target):
+        return disk.exchange(temporary, target)
+    try:
+        return _rename_new(temporary, target, path)
+    except RefusedError:
+        if not force:
+            raise
+    return disk.exchange(temporary, target)  # another run came first, just now
+
+
+def _place_alone(temporary: str, target: str, path: str, *, force: bool) -> None:
     """Look whether the name is taken, and rename, while no other run does the same.
 
-    For systems without a rename that fails (FAT). Any other program may take the name between the
-    look and the rename; a file of that moment is lost.
+    For systems without a rename that fails or exchanges (FAT). Any other program may take the name
+    between the look and the rename; a file of that moment is lost.
     """
     with lock_folder(os.path.dirname(target)), hold_signals():
-        if os.path.lexists(target):
-            raise refuse(path)
-        disk.rename(temporary, target)
-
-
-def _exchange_alone(temporary: str, target: str) -> None:
-    """Put a folder in the place of another, which goes, while no other run does the same."""
-    with lock_folder(os.path.dirname(target)), hold_signals():
-        aside = temporary + ".old"
-        try:
-            disk.rename(target, aside)
+        if not os.path.lexists(target):
             disk.rename(temporary, target)
-        except BaseException:
-            # Either may have been done though it failed.
-            if os.path.lexists(target):
-                clean_up(remove_folder, aside)
-            else:
-                disk.rename(aside, target)
-            raise
-        clean_up(remove_folder, aside)
+        elif force:
+            _put_in_place(temporary, target)
+        else:
+            raise refuse(path)
+
+
+def _put_in_place(temporary: str, target: str) -> None:
+    """Put a folder in the place of another, which goes."""
+    aside = temporary + ".old"
+    try:
+        disk.rename(target, aside)
+        disk.rename(temporary, target)
+    except BaseException:
+        # Either may have been done though it failed.
+        if os.path.lexists(target):
+            clean_up(remove_folder, aside)
+        else:
+            disk.rename(aside, target)
+        raise
+    clean_up(remove_folder, aside)
 
 
 @contextlib.contextmanager

@@ -207,8 +207,10 @@ def _check_file(file: str, spec: object, fmt: Format, layout: Layout, force: boo
         check_set(file, force=force, find_set=layout.find_set)
     else:
         check_target(file, folder=layout.folder, force=force, is_ours=fmt.is_ours)
-    if layout.folder and os.path.isdir(file):  # what goes
-        old = os.listdir(file) if layout.find_set is None else layout.find_set(file)
+    if layout.folder:  # what goes
+        old: list[str] = []
+        with contextlib.suppress(FileNotFoundError):  # or has gone, by another run
+            old = os.listdir(file) if layout.find_set is None else layout.find_set(file)
         _check_not_spec((os.path.join(file, name) for name in old), spec)
     if not layout.folder and (rival := fmt.find_rival(os.path.realpath(file))) is not None:
         raise RefusedError(
