@@ -49,12 +49,13 @@ ROOMS: dict[str, set[str]] = {
     "formats": {*GROUND, "layers", "plan"},
     "crew": {"errors", "wording"},
     "output": {*GROUND, "plan", "streams", "formats", "crew"},
-    "verbs": {*GROUND, "spec", "plan", "formats", "output"},
+    "reading": {*GROUND, "plan", "streams", "formats", "crew"},
+    "verbs": {*GROUND, "spec", "plan", "formats", "output", "reading"},
     "failures": {"errors", "widths"},
     "torch": {*GROUND, "plan", "output", "verbs"},
     "keras": {*GROUND, "plan", "verbs"},
     "flax": {*GROUND, "plan", "verbs"},
-    "report": {*GROUND, "failures", "layers", "plan", "verbs"},
+    "report": {*GROUND, "failures", "layers", "plan", "reading", "verbs"},
 }
 # The doors: the public names, the command line. They may open every room, and none opens them.
 DOORS = {"__init__", "__main__", "cli", "console", "process"}

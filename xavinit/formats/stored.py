@@ -153,11 +153,20 @@ class Reader:
 
 
 class Index(Struct, frozen=True):
-    """What a file, or a set of files, holds: its tensors and its own metadata."""
+    """What a file, or a set of files, holds: its tensors and its own metadata.
+
+    `labels` has what a file calls a tensor beside its name (Keras's layers); `skipped` counts what
+    lies among the tensors and is none (numbers and texts of a PyTorch file). A pipe (`is_pipe`) is
+    read once, by one `Reader`, its tensors in their order.
+    """
 
     path: str
     tensors: tuple[StoredTensor, ...]
     metadata: Mapping[str, str]
+    format: str = ""
+    labels: Mapping[str, str] = {}
+    skipped: int = 0
+    is_pipe: bool = False
 
     def parse_recipe(self) -> Recipe | None:
         """The recipe that xavinit made the file from, or None; `InputError` where it is damaged."""

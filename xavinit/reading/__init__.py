@@ -1,0 +1,5 @@
+"""Reading: the crew goes over the blocks of stored tensors, and finds out what they are."""
+
+from xavinit.reading.values import QUANTILES, Bins, Guess, Histogram, Summary
+
+__all__ = ["QUANTILES", "Bins", "Guess", "Histogram", "Summary"]

@@ -1,0 +1,71 @@
+"""What reading finds out about a tensor: immutable values that can be printed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from xavinit.plan import Fans, Law
+
+# The shares of the finite values that lie below the quantiles of a summary.
+QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+
+
+class Bins(Struct, frozen=True):
+    """The finite values of a tensor, counted in narrow bins, ascending; empty ones are left out.
+
+    A real number between `lower[i]` and `upper[i]` is stored as a value of bin i. In a dtype of at
+    most 16 bits each value has a bin of its own (`is_exact`), `values[i]`, and the two ends are
+    where a real number would round to the next value. In a wider one, a bin holds the values
+    lower ≤ x < upper, 1/128 of their magnitude wide, and `values[i]` is its middle.
+    """
+
+    lower: Sequence[float]
+    upper: Sequence[float]
+    values: Sequence[float]
+    counts: Sequence[int]
+    is_exact: bool
+
+
+class Histogram(Struct, frozen=True):
+    """Equal bins: `counts[i]` values x are in edges[i] ≤ x < edges[i + 1]; there are no others.
+
+    The edges are multiples of a power of two, so that the counts are exact.
+    """
+
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+
+
+class Guess(Struct, frozen=True):
+    """The law that a tensor's values look like, and the named initializers that give it.
+
+    `initializers` are those with the same law for these fans, such as `("glorot_uniform",)`, or
+    several where they agree; empty where none gives it. `fans` are those they were given.
+    """
+
+    law: Law
+    initializers: tuple[str, ...] = ()
+    fans: Fans | None = None
+
+
+class Summary(Struct, frozen=True):
+    """A tensor's values in figures. A complex number counts as two: its real and imaginary part.
+
+    `mean`, `std` (of the values themselves, dividing by their number), `min`, `max`, `quantiles`
+    and `histogram` are those of the finite values, and None where there are none.
+    """
+
+    size: int
+    zeros: int = 0
+    nans: int = 0
+    positive_infinities: int = 0
+    negative_infinities: int = 0
+    mean: float | None = None
+    std: float | None = None
+    min: float | int | None = None
+    max: float | int | None = None
+    quantiles: tuple[float, ...] | None = None
+    histogram: Histogram | None = None
+    guess: Guess | None = None
