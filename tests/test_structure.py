@@ -27,6 +27,7 @@ GROUND = {
     "inits",
     "dtypes",
     "file_kinds",
+    "inputs",
     "signals",
     "widths",
 }
@@ -36,6 +37,7 @@ ROOMS: dict[str, set[str]] = {
     "advice": set(),
     "vocabulary": set(),
     "file_kinds": set(),
+    "inputs": set(),
     "widths": set(),
     "wording": {"errors", "advice", "vocabulary"},
     "choices": set(),
