@@ -34,13 +34,13 @@ def make_summary(array: np.ndarray[Any, Any], guess: Guess | None = None) -> Sum
     figures: dict[str, Any] = {}
     if finite.size:
         with np.errstate(over="ignore"):
-            std = float(wide.std())
+            std, quantiles = float(wide.std()), np.quantile(wide, QUANTILES)
         figures = {
             "mean": float(wide.mean()),
             "std": std,
             "min": finite.min().item(),
             "max": finite.max().item(),
-            "quantiles": tuple(map(float, np.quantile(wide, QUANTILES))),
+            "quantiles": tuple(map(float, quantiles)),
             "histogram": make_histogram(wide),
         }
     return Summary(
@@ -71,7 +71,10 @@ def make_inspection(
 def make_model(blocks: int = 12, width: int = 64) -> Inspection:
     """One like GPT-2, smaller, drawn by NumPy."""
     random = np.random.default_rng(1)
-    tensors = [make_normal("wte.weight", random, (1024, width)), make_normal("wpe.weight", random, (256, width))]
+    tensors = [
+        make_normal("wte.weight", random, (1024, width)),
+        make_normal("wpe.weight", random, (256, width)),
+    ]
     for block in range(blocks):
         for part, (rows, columns) in {
             "attn.c_attn": (width, 3 * width),
@@ -175,7 +178,9 @@ def make_odd() -> Inspection:
         make_tensor("huge", np.array([-1.7e308, 1.7e308, 1e307])),
         make_tensor("tiny", np.array([5e-324, 1e-310, -5e-324])),
         make_tensor("rank 8", np.ones((1, 2, 1, 3, 1, 2, 1, 2), np.int8)),
-        make_tensor("several", some[6:], Guess(Normal(1.0), ("glorot_normal", "lecun_normal"), Fans(1, 1))),
+        make_tensor(
+            "several", some[6:], Guess(Normal(1.0), ("glorot_normal", "lecun_normal"), Fans(1, 1))
+        ),
     ]
     return make_inspection(tensors)
 
@@ -186,9 +191,7 @@ def make_many(count: int) -> Inspection:
     rows = [32 + 8 * (i % 16) for i in range(min(count, 300))]
     models = [make_uniform("", random, (n, 48)) for n in rows]
     return make_inspection(
-        InspectedTensor(
-            f"layers.{i}.mlp.weight", one.shape, one.dtype, one.nbytes, one.summary
-        )
+        InspectedTensor(f"layers.{i}.mlp.weight", one.shape, one.dtype, one.nbytes, one.summary)
         for i in range(count)
         for one in (models[i % len(models)],)
     )

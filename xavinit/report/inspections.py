@@ -77,6 +77,8 @@ def _describe_tensor(tensor: InspectedTensor) -> dict[str, Any]:
 
 def _make_figure(number: float | int | None) -> float | int | None:
     """A number that JSON has: not the std of values so large that their squares overflow."""
+    if isinstance(number, bool):  # of a tensor of them
+        return int(number)
     return number if number is not None and math.isfinite(number) else None
 
 

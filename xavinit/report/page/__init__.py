@@ -132,9 +132,10 @@ def _list_facts(inspection: Inspection) -> Iterator[tuple[str, str]]:
     summaries = [tensor.summary for tensor in inspection.tensors]
     nans = sum(summary.nans for summary in summaries)
     infinities = sum(_count_infinities(summary) for summary in summaries)
-    bad = sum(1 for summary in summaries if summary.nans or _count_infinities(summary))
-    where = f" in {plural(bad, 'tensor')}" if bad else ""
-    yield "NaN, infinite", f"{nans:,}, {infinities:,}{where}"
+    if bad := sum(1 for summary in summaries if summary.nans or _count_infinities(summary)):
+        yield "Not finite", f"{nans:,} NaN, {infinities:,} inf in {plural(bad, 'tensor')}"
+    else:
+        yield "Not finite", "none"
     if inspection.seed is not None:
         yield "Seed", str(inspection.seed)
     if inspection.stream is not None:

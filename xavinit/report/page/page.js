@@ -3,7 +3,8 @@
 // they are scrolled to, details as they are opened, so that 10,000 tensors open at once.
 "use strict";
 (() => {
-const CHUNK = 100; // rows that are made at once
+const CHUNK = 60; // rows that are made at once
+const MOST_OPENED = 200; // tensors whose details are opened by one click
 const LONGEST_NAME = 300; // characters in the table; the detail has all
 const NOTHING = "–";
 const CUT = 2; // a cut normal's, in its own std before the cut
@@ -89,14 +90,13 @@ function compareKeys(a, b) {
 
 /** A figure, rounded; its element's value and its tooltip have all digits. */
 function makeFigure(key, index) {
-  const text = formatFigure(tensors[index][key]);
   const exact = formatExactly(index, key);
-  return make("data", { value: exact === NOTHING ? "" : exact, title: exact }, text);
+  return make("data", { value: exact === NOTHING ? "" : exact, title: exact },
+    formatFigure(tensors[index][key]));
 }
 
-function makeCell(title, kind, ...children) {
-  return make("td", { role: "cell", class: kind, "data-title": title }, ...children);
-}
+const makeCell = (title, kind, ...children) =>
+  make("td", { role: "cell", class: kind, "data-title": title }, ...children);
 
 function makeRow(index) {
   const tensor = tensors[index];
@@ -105,7 +105,7 @@ function makeRow(index) {
   const button = make("button", { type: "button", "aria-expanded": opened.has(index) }, short);
   const label = labelOf(index);
   const bad = tensor.nans + countInfinities(tensor);
-  const row = make(
+  return make(
     "tr", { role: "row", class: "tensor", "data-index": index },
     make("th", { role: "rowheader", scope: "row", class: "name" }, button,
       ...(label ? [make("span", { class: "label" }, label)] : [])),
@@ -121,8 +121,13 @@ function makeRow(index) {
     makeCell("Law", "law", ...(lawOf(index) ? [lawOf(index)] : [])),
     makeCell("Histogram", "chart", drawSmall(tensor.histogram)),
   );
-  return row;
 }
+
+/** Adds rows where the button below them comes near. */
+const approach = new IntersectionObserver(
+  ([{ isIntersecting }]) => isIntersecting && made < view.length && addRows(CHUNK),
+  { rootMargin: "600px" },
+);
 
 /** The rows of the next tensors of the view, with the details that are open. */
 function addRows(count) {
@@ -141,6 +146,8 @@ function addRows(count) {
   const left = view.length - made;
   find("more").hidden = left === 0;
   find("more").textContent = `Show more (${formatCount(left)} left)`;
+  approach.unobserve(find("more")); // so that it tells again where the button is still near
+  approach.observe(find("more"));
 }
 
 /** Search and sort: the view, and its first rows. */
@@ -170,6 +177,7 @@ function update() {
     head.setAttribute("aria-sort", head.dataset.key === order.key ? sorted : "none");
   }
   find("key").value = order.key;
+  find("all").hidden = view.length === 0 || view.length > MOST_OPENED;
   find("direction").textContent = order.descending ? "Descending" : "Ascending";
 }
 
@@ -300,6 +308,9 @@ function makeTicks(low, high, count) {
   return ticks;
 }
 
+const formatTick = (value, text = String(value)) =>
+  text.length <= 10 ? text : value.toExponential().replace("+", "");
+
 function drawLarge(histogram, law, width, height) {
   const { edges, counts } = histogram;
   const [low, high] = [edges[0], edges.at(-1)];
@@ -318,9 +329,9 @@ function drawLarge(histogram, law, width, height) {
       width: Math.max(atX(edges[i + 1]) - from - 0.5, 0.5).toFixed(2), height: (bottom - atY(count)).toFixed(2) },
     draw("title", {}, title));
   });
-  const scaleX = makeTicks(low, high, Math.max(Math.floor(width / 110), 2)).flatMap((value) => [
+  const scaleX = makeTicks(low, high, Math.max(Math.floor(width / 80), 3)).flatMap((value) => [
     draw("line", { class: "axis", x1: atX(value), x2: atX(value), y1: bottom, y2: bottom + 4 }),
-    draw("text", { x: atX(value), y: height - 4, "text-anchor": "middle" }, formatFigure(value)),
+    draw("text", { x: atX(value), y: height - 4, "text-anchor": "middle" }, formatTick(value)),
   ]);
   const scaleY = makeTicks(0, most, 4).filter(Number.isInteger).flatMap((value) => [
     draw("line", { class: "axis", x1: left, x2: width - 12, y1: atY(value), y2: atY(value) }),
@@ -360,11 +371,12 @@ body.addEventListener("click", (event) => {
   const row = event.target.closest("tr.tensor");
   if (row && (event.target.closest("button") || !String(getSelection()))) toggle(row);
 });
+find("all").addEventListener("click", () => {
+  const isOpening = !view.every((index) => opened.has(index));
+  for (const index of view) if (isOpening) opened.add(index); else opened.delete(index);
+  update();
+});
 find("more").addEventListener("click", () => addRows(CHUNK));
-new IntersectionObserver(
-  ([{ isIntersecting }]) => isIntersecting && made < view.length && addRows(CHUNK),
-  { rootMargin: "600px" },
-).observe(find("more"));
 document.addEventListener("keydown", (event) => {
   const isText = event.target.matches?.("input, select, textarea");
   if (event.key === "/" && !isText && !event.ctrlKey && !event.metaKey && !event.altKey) {
@@ -381,7 +393,7 @@ find("theme").addEventListener("click", () => {
   root.dataset.theme = shown === "dark" ? "light" : "dark";
 });
 
-find("theme").hidden = false;
-find("app").hidden = false;
+for (const id of ["theme", "app"]) find(id).hidden = false;
+if (tensors.length === 1) opened.add(0);
 update();
 })();
