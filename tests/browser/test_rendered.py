@@ -1,14 +1,19 @@
-"""The page of a weights file in Chromium, as wide as a desktop and as a phone (make test-page)."""
+"""The page of a weights file in Chromium, as wide as a desktop and as a phone (make test-page).
+
+They run with `pytest -m browser` alone. Selenium is imported where Chromium is started, so that
+collecting them needs neither; once asked for, what is missing fails.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Browser
 from inspections import make_hostile, make_inspection, make_many, make_model, make_odd
+from window import WIDTHS, Browser, start_chromium
 
 from xavinit.errors import escape
 from xavinit.report.guesses import format_guess
@@ -50,6 +55,24 @@ READ_DETAILS = """
 """
 IS_TOO_WIDE = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
 NAMES = "return [...document.querySelectorAll('tr.tensor')].map((row) => Number(row.dataset.index))"
+
+
+@pytest.fixture(scope="session")
+def driver(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Any]:
+    if "browser" not in request.config.option.markexpr:
+        pytest.skip("runs with -m browser")
+    with start_chromium(tmp_path_factory.mktemp("chromium")) as driver:
+        yield driver
+
+
+@pytest.fixture(params=WIDTHS)
+def browser(request: pytest.FixtureRequest, driver: Any, tmp_path: Path) -> Browser:
+    """A window as wide as a desktop's, then as a phone's."""
+    browser = Browser(driver, tmp_path)
+    browser.resize(request.param)
+    return browser
 
 
 def read_json(inspection: Inspection) -> list[dict[str, Any]]:

@@ -44,12 +44,11 @@ def format_page(inspection: Inspection) -> str:
     style, script = _read("page.css"), _read("page.js")
     data = inspection_to_data(inspection)
     html: str = template.render(
-        # Our own: nothing in them ends their elements (a test looks).
-        style=jinja2.utils.markupsafe.Markup(style),
-        script=jinja2.utils.markupsafe.Markup(script),
+        style=style,
+        script=script,
         policy=_make_policy(style, script),
-        data=jinja2.utils.markupsafe.Markup(_embed(data)),
-        texts=jinja2.utils.markupsafe.Markup(_embed(_make_texts(inspection))),
+        data=_embed(data),
+        texts=_embed(_make_texts(inspection)),
         path=escape(inspection.path),
         title=escape(re.split(r"[/\\]", inspection.path.rstrip("/\\"))[-1] or inspection.path),
         facts=list(_list_facts(inspection)),

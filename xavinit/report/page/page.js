@@ -185,8 +185,8 @@ function update() {
 
 function makeDetail(index) {
   const tensor = tensors[index];
-  const room = Math.min(Math.max(body.clientWidth, 280), 1400);
-  const isNarrow = room < 760;
+  const room = Math.max(body.clientWidth, 280);
+  const isNarrow = matchMedia("(max-width: 68rem)").matches; // as page.css
   const width = Math.round(isNarrow ? room - 26 : room * 0.58);
   const content = [];
   if (tensor.histogram) {

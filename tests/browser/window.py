@@ -1,12 +1,8 @@
-"""What the tests of the page share: a headless Chromium, driven by selenium.
-
-They run with `pytest -m browser` alone (make test-page). Selenium is imported inside the fixture,
-so that collecting these files needs none; once asked for, one that is missing fails, and so does a
-Chromium that is missing.
-"""
+"""A window of Chromium that shows the page of an inspection."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from collections.abc import Iterator
@@ -18,7 +14,6 @@ import pytest
 from xavinit.report.page import format_page
 from xavinit.verbs.inspect import Inspection
 
-HERE = Path(__file__).parent
 FLAGS = (
     "--headless",
     "--no-sandbox",  # containers have no user namespaces
@@ -32,21 +27,8 @@ FLAGS = (
 WIDTHS = {"desktop": (1280, 900, False), "phone": (360, 740, True)}
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    for item in items:
-        if HERE in item.path.parents and "browser" not in config.option.markexpr:
-            item.add_marker(pytest.mark.skip(reason="runs with -m browser"))
-
-
-def find_program(*names: str) -> str:
-    for name in names:
-        if path := shutil.which(name):
-            return path
-    pytest.fail(f"{' or '.join(names)} is missing: apt-get install chromium chromium-driver")
-
-
 class Browser:
-    """A window of Chromium; `opened` is the page's address."""
+    """Driven by selenium; `opened` is the page's address."""
 
     def __init__(self, driver: Any, folder: Path) -> None:
         self.driver = driver
@@ -102,14 +84,22 @@ class Browser:
         return [url for url in asked if url not in (self.opened, "data:,")]
 
 
-@pytest.fixture(scope="session")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def find_program(*names: str) -> str:
+    for name in names:
+        if path := shutil.which(name):
+            return path
+    pytest.fail(f"{' or '.join(names)} is missing: apt-get install chromium chromium-driver")
+
+
+@contextlib.contextmanager
+def start_chromium(profile: Path) -> Iterator[Any]:
+    """Chromium with a new profile, driven by selenium; whichever is missing is a failure."""
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 
     options = webdriver.ChromeOptions()
     options.binary_location = find_program("chromium", "chromium-browser", "google-chrome")
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
+    for flag in (*FLAGS, f"--user-data-dir={profile}"):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(find_program("chromedriver")))
@@ -117,11 +107,3 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         yield driver
     finally:
         driver.quit()
-
-
-@pytest.fixture(params=WIDTHS)
-def browser(request: pytest.FixtureRequest, driver: Any, tmp_path: Path) -> Browser:
-    """A window as wide as a desktop's, then as a phone's."""
-    browser = Browser(driver, tmp_path)
-    browser.resize(request.param)
-    return browser
