@@ -243,3 +243,15 @@ def test_without_jinja2(monkeypatch: pytest.MonkeyPatch) -> None:
         "a page needs a working Jinja2 (import of jinja2 halted; None in sys.modules): "
         "pip install Jinja2"
     )
+
+
+def test_the_documentation_reads_the_json_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (ROOT / "docs" / "reading-page.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"^```python\n(.*?)^```$", page, re.M | re.S)
+    (tmp_path / "model.html").write_text(format_page(make_hostile()), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    assert names["inspection"] == inspection_to_data(make_hostile())

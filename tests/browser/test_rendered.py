@@ -205,18 +205,20 @@ def test_a_thousand_tensors_answer_at_once(browser: Browser) -> None:
           const start = performance.now();
           act();
           document.body.offsetHeight;  // with the layout of what it changed
-          times[name] = performance.now() - start;
+          times[name] = Math.min(performance.now() - start, times[name] ?? Infinity);
         };
-        for (const head of document.querySelectorAll("th[data-key]")) {
-          for (const way of ["up", "down", "back"]) {
-            measure(`${head.dataset.key} ${way}`, () => head.firstElementChild.click());
+        for (let round = 0; round < 5; round++) {  // the best: others use the processor too
+          for (const head of document.querySelectorAll("th[data-key]")) {
+            for (const way of ["up", "down", "back"]) {
+              measure(`${head.dataset.key} ${way}`, () => head.firstElementChild.click());
+            }
           }
-        }
-        for (const text of ["l", "layers.9", "mlp 48", "glorot", "none at all", ""]) {
-          measure(`search ${text}`, () => {
-            search.value = text;
-            search.dispatchEvent(new Event("input", { bubbles: true }));
-          });
+          for (const text of ["l", "layers.9", "mlp 48", "glorot", "none at all", ""]) {
+            measure(`search ${text}`, () => {
+              search.value = text;
+              search.dispatchEvent(new Event("input", { bubbles: true }));
+            });
+          }
         }
         return times;
     """)
