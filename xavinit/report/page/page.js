@@ -3,7 +3,7 @@
 // they are scrolled to, details as they are opened, so that 10,000 tensors open at once.
 "use strict";
 (() => {
-const CHUNK = 60; // rows that are made at once
+const CHUNK = 40; // rows that are made at once
 const MOST_OPENED = 200; // tensors whose details are opened by one click
 const LONGEST_NAME = 300; // characters in the table; the detail has all
 const NOTHING = "–";
