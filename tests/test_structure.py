@@ -209,7 +209,7 @@ def test_every_c_file_of_the_kernel_is_built() -> None:
 
 # --- What a running command has loaded -------------------------------------------------------
 
-HEAVY = ["numpy", "h5py", "safetensors", "ml_dtypes"]
+HEAVY = ["numpy", "h5py", "safetensors", "ml_dtypes", "jinja2"]
 WATCH = """
 import json, os, sys
 
