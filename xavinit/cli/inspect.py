@@ -108,7 +108,7 @@ def _print_table(
 
 def _write_page(found: xavinit.Inspection, html: str, force: bool, quiet: bool) -> None:
     from xavinit.output import write_text
-    from xavinit.report.pages import format_page
+    from xavinit.report.page import format_page
 
     page = format_page(found)
     if html == "-":
