@@ -1,7 +1,8 @@
 """Makes the files in this folder with PyTorch itself, and what they hold: `expected.json`.
 
-Run it where PyTorch 2.13 is: `python tests/torch_files/make_torch_files.py`. The tests read the files
-without PyTorch, and compare with `expected.json`: [dtype, shape, the values' little-endian bytes].
+Run it where PyTorch 2.13 is: `python tests/torch_files/make_torch_files.py`. The tests read the
+files without PyTorch, and compare with `expected.json`: [dtype, shape, the values' little-endian
+bytes].
 """
 
 from __future__ import annotations

@@ -60,8 +60,9 @@ class _Machine:
             code = text[self._place]
             self._place += 1
             if code == _STOP:
-                (value,) = self._stack
-                return value
+                if len(self._stack) != 1 or self._outer:
+                    raise ValueError("it does not end with one value")
+                return self._stack[0]
             opcode = opcodes.get(code)
             if opcode is None:
                 raise RefusedError(f"the opcode {_name_opcode(code)}")

@@ -73,6 +73,8 @@ class Unread(Struct, frozen=True):
 
 Rebuilt = View | Unread
 
+_META = "a tensor on the device meta"
+
 
 def find_storage(identifier: Any) -> Storage:
     """The storage of a persistent identifier; `ValueError` for any other."""
@@ -114,7 +116,7 @@ def _make_view(dtype: str, args: tuple[Any, ...], metadata: Any) -> Rebuilt:
             if key in ("conj", "neg") and is_set is not False:
                 return Unread("a conjugated or negated view")
     if storage.location == "meta":
-        return Unread("a tensor on the device meta, which has no values")
+        return Unread(_META)
     return View(storage, dtype, offset, shape, strides)
 
 
@@ -184,9 +186,7 @@ _REBUILDERS: Constructors = {
     "torch._utils._rebuild_sparse_tensor": lambda args: Unread("a sparse tensor"),
     "torch._utils._rebuild_qtensor": lambda args: Unread("a quantized tensor"),
     "torch._utils._rebuild_nested_tensor": lambda args: Unread("a nested tensor"),
-    "torch._utils._rebuild_meta_tensor_no_storage": lambda args: Unread(
-        "a tensor on the device meta, which has no values"
-    ),
+    "torch._utils._rebuild_meta_tensor_no_storage": lambda args: Unread(_META),
     "torch._utils._rebuild_wrapper_subclass": lambda args: Unread("a tensor of a class of its own"),
 }
 
