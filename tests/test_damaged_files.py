@@ -30,7 +30,7 @@ def refuse(path: object, message: str) -> None:
     """Reading is refused with this message, of one line."""
     with pytest.raises(InputError, match=message) as caught:
         xavinit.digest(path)  # type: ignore[arg-type]
-    assert "\n" not in str(caught.value)
+    assert "\n" not in caught.value.describe()
     assert len(str(caught.value)) < 500
 
 

@@ -98,14 +98,15 @@ class _OpenedFile:
 
     def __init__(self, path: str, window: Window | None) -> None:
         self._h5py = import_h5py()
+        self._files = contextlib.ExitStack()
         with map_errors():
-            self._file = _open(self._h5py, path, window)
+            self._file = self._files.enter_context(_open(self._h5py, path, window))
         self._name: str | None = None
         self._dataset: Any = None
 
     def close(self) -> None:
         with map_errors():
-            self._file.close()
+            self._files.close()
 
     def find_dataset(self, name: str) -> Any:
         if name != self._name:
@@ -126,12 +127,16 @@ class _OpenedFile:
         dataset.read(memory, space, out, dataset.get_type())
 
 
-def _open(h5py: Any, path: str, window: Window | None) -> Any:
-    file = open_file(path)  # checks that it is a regular file
-    if window is not None:
-        return open_window(h5py, WindowFile(file, window.offset, window.nbytes))
-    file.close()
-    return open_to_read(h5py, path)
+@contextlib.contextmanager
+def _open(h5py: Any, path: str, window: Window | None) -> Iterator[Any]:
+    """The library's file, which is closed in the end, and the archive with it."""
+    with open_file(path) as file:  # checks that it is a regular file
+        if window is None:
+            opened = open_to_read(h5py, path)
+        else:
+            opened = open_window(h5py, WindowFile(file, window.offset, window.nbytes))
+        with opened:
+            yield opened
 
 
 def read_index(path: str, window: Window | None = None) -> Index:

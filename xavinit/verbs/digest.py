@@ -80,7 +80,8 @@ def _list_stored(source: object, reader: Reader) -> list[_Tensor]:
     names = [tensor.name.encode() for tensor in tensors]
     if index.is_pipe and names != sorted(names):
         raise InputError(
-            f"{index.path} has its tensors in another order than their names': name the file"
+            f"{index.path} has its tensors in another order than that of their names, "
+            "in which they are hashed: name the file"
         )
     return [(s.name, s.dtype.name, s.shape, _read_blocks(s, reader)) for s in tensors]
 
