@@ -162,7 +162,7 @@ def read_index(path: str, window: Window | None = None) -> Index:
                 unknown.append(name)
             if (group := find_group(name)) is not None:
                 groups[name] = group
-            if (place := _find_range(h5py, dataset)) is not None:
+            if (place := _find_range(h5py, dataset, size)) is not None:
                 values.append(place)
         texts = [name for name in sorted(file.attrs) if is_text(h5py, file.attrs.get_id(name))]
         if texts or unknown or groups:
@@ -249,12 +249,15 @@ def _find_address(h5py: Any, item: Any) -> tuple[int, int]:
     return info.fileno, info.addr
 
 
-def _find_range(h5py: Any, dataset: Any) -> tuple[int, int] | None:
-    """The offset and bytes of the values in the file, where they lie side by side."""
+def _find_range(h5py: Any, dataset: Any, size: int) -> tuple[int, int] | None:
+    """The offset and bytes of the values in the file, where they lie side by side.
+
+    Not the size that the file has for them: in a damaged one it may be any.
+    """
     if dataset.get_create_plist().get_layout() != h5py.h5d.CONTIGUOUS:
         return None
-    offset = dataset.get_offset()
-    return None if offset is None else (offset, dataset.get_storage_size())
+    offset, nbytes = dataset.get_offset(), math.prod(dataset.shape) * dataset.get_type().get_size()
+    return (offset, nbytes) if offset is not None and offset + nbytes <= size else None
 
 
 def _read_dataset(
