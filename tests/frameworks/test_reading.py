@@ -210,7 +210,7 @@ def test_what_keras_saved(model: Any, tmp_path: Path, name: str) -> None:
     read = read_values(path)
     arrays = [np.frombuffer(value, dtype).reshape(shape) for dtype, shape, value in read.values()]
     expected = count_values(variable.numpy() for variable in model.weights)
-    assert expected.total() == 16
+    assert expected.total() == 17
     assert expected <= count_values(arrays)
     if name.endswith(".keras"):  # which also has those of the optimizer
         expected += count_values(variable.numpy() for variable in model.optimizer.variables)

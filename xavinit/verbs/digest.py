@@ -24,7 +24,9 @@ def digest(source: str | os.PathLike[str] | Mapping[str, np.ndarray[Any, Any]]) 
     Hashed, for each tensor in the order of its name's UTF-8: the length of the name as 8
     little-endian bytes, the name; the same for the dtype's name; the rank and each dimension as
     8 bytes; the values' little-endian bytes in C order. So the digest does not depend on the
-    format, the metadata or the order in the file. A path is read in constant memory.
+    format, the metadata or the order in the file. A `.weights.h5` file of Keras's calls its tensors
+    by their paths in it, so its digest is that of no file with the model's own names. A path is
+    read in constant memory; `-` is standard input, where its tensors are in the order of names.
 
     Raises `InputError` where the file cannot be read or is not sound, `UsageError` for arrays of
     another dtype.
