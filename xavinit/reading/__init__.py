@@ -1,5 +1,14 @@
 """Reading: the crew goes over the blocks of stored tensors, and finds out what they are."""
 
+from xavinit.reading.histograms import compute_quantiles, make_histogram
 from xavinit.reading.values import QUANTILES, Bins, Guess, Histogram, Summary
 
-__all__ = ["QUANTILES", "Bins", "Guess", "Histogram", "Summary"]
+__all__ = [
+    "QUANTILES",
+    "Bins",
+    "Guess",
+    "Histogram",
+    "Summary",
+    "compute_quantiles",
+    "make_histogram",
+]
