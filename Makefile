@@ -14,7 +14,7 @@ BUILT = pyproject.toml setup.py $(wildcard xavinit/streams/_kernel*.[ch])
 QUICK = -m "not frameworks and not slow"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-budgets test-kernel test-sanitize test-oldest test-pythons test-frameworks matrix fuzz fuzz-files lint format bench clean
+.PHONY: help demo measure-guesses test test-slow test-budgets test-kernel test-sanitize test-oldest test-pythons test-frameworks matrix fuzz fuzz-files lint format bench clean
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -51,6 +51,9 @@ test-pythons: ## Run the quick tests on every other Python that is here (3.12 â€
 test-frameworks: $(FRAMEWORKS)/test ## Load our files in PyTorch, TensorFlow, JAX and transformers (2 GB).
 	$(FRAMEWORKS)/bin/pip install -q --no-deps .
 	$(FRAMEWORKS)/bin/python -m pytest -q -m frameworks tests/frameworks
+
+measure-guesses: $(VENV)/test ## Count how often the laws of thousands of random tensors are guessed right.
+	PYTHONPATH=tests $(VENV)/bin/python tests/measure_guesses.py
 
 matrix: ## Compare the bytes over Pythons, libraries, processors (arm64 under qemu); MATRIX=--install.
 	$(PYTHON) tools/matrix.py $(MATRIX)
