@@ -78,10 +78,12 @@ def lay_out(plan: Plan) -> Layout:
             "file": file_name,
             "shape": list(tensor.shape),
         }
-    content = {"tensors": entries, KEY: json.loads(make_metadata(plan))}
+    metadata = make_metadata(plan)
+    content = {"tensors": entries, KEY: json.loads(metadata)}
     manifest = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     files.append(lay_out_file(MANIFEST, manifest.encode()))
-    return Layout(tuple(files), sum(file.nbytes for file in files), folder=True)
+    nbytes = sum(file.nbytes for file in files)
+    return Layout(tuple(files), nbytes, folder=True, metadata={KEY: metadata})
 
 
 def lay_out_single(plan: Plan) -> Layout:
