@@ -10,7 +10,8 @@ from importlib import import_module
 from typing import cast
 
 from xavinit.errors import UsageError
-from xavinit.formats.layout import FileLayout, Format, Gap, Layout, Region
+from xavinit.formats.heads import OddByte, find_odd_byte
+from xavinit.formats.layout import Contents, FileLayout, Format, Gap, Layout, Region
 from xavinit.formats.shard_names import (
     ShardNames,
     find_names,
@@ -18,7 +19,7 @@ from xavinit.formats.shard_names import (
     parse_shard_names,
 )
 from xavinit.formats.shards import parse_size
-from xavinit.formats.stored import Index, Reader, StoredTensor
+from xavinit.formats.stored import Index, PlainRange, Reader, StoredTensor
 from xavinit.plan import Plan
 from xavinit.wording import format_choices, format_value
 
@@ -89,11 +90,14 @@ def parse_format(name: str) -> Format:
 __all__ = [
     "FORMATS",
     "MANIFESTS",
+    "Contents",
     "FileLayout",
     "Format",
     "Gap",
     "Index",
     "Layout",
+    "OddByte",
+    "PlainRange",
     "Reader",
     "Region",
     "ShardNames",
@@ -101,6 +105,7 @@ __all__ = [
     "choose_default",
     "detect_format",
     "find_names",
+    "find_odd_byte",
     "find_suffix",
     "name_output",
     "parse_format",
