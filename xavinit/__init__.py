@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         RefusedError,
         SpecError,
         UsageError,
+        VerificationError,
         XavinitError,
     )
     from xavinit.plan import (
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
         Uniform,
         Values,
     )
-    from xavinit.verbs.check import Verdict, check
+    from xavinit.verbs.check import CheckResult, check
     from xavinit.verbs.digest import digest
     from xavinit.verbs.draw import draw
     from xavinit.verbs.explain import Explanation, explain
@@ -58,9 +59,12 @@ if TYPE_CHECKING:
         xavier_uniform,
     )
     from xavinit.verbs.prepare import make_plan
+    from xavinit.verbs.verdict import Verdict
+    from xavinit.verbs.verify import verify
 
 __all__ = [
     "Arange",
+    "CheckResult",
     "Constant",
     "DType",
     "Explanation",
@@ -82,6 +86,7 @@ __all__ = [
     "UsageError",
     "Values",
     "Verdict",
+    "VerificationError",
     "XavinitError",
     "check",
     "digest",
@@ -96,6 +101,7 @@ __all__ = [
     "lecun_normal",
     "lecun_uniform",
     "make_plan",
+    "verify",
     "xavier_normal",
     "xavier_uniform",
 ]
@@ -103,6 +109,7 @@ __all__ = [
 # Where each name is at home.
 _HOMES = {
     "Arange": "xavinit.plan",
+    "CheckResult": "xavinit.verbs.check",
     "Constant": "xavinit.plan",
     "DType": "xavinit.dtypes",
     "Explanation": "xavinit.verbs.explain",
@@ -123,7 +130,8 @@ _HOMES = {
     "Uniform": "xavinit.plan",
     "UsageError": "xavinit.errors",
     "Values": "xavinit.plan",
-    "Verdict": "xavinit.verbs.check",
+    "Verdict": "xavinit.verbs.verdict",
+    "VerificationError": "xavinit.errors",
     "XavinitError": "xavinit.errors",
     "check": "xavinit.verbs.check",
     "digest": "xavinit.verbs.digest",
@@ -138,6 +146,7 @@ _HOMES = {
     "lecun_normal": "xavinit.verbs.initializers",
     "lecun_uniform": "xavinit.verbs.initializers",
     "make_plan": "xavinit.verbs.prepare",
+    "verify": "xavinit.verbs.verify",
     "xavier_normal": "xavinit.verbs.initializers",
     "xavier_uniform": "xavinit.verbs.initializers",
 }

@@ -38,6 +38,11 @@ class Choice(click.Choice):  # type: ignore[type-arg]  # not generic before clic
 
 Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
+debug_option = click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+jobs_option = click.option(
+    "-j", "--jobs", type=click.IntRange(min=1), help="Threads; all cores by default, at most 8."
+)
+
 
 def spec_options(command: Callable[..., None]) -> Callable[..., None]:
     """The argument and options of a command that reads a spec."""
@@ -51,7 +56,35 @@ def specs_options(command: Callable[..., None]) -> Callable[..., None]:
     )(_add_options(command))
 
 
+def files_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The arguments and options of a command that reads weights files."""
+    files = click.argument(
+        "files", metavar="FILE...", type=click.Path(allow_dash=True), nargs=-1, required=True
+    )
+    return files(debug_option(command))
+
+
+def shard_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of a command that compares sets of shards."""
+    size = click.option(
+        "--max-shard-size",
+        metavar="SIZE",
+        help="The limit of a set's shards, such as 5GB; by default the one that it carries.",
+    )
+    name = click.option(
+        "--shard-name",
+        metavar="NAME",
+        help="How shards are named: STEM or STEM.VARIANT; by default as the set says.",
+    )
+    return size(name(command))
+
+
 def _add_options(command: Callable[..., None]) -> Callable[..., None]:
+    return spec_overrides(debug_option(command))
+
+
+def spec_overrides(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that replace something in a spec."""
     for option in reversed(
         (
             click.option("--seed", type=int, help="Replace the spec's seed (0 … 2⁶⁴−1)."),
@@ -76,7 +109,6 @@ def _add_options(command: Callable[..., None]) -> Callable[..., None]:
                 help="Replace one of the spec's dims; may be repeated.",
             ),
             click.option("--strict", is_flag=True, help="Take warnings for errors."),
-            click.option("--debug", is_flag=True, help="Show the traceback of an error."),
         )
     ):
         command = option(command)

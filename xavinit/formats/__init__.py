@@ -12,6 +12,7 @@ from typing import cast
 from xavinit.errors import UsageError
 from xavinit.formats.heads import OddByte, find_odd_byte
 from xavinit.formats.layout import Contents, FileLayout, Format, Gap, Layout, Region
+from xavinit.formats.metadata import Recipe
 from xavinit.formats.shard_names import (
     ShardNames,
     find_names,
@@ -87,6 +88,10 @@ def parse_format(name: str) -> Format:
     return cast(Format, import_module(f"xavinit.formats.{name}").FORMAT)
 
 
+def load_index(path: str) -> Index:  # STUB
+    return parse_format(detect_format(path)).read_index(path)
+
+
 __all__ = [
     "FORMATS",
     "MANIFESTS",
@@ -99,6 +104,7 @@ __all__ = [
     "OddByte",
     "PlainRange",
     "Reader",
+    "Recipe",
     "Region",
     "ShardNames",
     "StoredTensor",
@@ -107,6 +113,7 @@ __all__ = [
     "find_names",
     "find_odd_byte",
     "find_suffix",
+    "load_index",
     "name_output",
     "parse_format",
     "parse_index_name",

@@ -19,9 +19,12 @@ def read_attributes(path: str, objects: Iterable[str]) -> dict[str, dict[str, st
     h5py = import_h5py()
     try:
         with map_errors(), open_to_read(h5py, path) as file:
-            found = {}
+            found: dict[str, dict[str, str]] = {}
             for name in objects:
-                attributes = file[name].attrs if name in file else {}
+                found[name] = {}
+                if name not in file:
+                    continue
+                attributes = file[name].attrs
                 texts = {
                     key: attributes[key]
                     for key in sorted(attributes)

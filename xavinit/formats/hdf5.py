@@ -98,8 +98,8 @@ def begin_file(
             offset = dataset.get_offset()
             # An empty dataset has no place in the file, and needs none.
             regions.append(Region(tensor, offset or 0))
-        for name, texts in contents.attributes.items():
-            _write_attributes(file[name], texts)
+        for item, texts in contents.attributes.items():
+            _write_attributes(file[item], texts)
     return tuple(sorted(regions, key=lambda region: region.offset))  # neighbours in the file too
 
 

@@ -111,9 +111,12 @@ class Format(Struct, frozen=True):
     # In files of so many bytes at most, with these names.
     lay_out_shards: Callable[[Plan, int, ShardNames], Layout] | None = None
     fits_pipe: bool = True  # can it be written in order
+    names_tensors: bool = True  # else the name of the file is that of its only tensor
     # Does an existing folder hold an earlier output of this format and nothing foreign? Raises
     # `InputError` where it cannot be read.
     is_ours: Callable[[str], bool] = lambda path: False
+    # The metadata of a folder, whatever else is wrong with it; else `read_index` has them.
+    read_metadata: Callable[[str], dict[str, str]] | None = None
     # The texts among the attributes of these objects of a file, each by its path.
     read_attributes: Callable[[str, Iterable[str]], dict[str, dict[str, str]]] | None = None
     # The name of an output beside this path that loaders would take for the same checkpoint.

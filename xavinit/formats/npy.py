@@ -181,6 +181,11 @@ def _list_files(manifest: str, size: int) -> list[str] | None:
     return list(files.values()) if is_sound else None
 
 
+def read_metadata(path: str) -> dict[str, str]:
+    """The metadata of a folder, from its manifest alone."""
+    return _read_manifest(path)[1]
+
+
 def _read_manifest(path: str) -> tuple[dict[str, str], dict[str, str]]:
     """The file of each tensor of a folder, and the folder's metadata."""
     try:
@@ -243,4 +248,12 @@ def _read_header(path: str, file: io.FileIO) -> tuple[np.dtype[Any], tuple[int, 
     return dtype, shape, is_fortran
 
 
-FORMAT = Format("npy", lay_out, read_index, lay_out_single, is_ours=is_ours)
+FORMAT = Format(
+    "npy",
+    lay_out,
+    read_index,
+    lay_out_single,
+    names_tensors=False,
+    is_ours=is_ours,
+    read_metadata=read_metadata,
+)

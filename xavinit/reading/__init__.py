@@ -1,5 +1,23 @@
 """Reading: the crew goes over the blocks of stored tensors, and finds out what they are."""
 
+from xavinit.reading.comparison import Mismatch, compare_tensors
+from xavinit.reading.exact import format_element
+from xavinit.reading.faults import Fault, FaultKind
+from xavinit.reading.heads import Found, compare_files, compare_index
 from xavinit.reading.values import QUANTILES, Bins, Guess, Histogram, Summary
 
-__all__ = ["QUANTILES", "Bins", "Guess", "Histogram", "Summary"]
+__all__ = [
+    "QUANTILES",
+    "Bins",
+    "Fault",
+    "FaultKind",
+    "Found",
+    "Guess",
+    "Histogram",
+    "Mismatch",
+    "Summary",
+    "compare_files",
+    "compare_index",
+    "compare_tensors",
+    "format_element",
+]

@@ -1,0 +1,87 @@
+"""What a comparison of a file with a spec found, as text and as JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from xavinit.errors import escape
+from xavinit.failures import JSON_VERSION
+from xavinit.reading import Fault
+from xavinit.verbs.verdict import Verdict
+from xavinit.wording import plural
+
+MOST_LINES = 20
+
+_SCOPES = {
+    "every_byte": "every byte",
+    "tensors_and_attributes": "tensors and attributes",
+    "tensors": "tensors alone",
+}
+
+
+def format_verdict(verdict: Verdict) -> str:
+    """One line on a file that is right; else a line a fault, twenty at most."""
+    if not verdict.is_same:
+        return "\n".join(format_faults(verdict))
+    path = escape(verdict.path)
+    counts = f"{plural(verdict.tensors, 'tensor')}, {plural(verdict.parameters, 'parameter')}"
+    own = " of its own (give --spec to compare it with another)" if verdict.is_own_spec else ""
+    return (
+        f"{path}: verified: {counts}, {_SCOPES[verdict.scope]}, seed {verdict.seed}, "
+        f"spec {verdict.spec_digest[:12]}{own}"
+    )
+
+
+def format_faults(verdict: Verdict) -> list[str]:
+    """A line a fault, as far as there is room."""
+    faults = verdict.faults
+    lines = [fault.line for fault in faults[:MOST_LINES]]
+    rest = faults[MOST_LINES:]
+    if rest:
+        tensors = len({fault.tensor or fault.stored_name for fault in rest})
+        is_all = all(fault.tensor or fault.stored_name for fault in rest)
+        more = f"{tensors:,} more tensors" if is_all and tensors > 1 else f"{len(rest):,} more"
+        lines.append(f"{escape(verdict.path)}: and {more}")
+    return lines
+
+
+def verdict_to_json(verdict: Verdict) -> str:
+    """The verdict as a JSON object on one line, with every fault."""
+    content = {
+        "version": JSON_VERSION,
+        "path": verdict.path,
+        "same": verdict.is_same,
+        "format": verdict.format,
+        "scope": verdict.scope,
+        "framework": verdict.framework,
+        "shards": verdict.shards,
+        "tensors": verdict.tensors,
+        "parameters": verdict.parameters,
+        "bytes": verdict.nbytes,
+        "stream": verdict.stream,
+        "seed": verdict.seed,
+        "spec_digest": verdict.spec_digest,
+        "own_spec": verdict.is_own_spec,
+        "seconds": round(verdict.seconds, 6),
+        "faults": [_describe(fault) for fault in verdict.faults],
+        "warnings": [str(warning) for warning in verdict.warnings],
+    }
+    return json.dumps(content)
+
+
+def _describe(fault: Fault) -> dict[str, Any]:
+    return {
+        "kind": fault.kind,
+        "message": str(fault),
+        "path": fault.path,
+        "tensor": fault.tensor,
+        "stored_name": fault.stored_name,
+        "key": fault.key,
+        "index": None if fault.index is None else list(fault.index),
+        "expected": fault.expected,
+        "got": fault.got,
+        "different": fault.different,
+        "size": fault.size,
+        "offset": fault.offset,
+    }
