@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from xavinit.errors import InputError
-from xavinit.formats.datasets import is_text
-from xavinit.formats.hdf5_library import import_h5py, map_errors, open_to_read
+from xavinit.formats.hdf5_library import import_h5py, is_text, map_errors, open_to_read
 from xavinit.wording import explain_os_error
 
 
