@@ -62,9 +62,9 @@ def compare_files(
     return Found(tuple(_join_misplaced(faults)), stored)
 
 
-def compare_index(index: Index, tensors: Sequence[TensorPlan]) -> Found:
-    """Compare the tensors of any file with a plan's, but for their values."""
-    return _compare_tensors(index, tensors, {})
+def compare_index(index: Index, contents: Contents) -> Found:
+    """Compare the tensors of any file with what it should hold, but for their values."""
+    return _compare_tensors(index, contents.tensors, contents.names)
 
 
 def _compare_file(fmt: Format, layout: Layout, file: FileLayout, path: str) -> Found:

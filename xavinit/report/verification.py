@@ -9,7 +9,7 @@ from xavinit.errors import escape
 from xavinit.failures import JSON_VERSION
 from xavinit.reading import Fault
 from xavinit.verbs.verdict import Verdict
-from xavinit.wording import plural
+from xavinit.wording import format_bytes, plural
 
 MOST_LINES = 20
 
@@ -30,6 +30,16 @@ def format_verdict(verdict: Verdict) -> str:
     return (
         f"{path}: verified: {counts}, {_SCOPES[verdict.scope]}, seed {verdict.seed}, "
         f"spec {verdict.spec_digest[:12]}{own}"
+    )
+
+
+def format_verified(verdict: Verdict) -> str:
+    """One line on an output that is there as it would be written."""
+    shards = "" if verdict.shards is None else f", {plural(verdict.shards, 'shard')}"
+    size = f"{plural(verdict.tensors, 'tensor')}, {format_bytes(verdict.nbytes)}"
+    return (
+        f"verified {escape(verdict.path)} ({verdict.format}{shards}): {size}, "
+        f"seed {verdict.seed} in {verdict.seconds:.2f} s"
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from xavinit.errors import InputError, UsageError
 from xavinit.formats import (
+    Contents,
     FileLayout,
     Format,
     Layout,
@@ -106,9 +107,7 @@ def _compare(
     """Compare all but the values of the tensors."""
     path = subject.path
     if subject.format is None:
-        index = load_index(path)
-        compared = Compared(path, index.format, "tensors", plan.tensors, None, is_own_spec)
-        return compared, compare_index(index, plan.tensors)
+        return _compare_foreign(plan, path, is_own_spec)
     fmt = parse_format(subject.format)
     layout = _lay_out(plan, fmt, subject, recipe, max_shard_size, shard_name)
     files = _place_files(layout, subject)
@@ -131,6 +130,16 @@ def _compare(
         Compared(path, fmt.name, scope, tensors, shards, is_own_spec),
         Found((*strangers, *found.faults), found.stored),
     )
+
+
+def _compare_foreign(plan: Plan, path: str, is_own_spec: bool) -> tuple[Compared, Found]:
+    """Compare the tensors of a file of a format that is not written."""
+    index = load_index(path)
+    contents: Contents | None = None
+    if index.format.startswith("keras") and plan.framework == "keras":
+        contents = parse_format("keras").lay_out(plan).files[0].contents  # its own names
+    found = compare_index(index, contents or Contents(plan.tensors))
+    return Compared(path, index.format, "tensors", plan.tensors, None, is_own_spec), found
 
 
 def _lay_out(
