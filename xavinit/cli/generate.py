@@ -138,7 +138,7 @@ def _verify(
     quiet: bool,
 ) -> None:
     """Compare what would be written with what is there."""
-    from xavinit.report.verification import format_faults, format_verified, verdict_to_json
+    from xavinit.report.verification import format_verified, verdict_to_json
     from xavinit.verbs.verify_outputs import verify_outputs
 
     for name in ("force", "dry_run"):
@@ -157,7 +157,7 @@ def _verify(
             if as_json:
                 print_text(verdict_to_json(verdict))
             elif not verdict.is_same:
-                print_text("\n".join(format_faults(verdict)))
+                print_text("\n".join(verdict.list_lines()))
             elif not quiet:
                 say(format_verified(verdict))
     if not all(verdict.is_same for verdict in verdicts):

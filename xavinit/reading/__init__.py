@@ -4,6 +4,7 @@ from xavinit.reading.comparison import Mismatch, compare_tensors
 from xavinit.reading.exact import format_element
 from xavinit.reading.faults import Fault, FaultKind
 from xavinit.reading.heads import Found, compare_files, compare_index
+from xavinit.reading.memory import MemoryRange
 from xavinit.reading.values import QUANTILES, Bins, Guess, Histogram, Summary
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Found",
     "Guess",
     "Histogram",
+    "MemoryRange",
     "Mismatch",
     "Summary",
     "compare_files",

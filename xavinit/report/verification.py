@@ -11,8 +11,6 @@ from xavinit.reading import Fault
 from xavinit.verbs.verdict import Verdict
 from xavinit.wording import format_bytes, plural
 
-MOST_LINES = 20
-
 _SCOPES = {
     "every_byte": "every byte",
     "tensors_and_attributes": "tensors and attributes",
@@ -23,7 +21,7 @@ _SCOPES = {
 def format_verdict(verdict: Verdict) -> str:
     """One line on a file that is right; else a line a fault, twenty at most."""
     if not verdict.is_same:
-        return "\n".join(format_faults(verdict))
+        return "\n".join(verdict.list_lines())
     path = escape(verdict.path)
     counts = f"{plural(verdict.tensors, 'tensor')}, {plural(verdict.parameters, 'parameter')}"
     own = " of its own (give --spec to compare it with another)" if verdict.is_own_spec else ""
@@ -41,19 +39,6 @@ def format_verified(verdict: Verdict) -> str:
         f"verified {escape(verdict.path)} ({verdict.format}{shards}): {size}, "
         f"seed {verdict.seed} in {verdict.seconds:.2f} s"
     )
-
-
-def format_faults(verdict: Verdict) -> list[str]:
-    """A line a fault, as far as there is room."""
-    faults = verdict.faults
-    lines = [fault.line for fault in faults[:MOST_LINES]]
-    rest = faults[MOST_LINES:]
-    if rest:
-        tensors = len({fault.tensor or fault.stored_name for fault in rest})
-        is_all = all(fault.tensor or fault.stored_name for fault in rest)
-        more = f"{tensors:,} more tensors" if is_all and tensors > 1 else f"{len(rest):,} more"
-        lines.append(f"{escape(verdict.path)}: and {more}")
-    return lines
 
 
 def verdict_to_json(verdict: Verdict) -> str:

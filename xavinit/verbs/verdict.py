@@ -8,11 +8,13 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from xavinit.errors import SpecError
+from xavinit.errors import SpecError, escape
 from xavinit.formats import StoredTensor
 from xavinit.plan import Plan, TensorPlan
 from xavinit.reading import Fault, Found, Mismatch, compare_tensors, format_element
 from xavinit.verbs.progress import Progress, make_advance
+
+MOST_LINES = 20  # of a file's faults that are told to a person
 
 
 class Verdict(Struct, frozen=True):
@@ -49,10 +51,18 @@ class Verdict(Struct, frozen=True):
     def __bool__(self) -> bool:
         return self.is_same
 
-    @property
-    def lines(self) -> list[str]:
-        """A line for each fault."""
-        return [fault.line for fault in self.faults]
+    def list_lines(self, most: int = MOST_LINES) -> list[str]:
+        """A line for each of the first faults, and one that counts the rest."""
+        lines = [fault.line for fault in self.faults[:most]]
+        rest = self.faults[most:]
+        if rest:
+            names = [fault.tensor or fault.stored_name for fault in rest]
+            tensors = len(set(names))
+            more = (
+                f"{tensors:,} more tensors" if all(names) and tensors > 1 else f"{len(rest):,} more"
+            )
+            lines.append(f"{escape(self.path)}: and {more}")
+        return lines
 
 
 class Compared(Struct, frozen=True):
