@@ -20,7 +20,7 @@ from xavinit.cli.options import (
 )
 from xavinit.cli.progress import showing_progress
 from xavinit.console import print_text, say_error
-from xavinit.errors import InputError, VerificationError
+from xavinit.errors import InputError, UsageError, VerificationError
 
 
 @click.command(cls=Command, short_help="Compare weights files with what a spec makes.")
@@ -59,6 +59,8 @@ def verify(
     from xavinit.failures import error_to_json
     from xavinit.report.verification import format_verdict, verdict_to_json
 
+    if spec == "-" and len(files) > 1:
+        raise UsageError("standard input is read once: give --spec - with one FILE")
     codes = set()
     for file in files:
         try:

@@ -6,7 +6,7 @@ import os
 
 from msgspec import Struct
 
-from xavinit.errors import InputError
+from xavinit.errors import InputError, UsageError
 from xavinit.file_kinds import HDF5, HEAD, NPY, SAFETENSORS, find_kind
 from xavinit.formats import (
     MANIFESTS,
@@ -39,6 +39,8 @@ class Subject(Struct, frozen=True):
 
 def find_subject(path: str, shard_name: str | None = None) -> Subject:
     """What a path stands for; `InputError` where nothing is there, or it cannot be read."""
+    if path == "-":
+        raise UsageError("standard input is read once and in order: give the name of a file")
     try:
         os.stat(path)
         if os.path.isdir(path):
@@ -47,8 +49,10 @@ def find_subject(path: str, shard_name: str | None = None) -> Subject:
         names = parse_index_name(base)
         if names is not None:
             return Subject(folder or os.curdir, "safetensors", is_folder=True, names=names)
-        with open(path, "rb") as file:
-            head = file.read(HEAD) if os.path.isfile(path) else b""
+        head = b""
+        if os.path.isfile(path):  # nothing else, on which a reader might wait for ever
+            with open(path, "rb") as file:
+                head = file.read(HEAD)
     except (OSError, ValueError) as error:
         reason = explain_os_error(error) if isinstance(error, OSError) else str(error)
         raise InputError(f"cannot read {path}: {reason}") from error
