@@ -249,6 +249,15 @@ def test_the_native_kernel_needs_no_arrays(output: str, framework: str, tmp_path
     assert find_loaded(RUN, *arguments, cwd=tmp_path) == []
 
 
+@pytest.mark.parametrize("output", ["w.safetensors", "w.npy"])
+def test_a_file_that_is_right_needs_no_arrays(output: str, tmp_path: Path) -> None:
+    pytest.importorskip("xavinit.streams._kernel")
+    (tmp_path / "s.yaml").write_text("tensors: {w: [3, 4]}")
+    assert find_loaded(RUN, "generate", "s.yaml", "-o", output, cwd=tmp_path) == []
+    assert find_loaded(RUN, "verify", output, "--spec", "s.yaml", cwd=tmp_path) == []
+    assert find_loaded(RUN, "generate", "s.yaml", "-o", output, "--verify", cwd=tmp_path) == []
+
+
 def test_a_first_look_loads_little(tmp_path: Path) -> None:
     heavy = [*HEAVY, "yaml", "msgspec", "xavinit.verbs.prepare"]
     assert find_loaded("import xavinit.process; os._exit(0)", cwd=tmp_path, heavy=heavy) == []

@@ -1,6 +1,6 @@
 """The process around the command line: signals, and the exit code for each error.
 
-0 done · 1 internal error · 2 usage · 3 spec · 4 input or output · 6 refused (exists)
+0 done · 1 internal error · 2 usage · 3 spec · 4 input or output · 5 verification · 6 refused (exists)
 130, 141, 143 interrupted, closed pipe, terminated
 """
 
