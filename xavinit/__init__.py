@@ -43,7 +43,7 @@ if TYPE_CHECKING:
         Values,
     )
     from xavinit.verbs.check import CheckResult, check
-    from xavinit.verbs.digest import digest
+    from xavinit.verbs.digest import digest, digest_tensors
     from xavinit.verbs.draw import draw
     from xavinit.verbs.explain import Explanation, explain
     from xavinit.verbs.generate import Report, generate
@@ -58,6 +58,8 @@ if TYPE_CHECKING:
         xavier_normal,
         xavier_uniform,
     )
+    from xavinit.verbs.inspect import Inspection, inspect
+    from xavinit.verbs.load import load
     from xavinit.verbs.prepare import make_plan
     from xavinit.verbs.verdict import Verdict
     from xavinit.verbs.verify import verify
@@ -71,6 +73,7 @@ __all__ = [
     "Fans",
     "GateConstant",
     "InputError",
+    "Inspection",
     "Law",
     "LogArange",
     "MissingLibraryError",
@@ -90,6 +93,7 @@ __all__ = [
     "XavinitError",
     "check",
     "digest",
+    "digest_tensors",
     "draw",
     "explain",
     "generate",
@@ -98,8 +102,10 @@ __all__ = [
     "glorot_uniform",
     "he_normal",
     "he_uniform",
+    "inspect",
     "lecun_normal",
     "lecun_uniform",
+    "load",
     "make_plan",
     "verify",
     "xavier_normal",
@@ -116,6 +122,7 @@ _HOMES = {
     "Fans": "xavinit.plan",
     "GateConstant": "xavinit.plan",
     "InputError": "xavinit.errors",
+    "Inspection": "xavinit.verbs.inspect",
     "Law": "xavinit.plan",
     "LogArange": "xavinit.plan",
     "MissingLibraryError": "xavinit.errors",
@@ -135,6 +142,7 @@ _HOMES = {
     "XavinitError": "xavinit.errors",
     "check": "xavinit.verbs.check",
     "digest": "xavinit.verbs.digest",
+    "digest_tensors": "xavinit.verbs.digest",
     "draw": "xavinit.verbs.draw",
     "explain": "xavinit.verbs.explain",
     "generate": "xavinit.verbs.generate",
@@ -143,8 +151,10 @@ _HOMES = {
     "glorot_uniform": "xavinit.verbs.initializers",
     "he_normal": "xavinit.verbs.initializers",
     "he_uniform": "xavinit.verbs.initializers",
+    "inspect": "xavinit.verbs.inspect",
     "lecun_normal": "xavinit.verbs.initializers",
     "lecun_uniform": "xavinit.verbs.initializers",
+    "load": "xavinit.verbs.load",
     "make_plan": "xavinit.verbs.prepare",
     "verify": "xavinit.verbs.verify",
     "xavier_normal": "xavinit.verbs.initializers",

@@ -1,6 +1,7 @@
 """Reading: the crew goes over the blocks of stored tensors, and finds out what they are."""
 
 from xavinit.reading.comparison import Mismatch, compare_tensors
+from xavinit.reading.digests import hash_all, hash_each, make_head
 from xavinit.reading.exact import format_element
 from xavinit.reading.faults import Fault, FaultKind
 from xavinit.reading.heads import Found, compare_files, compare_index
@@ -22,4 +23,7 @@ __all__ = [
     "compare_index",
     "compare_tensors",
     "format_element",
+    "hash_all",
+    "hash_each",
+    "make_head",
 ]
