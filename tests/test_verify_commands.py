@@ -60,11 +60,11 @@ def change_value(path: Path, value: float, offset: int = -4) -> None:
 
 def test_a_file_that_is_right_is_one_line(folder: Path) -> None:
     done = run("verify", "s.safetensors", "--spec", "s.yaml", cwd=folder)
-    counts = "3 tensors, 43 parameters, every byte, seed 5"
-    assert done == (0, [f"s.safetensors: verified: {counts}, {DIGEST}"], [])
+    counts = "3 tensors, 43 parameters, every byte"
+    assert done == (0, [f"s.safetensors: verified: {counts}, seed 5, {DIGEST}"], [])
     own = run("verify", "s.safetensors", cwd=folder)
-    more = " of its own (give --spec to compare it with another)"
-    assert own == (0, [f"s.safetensors: verified: {counts}, {DIGEST}{more}"], [])
+    source = f"it is what it says: seed 5, {DIGEST} (--spec compares it with yours)"
+    assert own == (0, [f"s.safetensors: verified: {counts}; {source}"], [])
     assert run("verify", "-q", "s.safetensors", "set", cwd=folder) == (0, [], [])
 
 
