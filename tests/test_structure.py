@@ -51,7 +51,7 @@ ROOMS: dict[str, set[str]] = {
     "formats": {*GROUND, "layers", "plan"},
     "crew": {"errors", "wording"},
     "output": {*GROUND, "plan", "streams", "formats", "crew"},
-    "reading": {*GROUND, "plan", "streams", "formats", "crew"},
+    "reading": {*GROUND, "layers", "plan", "streams", "formats", "crew"},
     "verbs": {*GROUND, "spec", "plan", "formats", "output", "reading"},
     "failures": {"errors", "widths"},
     "torch": {*GROUND, "plan", "output", "verbs"},
