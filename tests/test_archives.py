@@ -235,6 +235,16 @@ def test_any_part_of_a_deflated_member_is_read_in_any_order(
             assert reader.read(tensor, start, stop) == array[start:stop].tobytes()
 
 
+def test_a_large_deflated_array_in_fortran_order_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "w.npz"
+    np.savez_compressed(path, w=np.asfortranarray(np.ones((20, 20))))
+    assert xavinit.digest(path) == xavinit.digest({"w": np.ones((20, 20))})
+    monkeypatch.setattr("xavinit.formats.npz.LARGEST_TURNED", 3000)
+    refuse(path, "is deflated and in Fortran order, and is read in many passes: it must be at most")
+
+
 def test_several_deflated_members_by_turns(tmp_path: Path) -> None:
     path = tmp_path / "w.npz"
     arrays = {"a": np.arange(100.0), "b": np.asfortranarray(np.arange(100.0).reshape(10, 10))}

@@ -15,6 +15,7 @@ from msgspec import Struct
 from xavinit.errors import InputError
 from xavinit.formats.files import explain_error, find_size, open_file, read_from
 from xavinit.formats.stored import StoredTensor
+from xavinit.formats.strided import StridedRange
 from xavinit.wording import format_bytes, format_value
 
 LARGEST_DIRECTORY = 32 << 20  # bytes; the library reads it whole
@@ -70,11 +71,17 @@ def read_archive(path: str) -> Archive:
 
 
 def check_expanded(path: str, tensors: Iterable[StoredTensor], size: int) -> None:
-    """Refuse tensors that would make far more than the bytes of the archive that holds them."""
+    """Refuse tensors that would make far more than the bytes of the archive that holds them.
+
+    A view counts with what is read for it, if that is more: where its elements lie far apart, a
+    page of the file for each.
+    """
     most = max(MOST_EXPANDED * size, ALWAYS_EXPANDED)
     expanded = 0
     for tensor in tensors:
-        expanded += tensor.nbytes
+        source = tensor.source
+        read = source.count_read(tensor) if isinstance(source, StridedRange) else 0
+        expanded += max(tensor.nbytes, read)
         if expanded > most:
             raise InputError(
                 f"{path}: tensor {format_value(tensor.name)} is refused: its tensors would make "

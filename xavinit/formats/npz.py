@@ -7,8 +7,9 @@ from xavinit.formats.archives import Archive, Member, check_expanded
 from xavinit.formats.deflated import MemberRange, read_member
 from xavinit.formats.npy_headers import LONGEST_HEAD, MAGIC, find_source, parse_header
 from xavinit.formats.stored import Index, Source, StoredTensor, index_tensors
-from xavinit.wording import format_value
+from xavinit.wording import format_bytes, format_value
 
+LARGEST_TURNED = 256 << 20  # bytes of a deflated array in Fortran order: a pass for each 8 MiB
 _SUFFIX = ".npy"
 
 
@@ -40,6 +41,11 @@ def _read_member(path: str, member: Member, head: bytearray) -> StoredTensor:
     if header.start + header.nbytes != member.nbytes:
         raise InputError(f"{shown} is cut short or too long for its shape")
     source: Source
+    if member.is_deflated and header.is_fortran and header.nbytes > LARGEST_TURNED:
+        raise InputError(
+            f"{shown} is deflated and in Fortran order, and is read in many passes: it must be at "
+            f"most {format_bytes(LARGEST_TURNED)}"
+        )
     if member.is_deflated:
         source = MemberRange(path, member, find_source(path, header))
     else:

@@ -19,7 +19,7 @@ from typing import Any
 from xavinit.dtypes import STORED_DTYPES
 from xavinit.errors import InputError
 from xavinit.formats.archives import Archive, Member, check_expanded
-from xavinit.formats.deflated import MemberRange, read_whole_member
+from xavinit.formats.deflated import read_whole_member
 from xavinit.formats.files import LARGEST_TEXT
 from xavinit.formats.pickle_values import Pairs, RefusedError
 from xavinit.formats.pickles import parse_pickle
@@ -171,6 +171,8 @@ def _find_tensor(
     fact = None
     if member is None:
         fact = "has no storage in it"
+    elif member.is_deflated:
+        fact = "has a compressed storage, as PyTorch never makes"
     elif member.nbytes < said:
         fact = f"has a storage of {said:,} bytes, of which there are {member.nbytes:,}"
     elif size and (view.offset + reach + 1) * dtype.itemsize > said:
@@ -184,13 +186,11 @@ def _find_tensor(
 def _find_source(
     path: str, member: Member, view: View, itemsize: int, *, is_swapped: bool
 ) -> Source:
-    start = view.offset * itemsize
-    offset = start if member.is_deflated else member.offset + start
+    offset = member.offset + view.offset * itemsize
     usual = find_strides(view.shape, is_fortran=False)
     steps = zip(view.shape, view.strides, usual, strict=True)
     is_plain = 0 in view.shape or all(step == other for n, step, other in steps if n > 1)
-    source: PlainRange | StridedRange = PlainRange(path, offset)
-    if not is_plain or (is_swapped and itemsize > 1):
-        strides = usual if is_plain else view.strides
-        source = StridedRange(path, offset, strides, is_swapped and itemsize > 1)
-    return MemberRange(path, member, source) if member.is_deflated else source
+    if is_plain and not (is_swapped and itemsize > 1):
+        return PlainRange(path, offset)
+    strides = usual if is_plain else view.strides
+    return StridedRange(path, offset, strides, is_swapped and itemsize > 1)

@@ -155,9 +155,10 @@ class Reader:
 class Index(Struct, frozen=True):
     """What a file, or a set of files, holds: its tensors and its own metadata.
 
-    `labels` has what a file calls a tensor beside its name (Keras's layers); `skipped` counts what
-    lies among the tensors and is none (numbers and texts of a PyTorch file). A pipe (`is_pipe`) is
-    read once, by one `Reader`, its tensors in their order.
+    `format` is safetensors, hdf5, keras (`.weights.h5`), keras_archive (`.keras`), npy (also our
+    folder of them), npz or pytorch. `labels` has what a file calls a tensor beside its name (layers
+    of Keras); `skipped` counts what lies among the tensors and is none (numbers and texts of a
+    PyTorch file). A pipe (`is_pipe`) is read once, by one `Reader`, its tensors in their order.
     """
 
     path: str

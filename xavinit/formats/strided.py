@@ -67,6 +67,18 @@ class StridedRange(Struct, frozen=True):
     def count_memory(self, tensor: StoredTensor) -> int:
         return _SPAN
 
+    def count_read(self, tensor: StoredTensor) -> int:
+        """The bytes of the file that are read: a page for each run of elements that lies alone."""
+        run = tensor.dtype.itemsize
+        runs = 1
+        axes = zip(self.strides, tensor.shape, strict=True)
+        for step, count in sorted((step * tensor.dtype.itemsize, n) for step, n in axes if step):
+            if runs == 1 and step <= run + _PAGE // 8:
+                run += (count - 1) * step
+            else:
+                runs *= count
+        return runs * max(run, _PAGE) if runs > 1 else run
+
 
 def find_strides(shape: Sequence[int], *, is_fortran: bool) -> tuple[int, ...]:
     """The steps of each axis, in elements, of an array without gaps.

@@ -1,4 +1,8 @@
-"""Reading: the crew goes over the blocks of stored tensors, and finds out what they are."""
+"""Reading: the crew goes over the blocks of stored tensors, and finds out what they are.
+
+`summarize` counts and sums their numbers in one pass. It has two kernels that give the same bits:
+`reference`, written in NumPy to be read, and `native`, in C, where it was built.
+"""
 
 from xavinit.reading.candidates import PYTORCH_DEFAULT
 from xavinit.reading.comparison import Mismatch, compare_tensors
@@ -9,6 +13,7 @@ from xavinit.reading.guesses import guess_law
 from xavinit.reading.heads import Found, compare_files, compare_index
 from xavinit.reading.histograms import compute_quantiles, make_histogram
 from xavinit.reading.memory import MemoryRange
+from xavinit.reading.scan import summarize
 from xavinit.reading.values import QUANTILES, Bins, Guess, Histogram, Summary
 
 __all__ = [
@@ -33,4 +38,5 @@ __all__ = [
     "hash_each",
     "make_head",
     "make_histogram",
+    "summarize",
 ]
