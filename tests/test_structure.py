@@ -57,6 +57,7 @@ ROOMS: dict[str, set[str]] = {
     "torch": {*GROUND, "plan", "output", "verbs"},
     "keras": {*GROUND, "plan", "verbs"},
     "flax": {*GROUND, "plan", "verbs"},
+    "testing": {"plan", "verbs"},
     "report": {*GROUND, "failures", "layers", "plan", "reading", "verbs"},
 }
 # The doors: the public names, the command line. They may open every room, and none opens them.
@@ -252,6 +253,15 @@ def test_the_native_kernel_needs_no_arrays(output: str, framework: str, tmp_path
     (tmp_path / "s.yaml").write_text("layers: [{name: w, type: dense, in: 9, out: 5, bias: false}]")
     arguments = ["generate", "s.yaml", "-o", output, "--framework", framework]
     assert find_loaded(RUN, *arguments, cwd=tmp_path) == []
+
+
+@pytest.mark.parametrize("output", ["w.safetensors", "w.npy"])
+def test_a_file_that_is_right_needs_no_arrays(output: str, tmp_path: Path) -> None:
+    pytest.importorskip("xavinit.streams._kernel")
+    (tmp_path / "s.yaml").write_text("tensors: {w: [3, 4]}")
+    assert find_loaded(RUN, "generate", "s.yaml", "-o", output, cwd=tmp_path) == []
+    assert find_loaded(RUN, "verify", output, "--spec", "s.yaml", cwd=tmp_path) == []
+    assert find_loaded(RUN, "generate", "s.yaml", "-o", output, "--verify", cwd=tmp_path) == []
 
 
 SUMMARIZE = """

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
         Uniform,
         Values,
     )
-    from xavinit.verbs.check import Verdict, check
+    from xavinit.verbs.check import CheckResult, check
     from xavinit.verbs.digest import digest, digest_tensors
     from xavinit.verbs.draw import draw
     from xavinit.verbs.explain import Explanation, explain
@@ -61,9 +61,12 @@ if TYPE_CHECKING:
     from xavinit.verbs.inspect import Inspection, inspect
     from xavinit.verbs.load import load
     from xavinit.verbs.prepare import make_plan
+    from xavinit.verbs.verdict import Verdict
+    from xavinit.verbs.verify import verify
 
 __all__ = [
     "Arange",
+    "CheckResult",
     "Constant",
     "DType",
     "Explanation",
@@ -104,6 +107,7 @@ __all__ = [
     "lecun_uniform",
     "load",
     "make_plan",
+    "verify",
     "xavier_normal",
     "xavier_uniform",
 ]
@@ -111,6 +115,7 @@ __all__ = [
 # Where each name is at home.
 _HOMES = {
     "Arange": "xavinit.plan",
+    "CheckResult": "xavinit.verbs.check",
     "Constant": "xavinit.plan",
     "DType": "xavinit.dtypes",
     "Explanation": "xavinit.verbs.explain",
@@ -132,7 +137,7 @@ _HOMES = {
     "Uniform": "xavinit.plan",
     "UsageError": "xavinit.errors",
     "Values": "xavinit.plan",
-    "Verdict": "xavinit.verbs.check",
+    "Verdict": "xavinit.verbs.verdict",
     "VerificationError": "xavinit.errors",
     "XavinitError": "xavinit.errors",
     "check": "xavinit.verbs.check",
@@ -151,6 +156,7 @@ _HOMES = {
     "lecun_uniform": "xavinit.verbs.initializers",
     "load": "xavinit.verbs.load",
     "make_plan": "xavinit.verbs.prepare",
+    "verify": "xavinit.verbs.verify",
     "xavier_normal": "xavinit.verbs.initializers",
     "xavier_uniform": "xavinit.verbs.initializers",
 }

@@ -18,6 +18,7 @@ from xavinit.cli.inspect import inspect
 from xavinit.cli.options import FORMATS, FRAMEWORKS
 from xavinit.cli.plan import plan
 from xavinit.cli.schema import schema
+from xavinit.cli.verify import verify
 from xavinit.console import print_text
 
 __all__ = ["FORMATS", "FRAMEWORKS", "cli"]
@@ -50,5 +51,5 @@ def cli() -> None:
     """
 
 
-for _command in (check, completion, digest, generate, inspect, plan, schema):
+for _command in (check, completion, digest, generate, inspect, plan, schema, verify):
     cli.add_command(_command)

@@ -6,6 +6,7 @@ manifest). `load_index` reads any file; it knows what a file is by its content.
 
 from __future__ import annotations
 
+from xavinit.formats.heads import OddByte, find_odd_byte
 from xavinit.formats.known import (
     FORMATS,
     MANIFESTS,
@@ -14,8 +15,9 @@ from xavinit.formats.known import (
     name_output,
     parse_format,
 )
-from xavinit.formats.layout import FileLayout, Format, Gap, Layout, Region
+from xavinit.formats.layout import Contents, FileLayout, Format, Gap, Layout, Region
 from xavinit.formats.load import load_index
+from xavinit.formats.metadata import Recipe
 from xavinit.formats.shard_names import (
     ShardNames,
     find_names,
@@ -28,18 +30,22 @@ from xavinit.formats.stored import Index, PlainRange, Reader, StoredTensor
 __all__ = [
     "FORMATS",
     "MANIFESTS",
+    "Contents",
     "FileLayout",
     "Format",
     "Gap",
     "Index",
     "Layout",
+    "OddByte",
     "PlainRange",
     "Reader",
+    "Recipe",
     "Region",
     "ShardNames",
     "StoredTensor",
     "choose_default",
     "find_names",
+    "find_odd_byte",
     "find_suffix",
     "load_index",
     "name_output",
