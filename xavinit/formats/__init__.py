@@ -102,9 +102,14 @@ __all__ = [
     "detect_format",
     "find_names",
     "find_suffix",
+    "load_index",
     "name_output",
     "parse_format",
     "parse_index_name",
     "parse_shard_names",
     "parse_size",
 ]
+
+
+def load_index(path: str) -> Index:  # STUB
+    return parse_format(detect_format(path)).read_index(path)
