@@ -42,6 +42,8 @@ if TYPE_CHECKING:
         Values,
     )
     from xavinit.verbs.check import Verdict, check
+    from xavinit.verbs.diff import diff
+    from xavinit.verbs.difference import Difference
     from xavinit.verbs.digest import digest
     from xavinit.verbs.draw import draw
     from xavinit.verbs.explain import Explanation, explain
@@ -63,6 +65,7 @@ __all__ = [
     "Arange",
     "Constant",
     "DType",
+    "Difference",
     "Explanation",
     "Fans",
     "GateConstant",
@@ -84,6 +87,7 @@ __all__ = [
     "Verdict",
     "XavinitError",
     "check",
+    "diff",
     "digest",
     "draw",
     "explain",
@@ -105,6 +109,7 @@ _HOMES = {
     "Arange": "xavinit.plan",
     "Constant": "xavinit.plan",
     "DType": "xavinit.dtypes",
+    "Difference": "xavinit.verbs.difference",
     "Explanation": "xavinit.verbs.explain",
     "Fans": "xavinit.plan",
     "GateConstant": "xavinit.plan",
@@ -126,6 +131,7 @@ _HOMES = {
     "Verdict": "xavinit.verbs.check",
     "XavinitError": "xavinit.errors",
     "check": "xavinit.verbs.check",
+    "diff": "xavinit.verbs.diff",
     "digest": "xavinit.verbs.digest",
     "draw": "xavinit.verbs.draw",
     "explain": "xavinit.verbs.explain",

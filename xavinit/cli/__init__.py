@@ -11,6 +11,7 @@ import click
 import xavinit
 from xavinit.cli.check import check
 from xavinit.cli.completion import completion
+from xavinit.cli.diff import diff
 from xavinit.cli.generate import generate
 from xavinit.cli.group import Group
 from xavinit.cli.options import FORMATS, FRAMEWORKS
@@ -48,5 +49,5 @@ def cli() -> None:
     """
 
 
-for _command in (check, completion, generate, plan, schema):
+for _command in (check, completion, diff, generate, plan, schema):
     cli.add_command(_command)

@@ -11,6 +11,14 @@ from typing import cast
 
 from xavinit.errors import UsageError
 from xavinit.formats.layout import FileLayout, Format, Gap, Layout, Region
+from xavinit.formats.rearranged import (
+    Piece,
+    assemble,
+    cut_tensor,
+    hold_array,
+    make_zeros,
+    permute,
+)
 from xavinit.formats.shard_names import (
     ShardNames,
     find_names,
@@ -79,6 +87,15 @@ def detect_format(path: str) -> str:
     return next(found, "safetensors")
 
 
+def name_keras_datasets(plan: Plan) -> tuple[str, ...] | None:
+    """The path of each tensor of a plan in Keras's own file; None for what that cannot hold."""
+    if plan.framework != "keras" or any(tensor.module is None for tensor in plan.tensors):
+        return None
+    from xavinit.formats.keras import name_datasets
+
+    return tuple(tensor.name for tensor in name_datasets(plan)[0])
+
+
 def parse_format(name: str) -> Format:
     """The format of a name, or `UsageError`."""
     if not isinstance(name, str) or name not in FORMATS:
@@ -94,20 +111,27 @@ __all__ = [
     "Gap",
     "Index",
     "Layout",
+    "Piece",
     "Reader",
     "Region",
     "ShardNames",
     "StoredTensor",
+    "assemble",
     "choose_default",
+    "cut_tensor",
     "detect_format",
     "find_names",
     "find_suffix",
+    "hold_array",
     "load_index",
+    "make_zeros",
+    "name_keras_datasets",
     "name_output",
     "parse_format",
     "parse_index_name",
     "parse_shard_names",
     "parse_size",
+    "permute",
 ]
 
 
