@@ -198,7 +198,7 @@ def test_a_format(copy: Copy) -> None:
         "a format",
         {
             "xavinit/formats/toy.py": [("", TOY_FORMAT)],
-            "xavinit/formats/__init__.py": [
+            "xavinit/formats/known.py": [
                 ('    "npy": (".npy",),', '    "npy": (".npy",),\n    "toy": (".toy",),')
             ],
             "xavinit/choices.py": [('"keras", "npy"]', '"keras", "npy", "toy"]')],

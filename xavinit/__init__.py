@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         RefusedError,
         SpecError,
         UsageError,
+        VerificationError,
         XavinitError,
     )
     from xavinit.plan import (
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
         Uniform,
         Values,
     )
-    from xavinit.verbs.check import Verdict, check
+    from xavinit.verbs.check import CheckResult, check
     from xavinit.verbs.diff import diff
     from xavinit.verbs.difference import Difference
     from xavinit.verbs.digest import digest
@@ -60,9 +61,12 @@ if TYPE_CHECKING:
         xavier_uniform,
     )
     from xavinit.verbs.prepare import make_plan
+    from xavinit.verbs.verdict import Verdict
+    from xavinit.verbs.verify import verify
 
 __all__ = [
     "Arange",
+    "CheckResult",
     "Constant",
     "DType",
     "Difference",
@@ -85,6 +89,7 @@ __all__ = [
     "UsageError",
     "Values",
     "Verdict",
+    "VerificationError",
     "XavinitError",
     "check",
     "diff",
@@ -100,6 +105,7 @@ __all__ = [
     "lecun_normal",
     "lecun_uniform",
     "make_plan",
+    "verify",
     "xavier_normal",
     "xavier_uniform",
 ]
@@ -107,6 +113,7 @@ __all__ = [
 # Where each name is at home.
 _HOMES = {
     "Arange": "xavinit.plan",
+    "CheckResult": "xavinit.verbs.check",
     "Constant": "xavinit.plan",
     "DType": "xavinit.dtypes",
     "Difference": "xavinit.verbs.difference",
@@ -128,7 +135,8 @@ _HOMES = {
     "Uniform": "xavinit.plan",
     "UsageError": "xavinit.errors",
     "Values": "xavinit.plan",
-    "Verdict": "xavinit.verbs.check",
+    "Verdict": "xavinit.verbs.verdict",
+    "VerificationError": "xavinit.errors",
     "XavinitError": "xavinit.errors",
     "check": "xavinit.verbs.check",
     "diff": "xavinit.verbs.diff",
@@ -144,6 +152,7 @@ _HOMES = {
     "lecun_normal": "xavinit.verbs.initializers",
     "lecun_uniform": "xavinit.verbs.initializers",
     "make_plan": "xavinit.verbs.prepare",
+    "verify": "xavinit.verbs.verify",
     "xavier_normal": "xavinit.verbs.initializers",
     "xavier_uniform": "xavinit.verbs.initializers",
 }

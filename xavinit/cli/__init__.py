@@ -17,6 +17,7 @@ from xavinit.cli.group import Group
 from xavinit.cli.options import FORMATS, FRAMEWORKS
 from xavinit.cli.plan import plan
 from xavinit.cli.schema import schema
+from xavinit.cli.verify import verify
 from xavinit.console import print_text
 
 __all__ = ["FORMATS", "FRAMEWORKS", "cli"]
@@ -49,5 +50,5 @@ def cli() -> None:
     """
 
 
-for _command in (check, completion, diff, generate, plan, schema):
+for _command in (check, completion, diff, generate, plan, schema, verify):
     cli.add_command(_command)

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from xavinit.dtypes import DType
 from xavinit.errors import InputError
-from xavinit.formats.files import fill_from, open_file
+from xavinit.formats.files import Readable, fill_from, open_file
 from xavinit.formats.metadata import Recipe, parse_recipe
 from xavinit.wording import explain_os_error, format_value
 
@@ -87,7 +87,7 @@ class PlainRange(Struct, frozen=True):
         return open_file(self.path)
 
     def fill(
-        self, opened: io.FileIO, tensor: StoredTensor, start: int, stop: int, block: memoryview
+        self, opened: Readable, tensor: StoredTensor, start: int, stop: int, block: memoryview
     ) -> None:
         fill_from(opened, self.offset + tensor.dtype.count_bytes(start), block)
 
@@ -176,7 +176,15 @@ class Index(Struct, frozen=True):
             raise InputError(f"{self.path} has no sound metadata of xavinit: {error}") from error
 
 
-def index_tensors(path: str, tensors: Iterable[StoredTensor], metadata: Mapping[str, str]) -> Index:
+def index_tensors(
+    path: str,
+    tensors: Iterable[StoredTensor],
+    metadata: Mapping[str, str],
+    *,
+    format: str = "",
+    labels: Mapping[str, str] | None = None,
+    skipped: int = 0,
+) -> Index:
     """The index, its names and shapes checked; `InputError` otherwise."""
     tensors = tuple(tensors)
     names: set[str] = set()
@@ -193,4 +201,4 @@ def index_tensors(path: str, tensors: Iterable[StoredTensor], metadata: Mapping[
         names.add(name)
         if any(size > _LARGEST for size in tensor.shape) or tensor.nbytes > _LARGEST:
             raise InputError(f"{path}: tensor {format_value(name)} is over 2⁶³−1 bytes")
-    return Index(path, tensors, metadata)
+    return Index(path, tensors, metadata, format, labels or {}, skipped)

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from xavinit.dtypes import STORED_DTYPES
 from xavinit.errors import InputError, UsageError
-from xavinit.file_kinds import HEAD, find_kind
-from xavinit.formats import Reader, StoredTensor, detect_format, parse_format, parse_index_name
-from xavinit.wording import explain_os_error, format_value
+from xavinit.formats import Reader, StoredTensor, load_index
+from xavinit.wording import format_value
 
 if TYPE_CHECKING:
     import numpy as np
@@ -76,31 +75,14 @@ def _is_utf8(name: str) -> bool:
 def _list_stored(source: object, reader: Reader) -> list[_Tensor]:
     if not isinstance(source, str | bytes | os.PathLike):
         raise UsageError(f"digest takes a path, or arrays by name; got {format_value(source)}")
-    path = os.fsdecode(source)
-    _check_not_spec(path)
-    fmt = parse_format(detect_format(path))
-    try:
-        tensors = fmt.read_index(path).tensors
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {explain_os_error(error)}") from error
-    return [(s.name, s.dtype.name, s.shape, _read_blocks(s, reader)) for s in tensors]
-
-
-def _check_not_spec(path: str) -> None:
-    """Refuse what is a text by its name and by how it begins: a spec has no tensors yet."""
-    if not path.lower().endswith((".yaml", ".yml", ".json", ".toml")) or os.path.isdir(path):
-        return
-    if parse_index_name(os.path.basename(path)):  # it stands for its set
-        return
-    try:
-        with open(path, "rb") as file:
-            is_text = find_kind(file.read(HEAD)) is None
-    except OSError:
-        return  # which reading the index tells
-    if is_text:
+    index = load_index(os.fsdecode(source))
+    tensors = index.tensors
+    names = [tensor.name.encode() for tensor in tensors]
+    if index.is_pipe and names != sorted(names):
         raise InputError(
-            f"{path} is a text, not a weights file", hint="generate writes the weights of a spec"
+            f"{index.path} has its tensors in another order than their names': name the file"
         )
+    return [(s.name, s.dtype.name, s.shape, _read_blocks(s, reader)) for s in tensors]
 
 
 def _read_blocks(stored: StoredTensor, reader: Reader) -> Iterator[memoryview]:

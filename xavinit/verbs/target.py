@@ -58,7 +58,52 @@ def check_output(
 
     `source` tells where errors are; it and `spec` must not be replaced.
     """
-    from xavinit.output import Drawing, check_handle, check_pipe, is_pipe
+    from xavinit.output import Drawing, check_handle, check_pipe
+
+    placed = place_output(
+        plan,
+        source,
+        spec,
+        path,
+        format=format,
+        max_shard_size=max_shard_size,
+        shard_name=shard_name,
+    )
+    fmt, layout, target, file = placed.format, placed.layout, placed.target, placed.file
+    drawing = Drawing(plan, jobs)
+    if file is None:
+        if isinstance(target, str):
+            check_handle(target)
+        check_pipe(layout, drawing)
+        _check_not_spec(_find_pipe(target), spec)
+    else:
+        if source is not None and source.weights is not None:
+            _check_not_spec([file], source.weights)
+        _check_file(file, spec, fmt, layout, force)
+    return Output(plan, fmt, layout, target, file, drawing, force)
+
+
+class Placed(Struct, frozen=True):
+    """Where an output goes: its format and layout, its target, and the path of a file or folder."""
+
+    format: Format
+    layout: Layout
+    target: str | BinaryWriter
+    file: str | None  # None: a pipe
+
+
+def place_output(
+    plan: Plan,
+    source: Source | None,
+    spec: object,
+    path: object,
+    *,
+    format: str | None,
+    max_shard_size: int | str | None,
+    shard_name: str | None,
+) -> Placed:
+    """Find the name, format and layout of an output, whatever is there."""
+    from xavinit.output import is_pipe
 
     target = "" if path is None else _parse_target(path)
     if max_shard_size is None and source and source.max_shard_size and _names_set(target, format):
@@ -76,17 +121,7 @@ def check_output(
     fmt = choose_format(file, format) if most is None else _choose_sharded(file, format)
     with source.document.locating() if source else contextlib.nullcontext():
         layout = _lay_out(plan, fmt, file, most, names)
-    drawing = Drawing(plan, jobs)
-    if file is None:
-        if isinstance(target, str):
-            check_handle(target)
-        check_pipe(layout, drawing)
-        _check_not_spec(_find_pipe(target), spec)
-    else:
-        if source is not None and source.weights is not None:
-            _check_not_spec([file], source.weights)
-        _check_file(file, spec, fmt, layout, force)
-    return Output(plan, fmt, layout, target, file, drawing, force)
+    return Placed(fmt, layout, target, file)
 
 
 def choose_format(path: str | None, name: str | None) -> Format:
