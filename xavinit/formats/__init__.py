@@ -7,12 +7,12 @@ manifest). `load_index` reads any file; it knows what a file is by its content.
 from __future__ import annotations
 
 from xavinit.formats.heads import OddByte, find_odd_byte
+from xavinit.formats.keras_paths import name_keras_datasets
 from xavinit.formats.known import (
     FORMATS,
     MANIFESTS,
     choose_default,
     find_suffix,
-    name_keras_datasets,
     name_output,
     parse_format,
 )
@@ -23,7 +23,6 @@ from xavinit.formats.rearranged import (
     Piece,
     assemble,
     cut_tensor,
-    hold_array,
     make_zeros,
     permute,
 )
@@ -59,7 +58,6 @@ __all__ = [
     "find_names",
     "find_odd_byte",
     "find_suffix",
-    "hold_array",
     "load_index",
     "make_zeros",
     "name_keras_datasets",

@@ -57,15 +57,6 @@ def choose_default(plan: Plan) -> str:
     return "keras" if holds else "safetensors"
 
 
-def name_keras_datasets(plan: Plan) -> tuple[str, ...] | None:
-    """The path of each tensor of a plan in Keras's own file; None for what that cannot hold."""
-    if plan.framework != "keras" or any(tensor.module is None for tensor in plan.tensors):
-        return None
-    from xavinit.formats.keras import name_datasets
-
-    return tuple(tensor.name for tensor in name_datasets(plan)[0])
-
-
 def parse_format(name: str) -> Format:
     """The format of a name, or `UsageError`."""
     if not isinstance(name, str) or name not in FORMATS:

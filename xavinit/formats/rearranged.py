@@ -125,39 +125,6 @@ class Zeros(Struct, frozen=True):
         return 0
 
 
-class Held(Struct, frozen=True):
-    """An array in memory, contiguous and little-endian, as bytes."""
-
-    content: memoryview
-    path: str = "arrays"
-
-    def open(self) -> io.BytesIO:
-        return io.BytesIO()
-
-    def fill(
-        self, opened: io.BytesIO, tensor: StoredTensor, start: int, stop: int, block: memoryview
-    ) -> None:
-        count = tensor.dtype.count_bytes
-        block[:] = self.content[count(start) : count(stop)]
-
-    def find_unit(self, tensor: StoredTensor) -> int:
-        return 1
-
-    def count_memory(self, tensor: StoredTensor) -> int:
-        return 0
-
-
-def hold_array(name: str, array: Array, dtype: DType) -> StoredTensor:
-    """An array in memory as a stored tensor."""
-    import numpy as np
-
-    shape = array.shape
-    if array.dtype.byteorder == ">":
-        array = array.astype(array.dtype.newbyteorder("<"))
-    content = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-    return StoredTensor(name, dtype, shape, Held(content.data))
-
-
 def make_zeros(name: str, dtype: DType, shape: tuple[int, ...]) -> StoredTensor:
     return StoredTensor(name, dtype, shape, Zeros())
 

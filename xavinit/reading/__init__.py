@@ -1,6 +1,5 @@
 """Reading: the crew goes over the blocks of stored tensors, and finds out what they are."""
 
-from xavinit.reading.compare import Pair, compare, count_bytes
 from xavinit.reading.comparison import Mismatch, compare_tensors
 from xavinit.reading.differences import Number, Place, Tally, Tolerance
 from xavinit.reading.exact import format_element
@@ -8,6 +7,7 @@ from xavinit.reading.faults import Fault, FaultKind
 from xavinit.reading.heads import Found, compare_files, compare_index
 from xavinit.reading.memory import MemoryRange
 from xavinit.reading.orders import begins_alike, find_axes
+from xavinit.reading.pairs import Pair, compare, count_bytes
 from xavinit.reading.values import QUANTILES, Bins, Guess, Histogram, Summary
 
 __all__ = [

@@ -6,8 +6,8 @@ import itertools
 from collections.abc import Iterator
 
 from xavinit.formats import Reader, StoredTensor, permute
-from xavinit.reading.compare import Pair
 from xavinit.reading.differences import Tolerance
+from xavinit.reading.pairs import Pair
 
 Axes = tuple[int, ...]
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from msgspec import structs
 
@@ -18,6 +17,7 @@ from xavinit.verbs.pairing import (
     Match,
     Pairing,
     Side,
+    Weights,
     load_side,
     pair_by_maps,
     pair_by_names,
@@ -26,11 +26,6 @@ from xavinit.verbs.pairing import (
 from xavinit.verbs.progress import Progress, make_advance
 from xavinit.verbs.transpositions import add_notes
 from xavinit.wording import format_value, suggest
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    Weights = str | os.PathLike[str] | Mapping[str, np.ndarray[Any, Any]]
 
 
 def diff(

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from msgspec import Struct
 
-from xavinit.dtypes import STORED_DTYPES
 from xavinit.errors import InputError, SpecError, UsageError
-from xavinit.formats import Index, StoredTensor, hold_array, load_index, permute
+from xavinit.formats import Index, StoredTensor, load_index, permute
 from xavinit.reading import Pair
 from xavinit.spec import Rename, parse_rename
+from xavinit.verbs.arrays import PLACE, store_array
 from xavinit.wording import explain_os_error, format_value
 
-if TYPE_CHECKING:
-    import numpy as np
-
-    Arrays = Mapping[str, np.ndarray[Any, Any]]
+# The path of a weights file, or arrays by name.
+Weights = str | os.PathLike[str] | Mapping[str, Any]
 
 
 class Side(Struct, frozen=True):
@@ -67,25 +65,15 @@ class Pairing(Struct, frozen=True):
     warnings: tuple[str, ...] = ()
 
 
-def load_side(source: str | os.PathLike[str] | Arrays) -> Side:
+def load_side(source: Weights) -> Side:
     """The tensors of a weights file, or arrays by name."""
     if isinstance(source, Mapping):
-        return Side("arrays", {name: _hold(name, array) for name, array in source.items()})
+        return Side(PLACE, {name: store_array(name, array) for name, array in source.items()})
     if not isinstance(source, str | bytes | os.PathLike):
         raise UsageError(f"diff takes paths, or arrays by name; got {format_value(source)}")
     index = load_index(os.fsdecode(source))
     tensors = {tensor.name: tensor for tensor in index.tensors}
     return Side(index.path, tensors, _find_spec(index), index.is_pipe)
-
-
-def _hold(name: object, array: Any) -> StoredTensor:
-    kind = getattr(getattr(array, "dtype", None), "name", type(array).__name__)
-    # An array has a byte for each element of a smaller dtype, which no file has.
-    if kind not in STORED_DTYPES or not STORED_DTYPES[kind].itemsize:
-        raise UsageError(f"a tensor must be an array of a known dtype; got {kind} for {name}")
-    if not isinstance(name, str):
-        raise UsageError(f"the name of a tensor must be a text; got {format_value(name)}")
-    return hold_array(name, array, STORED_DTYPES[kind])
 
 
 def _find_spec(index: Index) -> Mapping[str, Any] | None:
