@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -474,3 +479,25 @@ def test_numbers_that_json_does_not_have(tmp_path: Path) -> None:
 
     spot = json.loads(difference_to_json(xavinit.diff(a, b)))["tensors"][0]["first"]
     assert (spot["a"], spot["b"]) == ([1.0, "Infinity"], [0.0, 1.0])
+
+
+def test_the_page_shows_what_is_printed(tmp_path: Path) -> None:
+    root = Path(__file__).parent.parent
+    sample = (root / "sample_specs" / "lenet5.yaml").read_text(encoding="utf-8")
+    (tmp_path / "lenet5.yaml").write_text(sample, encoding="utf-8")
+    page = (root / "docs" / "diff.md").read_text(encoding="utf-8")
+    blocks = "".join(re.findall(r"^```console\n(.*?)^```$", page, re.S | re.M))
+    for part in re.split(r"^\$ ", blocks, flags=re.M)[1:]:
+        command, _, expected = part.partition("\n")
+        arguments = shlex.split(command)
+        assert arguments[0] == "xavinit"
+        done = subprocess.run(
+            [sys.executable, "-m", *arguments],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            check=False,
+        )
+        assert done.stdout + done.stderr == expected

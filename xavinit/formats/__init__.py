@@ -20,7 +20,7 @@ from xavinit.formats.layout import Contents, FileLayout, Format, Gap, Layout, Re
 from xavinit.formats.load import load_index
 from xavinit.formats.metadata import Recipe
 from xavinit.formats.rearranged import (
-    Piece,
+    Portion,
     assemble,
     cut_tensor,
     make_zeros,
@@ -45,8 +45,8 @@ __all__ = [
     "Index",
     "Layout",
     "OddByte",
-    "Piece",
     "PlainRange",
+    "Portion",
     "Reader",
     "Recipe",
     "Region",

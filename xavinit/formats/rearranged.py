@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 
-class Piece(Struct, frozen=True):
+class Portion(Struct, frozen=True):
     """A stored tensor, and where its elements lie in a whole; None: at its start."""
 
     stored: StoredTensor
@@ -37,7 +37,7 @@ class Assembled(Struct, frozen=True):
     What is in none of them is zero.
     """
 
-    pieces: tuple[Piece, ...]
+    pieces: tuple[Portion, ...]
 
     @property
     def path(self) -> str:
@@ -75,7 +75,7 @@ class Assembled(Struct, frozen=True):
         return 2 * tensor.nbytes
 
 
-def _count(piece: Piece) -> int:
+def _count(piece: Portion) -> int:
     """The elements of the whole that a piece holds."""
     return piece.stored.size if piece.view is None else piece.view.count
 
@@ -142,10 +142,10 @@ def permute(stored: StoredTensor, axes: Sequence[int]) -> StoredTensor:
     shape = tuple(stored.shape[axis] for axis in axes)
     steps = split_index(shape)  # of the whole, for each axis of it
     view = View(tuple(steps[axes.index(axis)] for axis in range(len(axes))))
-    return assemble(stored.name, shape, (Piece(stored, view),))
+    return assemble(stored.name, shape, (Portion(stored, view),))
 
 
-def assemble(name: str, shape: tuple[int, ...], pieces: Sequence[Piece]) -> StoredTensor:
+def assemble(name: str, shape: tuple[int, ...], pieces: Sequence[Portion]) -> StoredTensor:
     """The whole that pieces of one dtype of whole bytes make.
 
     A single piece that only has its axes in another order is read in constant memory, if its bytes
@@ -161,7 +161,7 @@ def assemble(name: str, shape: tuple[int, ...], pieces: Sequence[Piece]) -> Stor
     return StoredTensor(name, dtype, shape, Assembled(tuple(pieces)))
 
 
-def _make_strided(name: str, piece: Piece) -> StoredTensor | None:
+def _make_strided(name: str, piece: Portion) -> StoredTensor | None:
     """The whole of a plain byte range; its axes are those of the view, in the whole's order."""
     stored, view = piece.stored, piece.view
     plain = stored.plain

@@ -15,7 +15,7 @@ from msgspec import Struct
 from xavinit.choices import FrameworkName
 from xavinit.errors import SpecError
 from xavinit.formats import (
-    Piece,
+    Portion,
     StoredTensor,
     assemble,
     cut_tensor,
@@ -180,7 +180,7 @@ def _put_together(
         fault = f"{pieces[0].dtype.name} is not transposed"
     whole = None
     if fault is None:
-        whole = assemble(part, shape, [Piece(stored, place.view) for place, stored in found])
+        whole = assemble(part, shape, [Portion(stored, place.view) for place, stored in found])
     place = found[0][0]
     if len(found) == wanted == 1 and place.view is not None:
         return Part(shape, pieces, whole, fault, form.framework, _find_axes(place, shape))
