@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from msgspec import structs
@@ -76,10 +77,11 @@ def diff(
         describe_match(found, Tally() if found.pair is None else next(tallies), ignore_dtype)
         for found in matches
     ]
-    if not has_pipe:
-        tensors = add_notes(matches, tensors, tolerance, jobs)
-    from xavinit.verbs.spec_pairing import is_same_spec
+    from xavinit.verbs.spec_pairing import find_suspects, is_same_spec
 
+    if not has_pipe:
+        more = partial(find_suspects, one, other)
+        tensors = add_notes(matches, tensors, more, tolerance, jobs)
     return Difference(
         one.name,
         other.name,

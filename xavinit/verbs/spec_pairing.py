@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from xavinit.choices import FrameworkName
 from xavinit.errors import SpecError
@@ -73,21 +73,32 @@ def pair_by_spec(a: Side, b: Side) -> Pairing:
     by_names = pair_by_names(a, b)
     if not _count_rest(by_names):
         return by_names
-    warnings: list[str] = []
-    forms: list[Form | None] = []
+    found = _pair_by_forms(a, b)
+    if found is None:
+        told = "the spec that a file carries is not valid here: tensors are paired by names"
+        return structs.replace(by_names, warnings=(told,))
+    return found if _count_rest(found) < _count_rest(by_names) else by_names
+
+
+def find_suspects(a: Side, b: Side) -> dict[str, tuple[Suspect, ...]]:
+    """What may be wrong with each of A's tensors by the spec, although names alone pair it."""
+    found = None if a.spec is None and b.spec is None else _pair_by_forms(a, b)
+    if found is None:
+        return {}
+    return {one.stored.a.name: one.suspects for one in found.matches if one.stored is not None}
+
+
+def _pair_by_forms(a: Side, b: Side) -> Pairing | None:
+    """The pairing by the spec that A or B carries; None where no framework can have it."""
+    forms = []
     for own, peer in ((a, b), (b, a)):
         spec = own.spec if own.spec is not None else peer.spec
         form = None if spec is None else _choose_form(own, spec)
+        if form is None:
+            return None
         forms.append(form)
-        if spec is not None and form is None:
-            source = own if own.spec is not None else peer
-            told = f"the spec that {source.name} carries is not valid here: paired by names"
-            warnings += [] if told in warnings else [told]
     one, other = forms
-    if one is None or other is None:
-        return Pairing(by_names.matches, by_names.only_a, by_names.only_b, warnings=tuple(warnings))
-    found = _pair_parts(_collect(a, one, "A"), _collect(b, other, "B"), one, other)
-    return found if _count_rest(found) < _count_rest(by_names) else by_names
+    return _pair_parts(_collect(a, one, "A"), _collect(b, other, "B"), one, other)
 
 
 def _count_rest(pairing: Pairing) -> int:

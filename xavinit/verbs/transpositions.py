@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import structs
 
 from xavinit.formats import permute
 from xavinit.reading import Pair, Tolerance, begins_alike, compare, find_axes
 from xavinit.verbs.difference import ComparedTensor
-from xavinit.verbs.pairing import Match
+from xavinit.verbs.pairing import Match, Suspect
 
 _MOST_TRIED = 100  # tensors of which other orders of axes are looked for
 
@@ -17,24 +17,33 @@ _MOST_TRIED = 100  # tensors of which other orders of axes are looked for
 def add_notes(
     matches: Sequence[Match],
     tensors: Sequence[ComparedTensor],
+    find_suspects: Callable[[], Mapping[str, tuple[Suspect, ...]]],
     tolerance: Tolerance,
     jobs: int | None,
 ) -> list[ComparedTensor]:
-    """The same, those that differ in the order of their axes alone with a note of it."""
-    noted = []
-    left = _MOST_TRIED
-    for found, tensor in zip(matches, tensors, strict=True):
-        if left and (tensor.fault is not None or 2 * tensor.different >= max(tensor.size, 1)):
-            left -= 1
-            note = _find_note(found, tolerance, jobs)
-            noted.append(structs.replace(tensor, note=note))
-        else:
-            noted.append(tensor)
+    """The same, those that differ in the order of their axes alone with a note of it.
+
+    `find_suspects` gives more mistakes to look for, by the name in A; called where any differ.
+    """
+    noted = list(tensors)
+    tried = [
+        number
+        for number, tensor in enumerate(tensors)
+        if tensor.fault is not None or 2 * tensor.different >= max(tensor.size, 1)
+    ][:_MOST_TRIED]
+    more = find_suspects() if tried else {}
+    for number in tried:
+        found = matches[number]
+        suspects = found.suspects or more.get(found.name, ())
+        note = _find_note(found, suspects, tolerance, jobs)
+        noted[number] = structs.replace(noted[number], note=note)
     return noted
 
 
-def _find_note(found: Match, tolerance: Tolerance, jobs: int | None) -> str | None:
-    for suspect in found.suspects:
+def _find_note(
+    found: Match, suspects: Sequence[Suspect], tolerance: Tolerance, jobs: int | None
+) -> str | None:
+    for suspect in suspects:
         if begins_alike(suspect.pair, tolerance) and _is_same(suspect.pair, tolerance, jobs):
             return suspect.note
     if found.stored is None:
