@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 import math
 import os
@@ -10,18 +12,24 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from random import Random
 from typing import Any
 
+import h5py
 import ml_dtypes
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 import xavinit
 from xavinit.cli import cli
 from xavinit.dtypes import STORED_DTYPES
+from xavinit.reading import Tally, Tolerance
+from xavinit.reading.measuring import tally_arrays
 
 Array = np.ndarray[Any, Any]
 
@@ -461,6 +469,48 @@ def test_the_answer_is_the_same_for_any_number_of_threads(tmp_path: Path) -> Non
     assert tensor.absolute is not None
     assert tensor.absolute.index == np.unravel_index(wanted.argmax(), w.shape)
     assert tensor.absolute.amount == wanted.max()
+
+
+@given(st.randoms(use_true_random=False), st.sampled_from(["float64", "float32", "bfloat16"]))
+def test_tallies_add_up_in_any_order(random: Random, dtype: str) -> None:
+    """Whatever the blocks; equal amounts at two places count at the first."""
+    rng = np.random.default_rng(random.randrange(2**32))
+    a, b = (draw(dtype, rng, 60).round(1).astype(np.float32) for _ in "ab")
+    kinds = STORED_DTYPES[dtype], STORED_DTYPES[dtype]
+    cuts = sorted({0, 60, *(random.randrange(60) for _ in range(5))})
+    parts = [
+        tally_arrays(a[i:j], b[i:j], kinds, i, Tolerance(0.5)) for i, j in itertools.pairwise(cuts)
+    ]
+    random.shuffle(parts)
+    assert sum(parts, Tally()) == tally_arrays(a, b, kinds, 0, Tolerance(0.5))
+
+
+@pytest.mark.parametrize("kind", ["plain", "big-endian", "Fortran", "chunked"])
+@given(data=st.data())
+def test_any_order_of_axes_of_any_file(
+    kind: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    shape = data.draw(st.lists(st.integers(1, 5), min_size=1, max_size=4))
+    axes = data.draw(st.permutations(range(len(shape))))
+    array = np.arange(math.prod(shape), dtype=np.int32).reshape(shape)
+    path = tmp_path_factory.mktemp("axes") / ("w.h5" if kind == "chunked" else "w.npy")
+    if kind == "chunked":
+        with h5py.File(path, "w") as file:
+            file.create_dataset("w", data=array, chunks=tuple(min(2, n) for n in shape))
+    elif kind == "Fortran":
+        np.save(path, np.asfortranarray(array))
+    else:
+        np.save(path, array.astype(">i4") if kind == "big-endian" else array)
+    text = ",".join(map(str, axes))
+    moved = f"w=w:{text}" if len(shape) > 1 else "w=w"
+    assert xavinit.diff({"w": array.transpose(axes)}, path, map=moved).is_same
+
+
+@given(st.text(st.sampled_from("ab.{}=:,1230T/n"), max_size=20))
+def test_any_text_is_a_map_or_one_clear_error(text: str) -> None:
+    arrays = {"a": np.ones((2, 2)), "b": np.ones((2, 2))}
+    with contextlib.suppress(xavinit.UsageError):
+        xavinit.diff(arrays, arrays, map=text)
 
 
 def test_progress_ends_at_all_bytes(folder: Path) -> None:

@@ -369,7 +369,7 @@ def test_a_verb(copy: Copy) -> None:
                     "from xavinit.cli.count import count\n"
                     "from xavinit.cli.generate import generate\n",
                 ),
-                ("(check, completion, generate,", "(check, completion, count, generate,"),
+                ("(check, completion, ", "(check, completion, count, "),
             ],
         },
     )
