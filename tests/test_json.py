@@ -17,7 +17,7 @@ from jsonschema import Draft202012Validator
 DOCS = Path(__file__).parent.parent / "docs"
 SCHEMAS = {
     name: json.loads((DOCS / f"json.{name}.schema.json").read_text(encoding="utf-8"))
-    for name in ("check", "diff", "errors", "explain", "generate", "plan")
+    for name in ("check", "diff", "errors", "explain", "generate", "inspect", "plan", "verify")
 }
 
 
@@ -88,11 +88,30 @@ def test_an_explanation(folder: Path, name: str) -> None:
         (["none.yaml"], 4, 1),
     ],
 )
-def test_a_verdict(folder: Path, arguments: list[str], code: int, count: int) -> None:
+def test_a_result_of_a_check(folder: Path, arguments: list[str], code: int, count: int) -> None:
     found, content, messages = run("check", *arguments, "--json", cwd=folder)
     Draft202012Validator(SCHEMAS["check"]).validate(content)
     assert (found, content["ok"], len(content["errors"])) == (code, not count, count)
     assert not messages or code == 0  # a warning, of a spec that is right
+
+
+@pytest.mark.parametrize("output", ["w.safetensors", "w.h5", "set", "npy"])
+def test_a_verdict(folder: Path, output: str) -> None:
+    """Of an output that is missing, one that is right, one of another seed."""
+    options = ["-o", output]
+    options += {"set": ["--max-shard-size", "64"], "npy": ["-f", "npy"]}.get(output, [])
+    code, content, _ = run("generate", "s.yaml", *options, "--verify", "--json", cwd=folder)
+    assert (code, [fault["kind"] for fault in content["faults"]]) == (5, ["missing_file"])
+    run("generate", "s.yaml", *options, "--json", cwd=folder)
+    code, content, _ = run("verify", output, "--json", cwd=folder)
+    assert (code, content["same"], content["own_spec"]) == (0, True, True)
+    Draft202012Validator(SCHEMAS["verify"]).validate(content)
+    command = ["verify", output, "--spec", "s.yaml", "--seed", "1", "--json"]
+    code, content, _ = run(*command, cwd=folder)
+    assert (code, content["same"], content["own_spec"]) == (5, False, False)
+    assert {"metadata", "values"} <= {fault["kind"] for fault in content["faults"]}
+    assert content["warnings"]
+    Draft202012Validator(SCHEMAS["verify"]).validate(content)
 
 
 @pytest.mark.parametrize(
@@ -149,6 +168,8 @@ def test_a_difference(folder: Path, arguments: list[str], code: int) -> None:
         (["plan", "s.yaml", "--dtype", "fp32"], 2, "usage", 1),
         (["plan"], 2, "usage", 1),
         (["pln"], 2, "usage", 1),
+        (["verify", "none.h5"], 4, "input_output", 1),
+        (["verify", "there.h5", "--spec", "bad.yaml"], 3, "spec", 3),
     ],
 )
 def test_errors(folder: Path, arguments: list[str], code: int, kind: str, count: int) -> None:

@@ -308,8 +308,9 @@ def test_keras_own_bfloat16_is_read_whatever_the_file_is_called(tmp_path: Path) 
     path = tmp_path / "m.weights.h5"
     layers = [{"name": "a", "type": "dense", "in": 3, "out": 4}]
     xavinit.generate({"layers": layers}, path, framework="keras", dtype="bfloat16")
-    for named in (path, path.rename(tmp_path / "m.h5")):
-        index = read_index(named)
+    for name in ("m.weights.h5", "m.h5", "m"):
+        path = path.rename(tmp_path / name)
+        index = read_index(path)
         assert {tensor.dtype.name for tensor in index.tensors} == {"bfloat16"}
         assert index.format == "keras"
         assert index.labels == {"layers/dense/vars/0": "a", "layers/dense/vars/1": "a"}

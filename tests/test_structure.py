@@ -27,6 +27,7 @@ GROUND = {
     "inits",
     "dtypes",
     "file_kinds",
+    "inputs",
     "signals",
     "widths",
 }
@@ -36,6 +37,7 @@ ROOMS: dict[str, set[str]] = {
     "advice": set(),
     "vocabulary": set(),
     "file_kinds": set(),
+    "inputs": set(),
     "widths": set(),
     "wording": {"errors", "advice", "vocabulary"},
     "choices": set(),
@@ -49,7 +51,7 @@ ROOMS: dict[str, set[str]] = {
     "formats": {*GROUND, "layers", "plan"},
     "crew": {"errors", "wording"},
     "output": {*GROUND, "plan", "streams", "formats", "crew"},
-    "reading": {*GROUND, "plan", "streams", "formats", "crew"},
+    "reading": {*GROUND, "layers", "plan", "streams", "formats", "crew"},
     "verbs": {*GROUND, "layers", "spec", "plan", "formats", "output", "reading"},
     "failures": {"errors", "widths"},
     "torch": {*GROUND, "plan", "output", "verbs"},
@@ -208,7 +210,7 @@ def test_every_c_file_of_the_kernel_is_built() -> None:
 
 # --- What a running command has loaded -------------------------------------------------------
 
-HEAVY = ["numpy", "h5py", "safetensors", "ml_dtypes"]
+HEAVY = ["numpy", "h5py", "safetensors", "ml_dtypes", "jinja2"]
 WATCH = """
 import json, os, sys
 
@@ -247,6 +249,15 @@ def test_the_native_kernel_needs_no_arrays(output: str, framework: str, tmp_path
     (tmp_path / "s.yaml").write_text("layers: [{name: w, type: dense, in: 9, out: 5, bias: false}]")
     arguments = ["generate", "s.yaml", "-o", output, "--framework", framework]
     assert find_loaded(RUN, *arguments, cwd=tmp_path) == []
+
+
+@pytest.mark.parametrize("output", ["w.safetensors", "w.npy"])
+def test_a_file_that_is_right_needs_no_arrays(output: str, tmp_path: Path) -> None:
+    pytest.importorskip("xavinit.streams._kernel")
+    (tmp_path / "s.yaml").write_text("tensors: {w: [3, 4]}")
+    assert find_loaded(RUN, "generate", "s.yaml", "-o", output, cwd=tmp_path) == []
+    assert find_loaded(RUN, "verify", output, "--spec", "s.yaml", cwd=tmp_path) == []
+    assert find_loaded(RUN, "generate", "s.yaml", "-o", output, "--verify", cwd=tmp_path) == []
 
 
 def test_a_first_look_loads_little(tmp_path: Path) -> None:

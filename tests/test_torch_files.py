@@ -199,6 +199,7 @@ def test_views_that_do_not_fit(tmp_path: Path, value: bytes, message: str) -> No
         ),
         (dict_of((number(1), tensor()), (text("1"), tensor())), 'it holds two tensors "1"'),
         (dict_of((b"N", tensor())), "a key must be a text or an integer; got null"),
+        (dict_of((tuple_of(b"N"), tensor())), "a key must be a text or an integer; got a tuple"),
         (dict_of((text("\ud800"), tensor())), "the name of a tensor is not UTF-8"),
         (dict_of((text("x" * 5000), tensor())), "a name must be at most 4,096 characters"),
         (b"]" * 66 + b"a" * 65, "its values are nested over 64 deep"),

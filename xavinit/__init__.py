@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from xavinit.verbs.check import CheckResult, check
     from xavinit.verbs.diff import diff
     from xavinit.verbs.difference import Difference
-    from xavinit.verbs.digest import digest
+    from xavinit.verbs.digest import digest, digest_tensors
     from xavinit.verbs.draw import draw
     from xavinit.verbs.explain import Explanation, explain
     from xavinit.verbs.generate import Report, generate
@@ -60,6 +60,8 @@ if TYPE_CHECKING:
         xavier_normal,
         xavier_uniform,
     )
+    from xavinit.verbs.inspect import Inspection, inspect
+    from xavinit.verbs.load import load
     from xavinit.verbs.prepare import make_plan
     from xavinit.verbs.verdict import Verdict
     from xavinit.verbs.verify import verify
@@ -74,6 +76,7 @@ __all__ = [
     "Fans",
     "GateConstant",
     "InputError",
+    "Inspection",
     "Law",
     "LogArange",
     "MissingLibraryError",
@@ -94,6 +97,7 @@ __all__ = [
     "check",
     "diff",
     "digest",
+    "digest_tensors",
     "draw",
     "explain",
     "generate",
@@ -102,8 +106,10 @@ __all__ = [
     "glorot_uniform",
     "he_normal",
     "he_uniform",
+    "inspect",
     "lecun_normal",
     "lecun_uniform",
+    "load",
     "make_plan",
     "verify",
     "xavier_normal",
@@ -121,6 +127,7 @@ _HOMES = {
     "Fans": "xavinit.plan",
     "GateConstant": "xavinit.plan",
     "InputError": "xavinit.errors",
+    "Inspection": "xavinit.verbs.inspect",
     "Law": "xavinit.plan",
     "LogArange": "xavinit.plan",
     "MissingLibraryError": "xavinit.errors",
@@ -141,6 +148,7 @@ _HOMES = {
     "check": "xavinit.verbs.check",
     "diff": "xavinit.verbs.diff",
     "digest": "xavinit.verbs.digest",
+    "digest_tensors": "xavinit.verbs.digest",
     "draw": "xavinit.verbs.draw",
     "explain": "xavinit.verbs.explain",
     "generate": "xavinit.verbs.generate",
@@ -149,8 +157,10 @@ _HOMES = {
     "glorot_uniform": "xavinit.verbs.initializers",
     "he_normal": "xavinit.verbs.initializers",
     "he_uniform": "xavinit.verbs.initializers",
+    "inspect": "xavinit.verbs.inspect",
     "lecun_normal": "xavinit.verbs.initializers",
     "lecun_uniform": "xavinit.verbs.initializers",
+    "load": "xavinit.verbs.load",
     "make_plan": "xavinit.verbs.prepare",
     "verify": "xavinit.verbs.verify",
     "xavier_normal": "xavinit.verbs.initializers",

@@ -12,8 +12,10 @@ import xavinit
 from xavinit.cli.check import check
 from xavinit.cli.completion import completion
 from xavinit.cli.diff import diff
+from xavinit.cli.digest import digest
 from xavinit.cli.generate import generate
 from xavinit.cli.group import Group
+from xavinit.cli.inspect import inspect
 from xavinit.cli.options import FORMATS, FRAMEWORKS
 from xavinit.cli.plan import plan
 from xavinit.cli.schema import schema
@@ -50,5 +52,5 @@ def cli() -> None:
     """
 
 
-for _command in (check, completion, diff, generate, plan, schema, verify):
+for _command in (check, completion, diff, digest, generate, inspect, plan, schema, verify):
     cli.add_command(_command)

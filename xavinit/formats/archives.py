@@ -54,7 +54,7 @@ def read_archive(path: str) -> Archive:
     with open_file(path) as file:
         size = find_size(file)
         try:
-            with zipfile.ZipFile(_BoundedFile(file)) as archive:
+            with zipfile.ZipFile(_BoundedFile(file, size)) as archive:
                 infos = archive.infolist()
             members = [_find_member(file, size, info) for info in infos if not info.is_dir()]
             _check_apart(members)
@@ -85,19 +85,19 @@ def check_expanded(path: str, tensors: Iterable[StoredTensor], size: int) -> Non
 class _BoundedFile:
     """A file for the library, which would take the directory's word for how much to read."""
 
-    def __init__(self, file: io.FileIO) -> None:
-        self._file = file
+    def __init__(self, file: io.FileIO, size: int) -> None:
+        self._file, self._size = file, size
         self.seek, self.tell = file.seek, file.tell
 
     def seekable(self) -> bool:
         return True
 
     def read(self, nbytes: int = -1) -> bytes:
-        # Without a number it reads the end record, to the end of the file.
-        most = LARGEST_DIRECTORY
-        content = self._file.read(min(nbytes, most + 1) if nbytes >= 0 else most + 1)
-        if len(content) > most:
-            raise ValueError(f"its directory must be at most {format_bytes(most)}")
+        left = max(self._size - self.tell(), 0)
+        count = min(nbytes, left) if nbytes >= 0 else left
+        if count > LARGEST_DIRECTORY:
+            raise ValueError(f"its directory must be at most {format_bytes(LARGEST_DIRECTORY)}")
+        content = self._file.read(count)
         if content.count(b"PK\x01\x02") > MOST_MEMBERS:
             raise ValueError(f"it must hold at most {MOST_MEMBERS:,} members")
         return content

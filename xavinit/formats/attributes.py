@@ -10,7 +10,7 @@ from xavinit.wording import explain_os_error
 
 
 def read_attributes(path: str, objects: Iterable[str]) -> dict[str, dict[str, str]]:
-    """The texts among the attributes of these objects, each by its path; none for a missing one.
+    """The texts among the attributes of these objects, each by its path; nothing of a missing one.
 
     The index of the file must have been read before: that finds damaged heaps, in which the
     library would look for a text without end.
@@ -20,7 +20,6 @@ def read_attributes(path: str, objects: Iterable[str]) -> dict[str, dict[str, st
         with map_errors(), open_to_read(h5py, path) as file:
             found: dict[str, dict[str, str]] = {}
             for name in objects:
-                found[name] = {}
                 if name not in file:
                     continue
                 attributes = file[name].attrs

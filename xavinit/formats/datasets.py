@@ -98,14 +98,15 @@ class _OpenedFile:
 
     def __init__(self, path: str, window: Window | None) -> None:
         self._h5py = import_h5py()
+        self._files = contextlib.ExitStack()
         with map_errors():
-            self._file = _open(self._h5py, path, window)
+            self._file = self._files.enter_context(_open(self._h5py, path, window))
         self._name: str | None = None
         self._dataset: Any = None
 
     def close(self) -> None:
         with map_errors():
-            self._file.close()
+            self._files.close()
 
     def find_dataset(self, name: str) -> Any:
         if name != self._name:
@@ -126,12 +127,16 @@ class _OpenedFile:
         dataset.read(memory, space, out, dataset.get_type())
 
 
-def _open(h5py: Any, path: str, window: Window | None) -> Any:
-    file = open_file(path)  # checks that it is a regular file
-    if window is not None:
-        return open_window(h5py, WindowFile(file, window.offset, window.nbytes))
-    file.close()
-    return open_to_read(h5py, path)
+@contextlib.contextmanager
+def _open(h5py: Any, path: str, window: Window | None) -> Iterator[Any]:
+    """The library's file, which is closed in the end, and the archive with it."""
+    with open_file(path) as file:  # checks that it is a regular file
+        if window is None:
+            opened = open_to_read(h5py, path)
+        else:
+            opened = open_window(h5py, WindowFile(file, window.offset, window.nbytes))
+        with opened:
+            yield opened
 
 
 def read_index(path: str, window: Window | None = None) -> Index:
@@ -157,7 +162,7 @@ def read_index(path: str, window: Window | None = None) -> Index:
                 unknown.append(name)
             if (group := find_group(name)) is not None:
                 groups[name] = group
-            if (place := _find_range(h5py, dataset)) is not None:
+            if (place := _find_range(h5py, dataset, size)) is not None:
                 values.append(place)
         texts = [name for name in sorted(file.attrs) if is_text(h5py, file.attrs.get_id(name))]
         if texts or unknown or groups:
@@ -244,12 +249,15 @@ def _find_address(h5py: Any, item: Any) -> tuple[int, int]:
     return info.fileno, info.addr
 
 
-def _find_range(h5py: Any, dataset: Any) -> tuple[int, int] | None:
-    """The offset and bytes of the values in the file, where they lie side by side."""
+def _find_range(h5py: Any, dataset: Any, size: int) -> tuple[int, int] | None:
+    """The offset and bytes of the values in the file, where they lie side by side.
+
+    Not the size that the file has for them: in a damaged one it may be any.
+    """
     if dataset.get_create_plist().get_layout() != h5py.h5d.CONTIGUOUS:
         return None
-    offset = dataset.get_offset()
-    return None if offset is None else (offset, dataset.get_storage_size())
+    offset, nbytes = dataset.get_offset(), math.prod(dataset.shape) * dataset.get_type().get_size()
+    return (offset, nbytes) if offset is not None and offset + nbytes <= size else None
 
 
 def _read_dataset(

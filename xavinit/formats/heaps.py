@@ -1,7 +1,8 @@
 """HDF5's global heaps, which hold its texts, checked before the library reads one.
 
 The library (2.0 and older) loops for ever on a heap whose free space has no bytes, as in a damaged
-file. No index says where the heaps are, so the file is searched for them.
+file. No index says where the heaps are, so the file is searched for them: a small one whole, a
+large one but for its values, within which a heap can lie in a hostile file alone.
 """
 
 from __future__ import annotations
@@ -13,13 +14,15 @@ from xavinit.formats.files import LARGEST_TEXT, Readable, read_from
 
 _MARK = b"GCOL\x01\0\0\0"  # signature, version, three reserved bytes
 _HEADER = 16  # bytes of a heap's, and of an object's, where sizes have 8 bytes
+_SMALL = 64 << 20  # bytes of a file that is searched whole
 _WINDOW = 1 << 20  # bytes searched at once
 
 
 def check_heaps(file: Readable, size: int, values: Iterable[tuple[int, int]]) -> None:
-    """Raise `ValueError` for a heap without an end, anywhere but in `values`: (offset, nbytes)."""
+    """Raise `ValueError` for a heap without an end; `values` are (offset, nbytes)."""
     place = checked = 0
-    for offset, nbytes in [*sorted(values), (size, 0)]:
+    skipped = sorted(values) if size > _SMALL else []
+    for offset, nbytes in [*skipped, (size, 0)]:
         for start in _find_marks(file, place, offset):
             checked += _check_heap(file, start, size)
             if checked > size:

@@ -8,6 +8,7 @@ the reader of that format says what is wrong.
 from __future__ import annotations
 
 import os
+import stat
 
 from msgspec import structs
 
@@ -41,10 +42,22 @@ def load_index(path: str) -> Index:
             from xavinit.formats.pipes import load_pipe
 
             return load_pipe()
+        if _is_fifo(path):
+            raise InputError(
+                f"cannot read {path}: it is not a regular file",
+                hint="standard input takes a pipe: - < PATH",
+            )
         return _read_folder(path) if os.path.isdir(path) else _read_any(path)
     except OSError as error:
         place = error.filename or path
         raise InputError(f"cannot read {place}: {explain_os_error(error)}") from error
+
+
+def _is_fifo(path: str) -> bool:
+    try:
+        return stat.S_ISFIFO(os.stat(path).st_mode)
+    except (OSError, ValueError):  # which opening it tells
+        return False
 
 
 def _read_folder(path: str) -> Index:

@@ -33,7 +33,7 @@ def parse_pickle(
     `find_storage` takes the identifier of what lies outside the pickle. Raises `RefusedError`, and
     `ValueError` where the pickle is damaged.
     """
-    machine = _Machine(bytes(text), globals, find_storage)
+    machine = _Machine(text, globals, find_storage)
     try:
         return machine.run()
     except (IndexError, struct.error):
@@ -44,7 +44,7 @@ def parse_pickle(
 
 class _Machine:
     def __init__(
-        self, text: bytes, globals: Constructors, find_storage: Callable[[Any], Any]
+        self, text: bytes | bytearray, globals: Constructors, find_storage: Callable[[Any], Any]
     ) -> None:
         self._text = text
         self._place = 0
@@ -69,7 +69,7 @@ class _Machine:
             opcode(self)
         raise ValueError(f"it has over {MOST_OPCODES:,} opcodes")
 
-    def _take(self, count: int) -> bytes:
+    def _take(self, count: int) -> bytes | bytearray:
         """The next bytes of the text."""
         start = self._place
         self._place += count

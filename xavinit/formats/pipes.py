@@ -147,9 +147,7 @@ def _load_safetensors(pipe: Pipe) -> Index:
 def _load_npy(pipe: Pipe) -> Index:
     header = parse_header(NAME, pipe.peek(LONGEST_HEAD))
     if header.is_fortran:
-        raise InputError(
-            f"{NAME} is in Fortran order, which cannot be read in order: name the file"
-        )
+        raise InputError(f"{NAME} is an array in Fortran order, which {_NOT_IN_ORDER}")
     source = PipeRange(pipe, header.start, is_swapped=header.is_swapped)
     tensor = StoredTensor("stdin", header.dtype, header.shape, source)
     return _order(index_tensors(NAME, [tensor], {}, format="npy"), pipe)

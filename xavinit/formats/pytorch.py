@@ -21,14 +21,14 @@ from xavinit.errors import InputError
 from xavinit.formats.archives import Archive, Member, check_expanded
 from xavinit.formats.deflated import MemberRange, read_whole_member
 from xavinit.formats.files import LARGEST_TEXT
-from xavinit.formats.pickle_values import Global, Pairs, RefusedError
+from xavinit.formats.pickle_values import Pairs, RefusedError
 from xavinit.formats.pickles import parse_pickle
 from xavinit.formats.stored import Index, PlainRange, Source, StoredTensor, index_tensors
 from xavinit.formats.strided import MOST_AXES, StridedRange, find_strides
 from xavinit.formats.torch_values import GLOBALS, Storage, Unread, View, find_storage
 from xavinit.wording import format_value
 
-MOST_VALUES = 4_000_000
+MOST_VALUES = 2_000_000
 MOST_TENSORS = 200_000
 DEEPEST_VALUE = 64
 LONGEST_NAME = 4_096  # characters
@@ -132,8 +132,9 @@ class _Flat:
     def _name(self, name: str, key: object, item: object) -> str:
         if type(key) not in (str, int):
             if isinstance(item, View | Unread | Pairs | list | tuple):
-                shown = key.name if isinstance(key, Global) else key
-                raise self._fail(f"a key must be a text or an integer; got {format_value(shown)}")
+                is_plain = key is None or isinstance(key, bool | float)
+                shown = format_value(key) if is_plain else f"a {type(key).__name__}"
+                raise self._fail(f"a key must be a text or an integer; got {shown}")
             return name  # of what is skipped
         full = f"{name}.{key}" if name else str(key)
         if len(full) > LONGEST_NAME:

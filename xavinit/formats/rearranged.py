@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from xavinit.dtypes import DType
 from xavinit.formats.stored import Reader, StoredTensor
@@ -155,7 +155,8 @@ def assemble(name: str, shape: tuple[int, ...], pieces: Sequence[Portion]) -> St
     dtype = first.stored.dtype
     if len(pieces) == 1:
         if first.view is None and first.stored.size == math.prod(shape):
-            return StoredTensor(name, dtype, shape, first.stored.source)
+            # In its own shape, to which its strides or chunks belong; the order is the same.
+            return structs.replace(first.stored, name=name)
         if (strided := _make_strided(name, first)) is not None:
             return strided
     return StoredTensor(name, dtype, shape, Assembled(tuple(pieces)))

@@ -57,7 +57,8 @@ def read_set(path: str, folder: str, places: dict[str, str], read: Callable[[str
         )
     kinds = sorted({file.format for file in files.values()})
     if len(kinds) > 1:
-        raise InputError(f"{path}: its shards are of several formats: {', '.join(kinds)}")
+        shown = ", ".join(kinds)
+        raise InputError(f"{path} is refused: its shards are of several formats: {shown}")
     # What all files of the set say.
     says = [set(file.metadata.items()) for file in files.values()]
     common = set.intersection(*says) if says else set()

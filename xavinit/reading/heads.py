@@ -112,7 +112,7 @@ def _compare_contents(fmt: Format, layout: Layout, contents: Contents, path: str
             texts = fmt.read_attributes(path, objects)
         except InputError as error:
             return Found((*faults, _tell_unsound(path, error)), found.stored)
-        for name in objects:
+        for name in texts:  # whatever lacks is a tensor's
             faults += (
                 Fault(
                     kind="attribute",

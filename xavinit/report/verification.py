@@ -24,11 +24,11 @@ def format_verdict(verdict: Verdict) -> str:
         return "\n".join(verdict.list_lines())
     path = escape(verdict.path)
     counts = f"{plural(verdict.tensors, 'tensor')}, {plural(verdict.parameters, 'parameter')}"
-    own = " of its own (give --spec to compare it with another)" if verdict.is_own_spec else ""
-    return (
-        f"{path}: verified: {counts}, {_SCOPES[verdict.scope]}, seed {verdict.seed}, "
-        f"spec {verdict.spec_digest[:12]}{own}"
-    )
+    source = f"seed {verdict.seed}, spec {verdict.spec_digest[:12]}"
+    verified = f"{path}: verified: {counts}, {_SCOPES[verdict.scope]}"
+    if verdict.is_own_spec:
+        return f"{verified}; it is what it says: {source} (--spec compares it with yours)"
+    return f"{verified}, {source}"
 
 
 def format_verified(verdict: Verdict) -> str:
