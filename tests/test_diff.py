@@ -307,6 +307,23 @@ def test_what_a_framework_does_not_have_must_be_zero(folder: Path, tmp_path: Pat
     assert (tensor.name, tensor.b) == ("gru.bias_hh_l0", ())
 
 
+def test_a_whole_of_which_one_piece_is_a_part(tmp_path: Path) -> None:
+    """The rest is zero; that the piece lies at its start and is transposed changes nothing."""
+    from xavinit.dtypes import DTYPES
+    from xavinit.formats import Portion, Reader, assemble, load_index
+    from xavinit.layers import View
+
+    np.save(tmp_path / "w.npy", np.arange(1, 7, dtype=np.float32).reshape(2, 3))
+    (stored,) = load_index(str(tmp_path / "w.npy")).tensors
+    transposed = View((range(2), range(0, 6, 2)))
+    whole = assemble("w", (5, 2), [Portion(stored, transposed)])
+    assert (whole.size, whole.dtype) == (10, DTYPES["float32"])
+    with Reader() as reader:
+        found = np.frombuffer(reader.read(whole, 0, 10), np.float32)
+        assert found.tolist() == [1, 4, 2, 5, 3, 6, 0, 0, 0, 0]
+        assert np.frombuffer(reader.read(whole, 3, 7), np.float32).tolist() == [5, 3, 6, 0]
+
+
 def test_a_part_that_is_missing_is_told(folder: Path, tmp_path: Path) -> None:
     name = "params.heads.query.kernel"
     change(folder / "f.safetensors", tmp_path / "c.safetensors", **{name: None})

@@ -157,16 +157,18 @@ def assemble(name: str, shape: tuple[int, ...], pieces: Sequence[Portion]) -> St
         if first.view is None and first.stored.size == math.prod(shape):
             # In its own shape, to which its strides or chunks belong; the order is the same.
             return structs.replace(first.stored, name=name)
-        if (strided := _make_strided(name, first)) is not None:
+        if (strided := _make_strided(name, shape, first)) is not None:
             return strided
     return StoredTensor(name, dtype, shape, Assembled(tuple(pieces)))
 
 
-def _make_strided(name: str, piece: Portion) -> StoredTensor | None:
+def _make_strided(name: str, shape: tuple[int, ...], piece: Portion) -> StoredTensor | None:
     """The whole of a plain byte range; its axes are those of the view, in the whole's order."""
     stored, view = piece.stored, piece.view
     plain = stored.plain
-    if plain is None or view is None or view.zeros or len(view.axes) > MOST_AXES or view.count < 2:
+    if plain is None or view is None or len(view.axes) > MOST_AXES:
+        return None
+    if view.zeros or view.count < 2 or view.count != math.prod(shape):
         return None
     lengths = [len(axis) for axis in view.axes]
     inside = [axis.step for axis in split_index(lengths)]
@@ -179,7 +181,7 @@ def _make_strided(name: str, piece: Portion) -> StoredTensor | None:
     counts = tuple(length for _, length, _ in axes)
     expected = [r.step for r in split_index(counts)]
     if [step for step, _, _ in axes] != expected:
-        return None  # a part of the whole
+        return None  # not each element once
     strides = tuple(stride for _, _, stride in axes)
     return StoredTensor(name, stored.dtype, counts, StridedRange(plain.path, plain.offset, strides))
 
