@@ -9,13 +9,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import h5py
+import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
 DOCS = Path(__file__).parent.parent / "docs"
 SCHEMAS = {
     name: json.loads((DOCS / f"json.{name}.schema.json").read_text(encoding="utf-8"))
-    for name in ("check", "errors", "explain", "generate", "inspect", "plan", "verify")
+    for name in ("check", "diff", "errors", "explain", "generate", "inspect", "plan", "verify")
 }
 
 
@@ -128,6 +130,27 @@ def test_a_report(folder: Path, options: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("arguments", "code"), [(["w.h5", "w.h5"], 0), (["w.h5", "x.h5", "--map", "a=b:T"], 5)]
+)
+def test_a_difference(folder: Path, arguments: list[str], code: int) -> None:
+    """With numbers that JSON does not have, other shapes, and tensors in one file alone."""
+    with h5py.File(folder / "w.h5", "w") as file:
+        file["a"] = np.ones((2, 3))
+        file["c"] = np.array([np.nan, complex(1, np.inf)])
+        file["d"] = np.arange(4)
+        file["s"] = np.zeros(2)
+    with h5py.File(folder / "x.h5", "w") as file:
+        file["b"] = np.ones((3, 2)) * 2
+        file["c"] = np.array([1, 2j])
+        file["d"] = np.array([0, 5, 2, 3])
+        file["s"] = np.zeros((2, 1))
+        file["t"] = np.zeros(2)
+    found, content, messages = run("diff", *arguments, "--json", cwd=folder)
+    assert (found, content["is_same"], messages) == (code, not code, "")
+    Draft202012Validator(SCHEMAS["diff"]).validate(content)
+
+
+@pytest.mark.parametrize(
     ("arguments", "code", "kind", "count"),
     [
         (["plan", "bad.yaml"], 3, "spec", 3),
@@ -137,6 +160,9 @@ def test_a_report(folder: Path, options: list[str]) -> None:
         (["generate", "s.yaml", "-o", "there.h5"], 6, "refused", 1),
         (["generate", "s.yaml", "--framework", "torch"], 2, "usage", 1),
         (["generate", "s.yaml", "-o", "x.pt"], 2, "usage", 1),
+        (["diff", "there.h5", "there.h5"], 4, "input_output", 1),
+        (["diff", "none.h5", "s.yaml"], 4, "input_output", 1),
+        (["diff", "there.h5", "there.h5", "--map", "a"], 2, "usage", 1),
         (["plan", "s.yaml", "--versoin"], 2, "usage", 1),
         (["plan", "s.yaml", "--seed", "x"], 2, "usage", 1),
         (["plan", "s.yaml", "--dtype", "fp32"], 2, "usage", 1),

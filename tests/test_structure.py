@@ -52,7 +52,7 @@ ROOMS: dict[str, set[str]] = {
     "crew": {"errors", "wording"},
     "output": {*GROUND, "plan", "streams", "formats", "crew"},
     "reading": {*GROUND, "layers", "plan", "streams", "formats", "crew"},
-    "verbs": {*GROUND, "spec", "plan", "formats", "output", "reading"},
+    "verbs": {*GROUND, "layers", "spec", "plan", "formats", "output", "reading"},
     "failures": {"errors", "widths"},
     "torch": {*GROUND, "plan", "output", "verbs"},
     "keras": {*GROUND, "plan", "verbs"},

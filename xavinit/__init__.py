@@ -43,6 +43,8 @@ if TYPE_CHECKING:
         Values,
     )
     from xavinit.verbs.check import CheckResult, check
+    from xavinit.verbs.diff import diff
+    from xavinit.verbs.difference import Difference
     from xavinit.verbs.digest import digest, digest_tensors
     from xavinit.verbs.draw import draw
     from xavinit.verbs.explain import Explanation, explain
@@ -69,6 +71,7 @@ __all__ = [
     "CheckResult",
     "Constant",
     "DType",
+    "Difference",
     "Explanation",
     "Fans",
     "GateConstant",
@@ -92,6 +95,7 @@ __all__ = [
     "VerificationError",
     "XavinitError",
     "check",
+    "diff",
     "digest",
     "digest_tensors",
     "draw",
@@ -118,6 +122,7 @@ _HOMES = {
     "CheckResult": "xavinit.verbs.check",
     "Constant": "xavinit.plan",
     "DType": "xavinit.dtypes",
+    "Difference": "xavinit.verbs.difference",
     "Explanation": "xavinit.verbs.explain",
     "Fans": "xavinit.plan",
     "GateConstant": "xavinit.plan",
@@ -141,6 +146,7 @@ _HOMES = {
     "VerificationError": "xavinit.errors",
     "XavinitError": "xavinit.errors",
     "check": "xavinit.verbs.check",
+    "diff": "xavinit.verbs.diff",
     "digest": "xavinit.verbs.digest",
     "digest_tensors": "xavinit.verbs.digest",
     "draw": "xavinit.verbs.draw",

@@ -7,6 +7,7 @@ manifest). `load_index` reads any file; it knows what a file is by its content.
 from __future__ import annotations
 
 from xavinit.formats.heads import OddByte, find_odd_byte
+from xavinit.formats.keras_paths import name_keras_datasets
 from xavinit.formats.known import (
     FORMATS,
     MANIFESTS,
@@ -18,6 +19,13 @@ from xavinit.formats.known import (
 from xavinit.formats.layout import Contents, FileLayout, Format, Gap, Layout, Region
 from xavinit.formats.load import load_index
 from xavinit.formats.metadata import Recipe
+from xavinit.formats.rearranged import (
+    Portion,
+    assemble,
+    cut_tensor,
+    make_zeros,
+    permute,
+)
 from xavinit.formats.shard_names import (
     ShardNames,
     find_names,
@@ -38,19 +46,25 @@ __all__ = [
     "Layout",
     "OddByte",
     "PlainRange",
+    "Portion",
     "Reader",
     "Recipe",
     "Region",
     "ShardNames",
     "StoredTensor",
+    "assemble",
     "choose_default",
+    "cut_tensor",
     "find_names",
     "find_odd_byte",
     "find_suffix",
     "load_index",
+    "make_zeros",
+    "name_keras_datasets",
     "name_output",
     "parse_format",
     "parse_index_name",
     "parse_shard_names",
     "parse_size",
+    "permute",
 ]

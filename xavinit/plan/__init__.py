@@ -17,6 +17,7 @@ from xavinit.plan.laws import (
     Values,
 )
 from xavinit.plan.origins import Origin, find_origin
+from xavinit.plan.placed import PlacedTensor, list_parts_of, list_placed
 from xavinit.plan.plan import STREAM, Plan, plan_spec
 from xavinit.plan.selection import select_tensors
 from xavinit.plan.tensor import Module, TensorPlan
@@ -34,6 +35,7 @@ __all__ = [
     "Module",
     "Normal",
     "Origin",
+    "PlacedTensor",
     "Plan",
     "Roles",
     "Sequence",
@@ -46,6 +48,8 @@ __all__ = [
     "find_gain",
     "find_origin",
     "find_roles",
+    "list_parts_of",
+    "list_placed",
     "plan_spec",
     "scale_variance",
     "select_tensors",

@@ -5,6 +5,7 @@ from xavinit.spec.families import OF_AXES, Family
 from xavinit.spec.globs import Glob, parse_glob
 from xavinit.spec.names import parse_pattern
 from xavinit.spec.numbers import evaluate_formula, explain_number
+from xavinit.spec.renames import Rename, parse_rename
 from xavinit.spec.resolve import Overrides, Spec, resolve_spec
 from xavinit.spec.tensors import LayerSpec
 from xavinit.spec.ties import TensorSpec, Tie
@@ -16,6 +17,7 @@ __all__ = [
     "Glob",
     "LayerSpec",
     "Overrides",
+    "Rename",
     "Spec",
     "TensorSpec",
     "Tie",
@@ -27,5 +29,6 @@ __all__ = [
     "parse_document",
     "parse_glob",
     "parse_pattern",
+    "parse_rename",
     "resolve_spec",
 ]
