@@ -1,6 +1,7 @@
 """Spec text → `Spec`: what the user wrote, read strictly and expanded; no fans are computed."""
 
 from xavinit.spec.document import Document, copy_plain, load_document, name_source, parse_document
+from xavinit.spec.expressions import evaluate
 from xavinit.spec.families import OF_AXES, Family
 from xavinit.spec.globs import Glob, parse_glob
 from xavinit.spec.names import parse_pattern
@@ -20,6 +21,7 @@ __all__ = [
     "TensorSpec",
     "Tie",
     "copy_plain",
+    "evaluate",
     "evaluate_formula",
     "explain_number",
     "load_document",

@@ -1,0 +1,170 @@
+"""Tensors → the text of a spec: the stages one after another, and the check of what they made.
+
+A stage may be wrong about a name: two rules that meet, a word that a brace takes for something
+else. So the text is read again and planned. What comes out otherwise is written out plainly, a
+tensor a line, and the rest once more; where that is not enough, everything is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from xavinit.deriving.axes import AxisGuess, find_axes
+from xavinit.deriving.check import find_differing, list_inits
+from xavinit.deriving.counts import Counts, find_counts, format_run
+from xavinit.deriving.entries import Entry, find_kin, fold_words, make_parts, sort_entries
+from xavinit.deriving.folding import fold_tensors
+from xavinit.deriving.laws import Start, choose_start
+from xavinit.deriving.rules import make_rules
+from xavinit.deriving.sizes import Dims, find_dims
+from xavinit.deriving.text import WIDTH, Draft, measure_entry, write_draft
+from xavinit.deriving.values import Family, Model
+from xavinit.dtypes import DTYPES
+from xavinit.errors import InputError, SpecError
+from xavinit.wording import format_value
+
+MOST_PLAIN = 3  # times that what came out wrong is written out plainly
+LARGEST_TEXT = 4 * 2**20  # bytes of YAML that are read
+
+
+def derive_text(model: Model) -> str:
+    """The text of a spec that gives the tensors of a model: their names, shapes and dtypes.
+
+    Raises `InputError` where no spec can, or one is larger than what is read.
+    """
+    plain: frozenset[str] = frozenset()
+    for _ in range(MOST_PLAIN):
+        try:
+            text, inits = _write(model, plain, 0)
+            differing = find_differing(text, model.tensors, inits)
+        except SpecError:
+            break
+        if not differing:
+            return text
+        plain |= frozenset(differing)
+    every = frozenset(tensor.name for tensor in model.tensors)
+    try:
+        text, inits = _write(model, frozenset(), 1)
+        if not find_differing(text, model.tensors, inits):
+            return text
+    except SpecError:
+        pass  # and so not even this
+    try:
+        text, inits = _write(model, every, 2)
+        differing = find_differing(text, model.tensors, inits)
+    except SpecError as error:
+        raise InputError(f"no spec can hold these tensors: {error.describe()}") from error
+    if differing:
+        raise InputError(f"no spec can hold the tensor {format_value(differing[0])}")
+    return text
+
+
+def _write(model: Model, plain: frozenset[str], level: int) -> tuple[str, dict[str, Any]]:
+    """The text, and the initializers that its tensors should have."""
+    families = fold_tensors(model.tensors, plain)
+    shapes = {tensor.name: tensor.shape for tensor in model.tensors}
+    guesses = find_axes(families, shapes, model.layout)
+    starts = [choose_start(f, g) for f, g in zip(families, guesses, strict=True)]
+    counts = Counts({}) if level > 0 else find_counts(families)
+    dims = Dims((), tuple(f.shape for f in families))
+    if level == 0:
+        dims = find_dims(families, guesses, counts, model.sizes)
+    defaults = _choose_defaults(model)
+    wanted = [_list_keys(*each, defaults) for each in zip(families, guesses, starts, strict=True)]
+    fixed = frozenset(
+        n for n, f in enumerate(families) if level > 0 or f.tied is not None or f.first in plain
+    )
+    own = [
+        {**_list_all(starts[n], families[n], model.default_init), **keys} if n in fixed and "tied" not in keys else keys
+        for n, keys in enumerate(wanted)
+    ]
+    notes = [
+        {**(guess.notes if start.init is None else {}), "init": start.note}
+        for guess, start in zip(guesses, starts, strict=True)
+    ]
+    settled = make_rules(families, own, notes, fixed)
+    kin = find_kin(families)
+    entries = [
+        _make_entry(family, counts, dims.shapes[n], settled.own[n], notes[n], kin[n])
+        for n, family in enumerate(families)
+    ]
+    folded = entries if level > 0 else fold_words(entries, measure_entry, WIDTH)
+    text = write_draft(
+        Draft(
+            _list_comments(model, families, counts),
+            dims.dims,
+            defaults,
+            settled.rules,
+            tuple(sort_entries(folded)),
+        )
+    )
+    if len(text) > LARGEST_TEXT:
+        raise InputError(
+            f"the names of {len(model.tensors):,} tensors have too little in common: a spec of them "
+            f"would be over {LARGEST_TEXT // 2**20} MiB"
+        )
+    return text, dict(list_inits(families, [s.init or model.default_init for s in starts]))
+
+
+def _choose_defaults(model: Model) -> dict[str, Any]:
+    """The initializer of what has fans, and the dtype of most numbers; a float one where any is."""
+    counts: Counter[str] = Counter()
+    for tensor in model.tensors:
+        if tensor.tied is None:
+            counts[tensor.dtype] += math.prod(tensor.shape)
+    floats = {name: count for name, count in counts.items() if DTYPES[name].is_float}
+    most = max(floats or counts, key=lambda name: counts[name], default="float32")
+    layout = {} if model.layout in (None, "out_in") else {"layout": model.layout}
+    return {"init": model.default_init, "dtype": most, **layout}
+
+
+def _list_keys(
+    family: Family, guess: AxisGuess, start: Start, defaults: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What a family says beyond its shape and the defaults."""
+    if family.tied is not None:
+        return {"tied": family.tied}
+    keys: dict[str, Any] = {}
+    if start.init is not None and start.init != defaults["init"]:
+        keys["init"] = start.init
+    if family.dtype != defaults["dtype"]:
+        keys["dtype"] = family.dtype
+    if start.init is not None:
+        return keys
+    axes = {key: value for key, value in guess.keys.items() if defaults.get(key) != value}
+    return {**keys, **axes}
+
+
+def _list_all(start: Start, family: Family, default_init: Any) -> dict[str, Any]:
+    """What a family says itself, so that no rule changes it."""
+    return {"init": start.init or default_init, "dtype": family.dtype}
+
+
+def _make_entry(
+    family: Family,
+    counts: Counts,
+    shape: Sequence[int | str],
+    keys: Mapping[str, Any],
+    notes: Mapping[str, str],
+    kin: object,
+) -> Entry:
+    said = [note for key, note in notes.items() if note and (not key or key in keys)]
+    braces = [counts.format_run(family, number) for number in range(len(family.runs))]
+    parts, literal = make_parts(family.texts, braces)
+    if "tied" in keys:
+        tied = keys["tied"]
+        pieces, _ = make_parts([tied], []) if isinstance(tied, str) else make_parts(tied, braces)
+        keys = {"tied": "".join(pieces)}
+    return Entry(tuple(parts), tuple(literal), tuple(shape), keys, "; ".join(said), family.index, kin)
+
+
+def _list_comments(model: Model, families: Sequence[Family], counts: Counts) -> tuple[str, ...]:
+    count = len(model.tensors)
+    of = f" of {model.title}" if model.title else ""
+    return (f"Derived{of}: {count:,} tensor{'' if count == 1 else 's'}. The numbers are new ones.",)
+
+
+__all__ = ["LARGEST_TEXT", "derive_text", "format_run"]
