@@ -11,10 +11,10 @@ FUZZ_SECONDS ?= 60
 # What makes an environment old: what it installs, and the kernel that it builds.
 BUILT = pyproject.toml setup.py $(wildcard xavinit/streams/_kernel*.[ch])
 
-QUICK = -m "not frameworks and not slow"
+QUICK = -m "not frameworks and not slow and not browser"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-budgets test-kernel test-sanitize test-oldest test-pythons test-frameworks matrix fuzz fuzz-files lint format bench clean
+.PHONY: help demo test test-slow test-budgets test-kernel test-sanitize test-oldest test-pythons test-frameworks test-page matrix fuzz fuzz-files lint format bench clean
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -51,6 +51,9 @@ test-pythons: ## Run the quick tests on every other Python that is here (3.12 â€
 test-frameworks: $(FRAMEWORKS)/test ## Load our files in PyTorch, TensorFlow, JAX and transformers (2 GB).
 	$(FRAMEWORKS)/bin/pip install -q --no-deps .
 	$(FRAMEWORKS)/bin/python -m pytest -q -m frameworks tests/frameworks
+
+test-page: $(VENV)/browser ## Look at the page of a weights file in Chromium, which must be installed.
+	$(VENV)/bin/python -m pytest -q -s -m browser tests/browser
 
 matrix: ## Compare the bytes over Pythons, libraries, processors (arm64 under qemu); MATRIX=--install.
 	$(PYTHON) tools/matrix.py $(MATRIX)
@@ -94,7 +97,7 @@ $(VENV)/demo: $(BUILT)
 	$(call install,-e .)
 
 # One environment; each job adds the extra of its name.
-$(VENV)/test $(VENV)/fuzz $(VENV)/lint: $(VENV)/%: $(BUILT)
+$(VENV)/test $(VENV)/fuzz $(VENV)/lint $(VENV)/browser: $(VENV)/%: $(BUILT)
 	$(call install,-e ".[$*]")
 
 $(OLDEST)/test: $(BUILT) tests/oldest.txt

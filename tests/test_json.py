@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 DOCS = Path(__file__).parent.parent / "docs"
 SCHEMAS = {
     name: json.loads((DOCS / f"json.{name}.schema.json").read_text(encoding="utf-8"))
-    for name in ("check", "errors", "explain", "generate", "plan")
+    for name in ("check", "errors", "explain", "generate", "inspect", "plan")
 }
 
 

@@ -17,8 +17,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from xavinit import inputs
 from xavinit.errors import InputError, Path, SpecError, UsageError
-from xavinit.spec import document as document_module
 from xavinit.spec import events, json_decoder
 from xavinit.spec.document import (
     LARGEST_SPEC,
@@ -861,13 +861,13 @@ def test_a_pipe_that_does_not_block_is_read_to_its_end(
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
     feeder = Feeder(writing, parts)
-    wait = document_module._wait
+    wait = inputs.wait_for_input
 
     def tell_and_wait(file: Any) -> None:
         feeder.found_nothing.release()
         wait(file)
 
-    monkeypatch.setattr(document_module, "_wait", tell_and_wait)
+    monkeypatch.setattr(inputs, "wait_for_input", tell_and_wait)
     with os.fdopen(reading) as stdin:
         monkeypatch.setattr(sys, "stdin", stdin)
         feeder.start()

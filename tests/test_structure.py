@@ -27,6 +27,7 @@ GROUND = {
     "inits",
     "dtypes",
     "file_kinds",
+    "inputs",
     "signals",
     "widths",
 }
@@ -36,6 +37,7 @@ ROOMS: dict[str, set[str]] = {
     "advice": set(),
     "vocabulary": set(),
     "file_kinds": set(),
+    "inputs": set(),
     "widths": set(),
     "wording": {"errors", "advice", "vocabulary"},
     "choices": set(),
@@ -207,7 +209,7 @@ def test_every_c_file_of_the_kernel_is_built() -> None:
 
 # --- What a running command has loaded -------------------------------------------------------
 
-HEAVY = ["numpy", "h5py", "safetensors", "ml_dtypes"]
+HEAVY = ["numpy", "h5py", "safetensors", "ml_dtypes", "jinja2"]
 WATCH = """
 import json, os, sys
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         RefusedError,
         SpecError,
         UsageError,
+        VerificationError,
         XavinitError,
     )
     from xavinit.plan import (
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
         Values,
     )
     from xavinit.verbs.check import Verdict, check
-    from xavinit.verbs.digest import digest
+    from xavinit.verbs.digest import digest, digest_tensors
     from xavinit.verbs.draw import draw
     from xavinit.verbs.explain import Explanation, explain
     from xavinit.verbs.generate import Report, generate
@@ -57,6 +58,8 @@ if TYPE_CHECKING:
         xavier_normal,
         xavier_uniform,
     )
+    from xavinit.verbs.inspect import Inspection, inspect
+    from xavinit.verbs.load import load
     from xavinit.verbs.prepare import make_plan
 
 __all__ = [
@@ -67,6 +70,7 @@ __all__ = [
     "Fans",
     "GateConstant",
     "InputError",
+    "Inspection",
     "Law",
     "LogArange",
     "MissingLibraryError",
@@ -82,9 +86,11 @@ __all__ = [
     "UsageError",
     "Values",
     "Verdict",
+    "VerificationError",
     "XavinitError",
     "check",
     "digest",
+    "digest_tensors",
     "draw",
     "explain",
     "generate",
@@ -93,8 +99,10 @@ __all__ = [
     "glorot_uniform",
     "he_normal",
     "he_uniform",
+    "inspect",
     "lecun_normal",
     "lecun_uniform",
+    "load",
     "make_plan",
     "xavier_normal",
     "xavier_uniform",
@@ -109,6 +117,7 @@ _HOMES = {
     "Fans": "xavinit.plan",
     "GateConstant": "xavinit.plan",
     "InputError": "xavinit.errors",
+    "Inspection": "xavinit.verbs.inspect",
     "Law": "xavinit.plan",
     "LogArange": "xavinit.plan",
     "MissingLibraryError": "xavinit.errors",
@@ -124,9 +133,11 @@ _HOMES = {
     "UsageError": "xavinit.errors",
     "Values": "xavinit.plan",
     "Verdict": "xavinit.verbs.check",
+    "VerificationError": "xavinit.errors",
     "XavinitError": "xavinit.errors",
     "check": "xavinit.verbs.check",
     "digest": "xavinit.verbs.digest",
+    "digest_tensors": "xavinit.verbs.digest",
     "draw": "xavinit.verbs.draw",
     "explain": "xavinit.verbs.explain",
     "generate": "xavinit.verbs.generate",
@@ -135,8 +146,10 @@ _HOMES = {
     "glorot_uniform": "xavinit.verbs.initializers",
     "he_normal": "xavinit.verbs.initializers",
     "he_uniform": "xavinit.verbs.initializers",
+    "inspect": "xavinit.verbs.inspect",
     "lecun_normal": "xavinit.verbs.initializers",
     "lecun_uniform": "xavinit.verbs.initializers",
+    "load": "xavinit.verbs.load",
     "make_plan": "xavinit.verbs.prepare",
     "xavier_normal": "xavinit.verbs.initializers",
     "xavier_uniform": "xavinit.verbs.initializers",

@@ -17,3 +17,6 @@ AxisLayout = Literal["out_in", "in_out"]
 Mode = Literal["fan_in", "fan_out", "fan_avg"]
 Distribution = Literal["uniform", "normal", "truncated_normal"]
 GainName = Literal["linear", "sigmoid", "tanh", "relu", "leaky_relu", "selu"]
+
+# What the table of an inspection is sorted by.
+SortKey = Literal["name", "count", "bytes", "mean", "std", "min", "max", "zeros", "nan", "inf"]

@@ -182,6 +182,12 @@ class MissingLibraryError(XavinitError, ImportError):
     exit_code = 4
 
 
+class VerificationError(XavinitError):
+    """What was compared is not the same."""
+
+    exit_code = 5
+
+
 class RefusedError(OutputError):
     """An output that exists already, or must not be replaced."""
 

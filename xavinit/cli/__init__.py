@@ -11,8 +11,10 @@ import click
 import xavinit
 from xavinit.cli.check import check
 from xavinit.cli.completion import completion
+from xavinit.cli.digest import digest
 from xavinit.cli.generate import generate
 from xavinit.cli.group import Group
+from xavinit.cli.inspect import inspect
 from xavinit.cli.options import FORMATS, FRAMEWORKS
 from xavinit.cli.plan import plan
 from xavinit.cli.schema import schema
@@ -48,5 +50,5 @@ def cli() -> None:
     """
 
 
-for _command in (check, completion, generate, plan, schema):
+for _command in (check, completion, digest, generate, inspect, plan, schema):
     cli.add_command(_command)

@@ -12,6 +12,7 @@ from xavinit.cli.group import Command
 from xavinit.cli.options import (
     FORMATS,
     Choice,
+    jobs_option,
     json_option,
     quiet_option,
     show_warnings,
@@ -41,9 +42,7 @@ STANDARD_OUTPUTS = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
     type=Choice("format", FORMATS),
     help="The format; by default the one that OUT's suffix stands for.",
 )
-@click.option(
-    "-j", "--jobs", type=click.IntRange(min=1), help="Threads; all cores by default, at most 8."
-)
+@jobs_option
 @click.option(
     "--max-shard-size",
     metavar="SIZE",

@@ -38,6 +38,11 @@ class Choice(click.Choice):  # type: ignore[type-arg]  # not generic before clic
 
 Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
+debug_option = click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+jobs_option = click.option(
+    "-j", "--jobs", type=click.IntRange(min=1), help="Threads; all cores by default, at most 8."
+)
+
 
 def spec_options(command: Callable[..., None]) -> Callable[..., None]:
     """The argument and options of a command that reads a spec."""
@@ -49,6 +54,14 @@ def specs_options(command: Callable[..., None]) -> Callable[..., None]:
     return click.argument(
         "specs", metavar="SPEC...", type=click.Path(allow_dash=True), nargs=-1, required=True
     )(_add_options(command))
+
+
+def files_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The arguments and options of a command that reads weights files."""
+    files = click.argument(
+        "files", metavar="FILE...", type=click.Path(allow_dash=True), nargs=-1, required=True
+    )
+    return files(debug_option(command))
 
 
 def _add_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -76,7 +89,7 @@ def _add_options(command: Callable[..., None]) -> Callable[..., None]:
                 help="Replace one of the spec's dims; may be repeated.",
             ),
             click.option("--strict", is_flag=True, help="Take warnings for errors."),
-            click.option("--debug", is_flag=True, help="Show the traceback of an error."),
+            debug_option,
         )
     ):
         command = option(command)

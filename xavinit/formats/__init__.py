@@ -18,7 +18,7 @@ from xavinit.formats.shard_names import (
     parse_shard_names,
 )
 from xavinit.formats.shards import parse_size
-from xavinit.formats.stored import Index, Reader, StoredTensor
+from xavinit.formats.stored import Index, PlainRange, Reader, StoredTensor
 from xavinit.plan import Plan
 from xavinit.wording import format_choices, format_value
 
@@ -94,6 +94,7 @@ __all__ = [
     "Gap",
     "Index",
     "Layout",
+    "PlainRange",
     "Reader",
     "Region",
     "ShardNames",

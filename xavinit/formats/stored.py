@@ -168,6 +168,11 @@ class Index(Struct, frozen=True):
     skipped: int = 0
     is_pipe: bool = False
 
+    @property
+    def nbytes(self) -> int:
+        """The bytes of all tensors."""
+        return sum(tensor.nbytes for tensor in self.tensors)
+
     def parse_recipe(self) -> Recipe | None:
         """The recipe that xavinit made the file from, or None; `InputError` where it is damaged."""
         try:

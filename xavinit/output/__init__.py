@@ -6,6 +6,7 @@ from xavinit.output.drawing import Drawing, fill_arrays
 from xavinit.output.pipes import check_handle, check_pipe, is_pipe, open_pipe, write_pipe
 from xavinit.output.publish import check_target
 from xavinit.output.sets import check_set
+from xavinit.output.texts import check_text_target, write_text
 from xavinit.output.write import check_space, write_path
 
 __all__ = [
@@ -17,9 +18,11 @@ __all__ = [
     "check_set",
     "check_space",
     "check_target",
+    "check_text_target",
     "fill_arrays",
     "is_pipe",
     "open_pipe",
     "write_path",
     "write_pipe",
+    "write_text",
 ]

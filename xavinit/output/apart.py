@@ -1,4 +1,4 @@
-"""The spec and the output are never the same file, by whatever names."""
+"""What is read and the output are never the same file, by whatever names."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from xavinit.errors import RefusedError
 
 
-def check_apart(paths: Iterable[str | int], source: str) -> None:
+def check_apart(paths: Iterable[str | int], source: str, what: str = "the spec") -> None:
     """Refuse an output one of whose paths is the source, through links too; `-` is standard input.
 
     An integer is an open handle.
@@ -23,7 +23,7 @@ def check_apart(paths: Iterable[str | int], source: str) -> None:
         other = _find_status(lambda path=path: os.stat(path))  # type: ignore[misc]  # bound now
         if other is not None and os.path.samestat(status, other):
             name = path if isinstance(path, str) else "the stream"
-            raise RefusedError(f"{name} is the spec itself; it is not replaced")
+            raise RefusedError(f"{name} is {what} itself; it is not replaced")
 
 
 def _find_status(look: Callable[[], os.stat_result]) -> os.stat_result | None:

@@ -123,10 +123,10 @@ def _start_file(file: FileLayout, path: str) -> Iterator[tuple[int, Sequence[Reg
     try:
         place = 0
         for piece in file.pieces:
-            _write_at(handle, memoryview(piece), place)
+            write_block(handle, memoryview(piece), place)
             place += len(piece)
         for gap in file.find_gaps():
-            _write_at(handle, memoryview(bytes(gap.nbytes)), gap.offset)
+            write_block(handle, memoryview(bytes(gap.nbytes)), gap.offset)
         yield handle, regions
     finally:
         disk.close(handle)
@@ -138,7 +138,7 @@ def _write_task(handle: int, task: Task, block: memoryview, *, early: bool) -> N
     Otherwise Linux keeps gigabytes in memory until fsync: first the disk idles while the processor
     works, then the processor idles while the disk works.
     """
-    _write_at(handle, block, task.offset)
+    write_block(handle, block, task.offset)
     if early:
         try:
             disk.start_writing(handle, task.offset, task.nbytes)
@@ -147,7 +147,7 @@ def _write_task(handle: int, task: Task, block: memoryview, *, early: bool) -> N
                 raise
 
 
-def _write_at(handle: int, block: memoryview, offset: int) -> None:
+def write_block(handle: int, block: memoryview, offset: int) -> None:
     """Write all of a block; the system may take it in parts."""
     while block:
         count = disk.write_at(handle, block, offset)

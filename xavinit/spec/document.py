@@ -6,16 +6,15 @@ import codecs
 import contextlib
 import os
 import re
-import select
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, BinaryIO
+from typing import Any
 
 from msgspec import Struct, structs
 
 from xavinit.dtypes import name_dtype
 from xavinit.errors import InputError, Path, SpecError, UsageError, join_errors
 from xavinit.file_kinds import HEAD, find_kind
+from xavinit.inputs import read_whole
 from xavinit.spec.events import (
     DEEPEST_NESTING,
     MOST_DIGITS,
@@ -126,7 +125,7 @@ def load_document(source: str | os.PathLike[str] | Mapping[str, Any]) -> Documen
     if not path:
         raise UsageError("the name of the spec is empty")
     try:
-        content = _read_content(path)
+        content = read_whole(path, LARGEST_SPEC)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = explain_os_error(error) if isinstance(error, OSError) else error
         raise InputError(f"cannot read {name}: {reason}") from error
@@ -139,42 +138,6 @@ def name_source(source: object) -> str:
         return "spec"
     path = os.fsdecode(source)
     return "<stdin>" if path == "-" else path
-
-
-def _read_content(path: str) -> bytes:
-    if path == "-":
-        if sys.stdin is None or sys.stdin.closed:
-            raise OSError("standard input is closed")
-        return _read_whole(sys.stdin.buffer)
-    with open(path, "rb") as file:
-        return _read_whole(file)
-
-
-def _read_whole(file: BinaryIO) -> bytes:
-    """All bytes to the end of a file, or one more than a spec may have.
-
-    On a descriptor that does not block, `file.read` takes "nothing there yet" for the end. Any
-    process that shares the descriptor may make it so at any time.
-    """
-    content = bytearray()
-    block = memoryview(bytearray(2**16))
-    while len(content) <= LARGEST_SPEC:
-        # Not `read1`, which returns b"" both for "nothing yet" and for the end.
-        count = file.readinto1(block[: LARGEST_SPEC + 1 - len(content)])  # type: ignore[attr-defined]  # of all binary files
-        if count is None:
-            _wait(file)
-        elif count == 0:
-            break
-        else:
-            content += block[:count]
-    return bytes(content)
-
-
-def _wait(file: BinaryIO) -> None:
-    """Return when there is something to read, or the end."""
-    poll = select.poll()
-    poll.register(file, select.POLLIN)
-    poll.poll()
 
 
 def parse_document(content: bytes, name: str) -> Document:

@@ -67,12 +67,13 @@ def find_array_type(name: str) -> Any:
     """NumPy's dtype of a name, or `MissingLibraryError`."""
     import numpy as np
 
-    if not name.startswith(("bfloat", "float8")):
+    if not name.startswith(("bfloat", "float8_", "float6_", "float4_")):
         return np.dtype(name).newbyteorder("<")
     try:
         import ml_dtypes
+
+        return np.dtype(getattr(ml_dtypes, name))  # the smallest are in newer releases alone
     except Exception as error:  # not installed, or whatever a broken or mismatched build raises
         raise MissingLibraryError(
-            f"{name} arrays need ml_dtypes: pip install ml_dtypes (files do not need it)"
+            f"{name} arrays need ml_dtypes: pip install -U ml_dtypes (files do not need it)"
         ) from error
-    return np.dtype(getattr(ml_dtypes, name))

@@ -13,15 +13,13 @@ from xavinit.errors import OutputError, SpecError
 from xavinit.formats import Layout
 from xavinit.plan import Plan
 from xavinit.verbs.prepare import make_overrides, take_plan
+from xavinit.verbs.progress import Progress, make_advance
 from xavinit.verbs.sources import SpecSource
 from xavinit.verbs.target import Output, check_output
 from xavinit.wording import explain_os_error
 
 if TYPE_CHECKING:
     from xavinit.output import BinaryWriter, Drawing
-
-# Called with the bytes done and the total bytes, about ten times a second.
-Progress = Callable[[int, int], None]
 
 
 class Report(Struct, frozen=True):
@@ -107,7 +105,7 @@ def write_output(
 ) -> Report:
     """Write what has been checked, unless the run is dry."""
     plan, layout, target = output.plan, output.layout, output.target
-    advance = _make_advance(plan.nbytes, progress)
+    advance = make_advance(plan.nbytes, progress)
     if not dry_run and output.file is None:
         _write_pipe(layout, target, output.drawing, advance)
     elif not dry_run and output.file is not None:
@@ -127,18 +125,6 @@ def write_output(
         shards=None if layout.find_set is None else max(len(layout.files) - 1, 1),
         warnings=plan.warnings,
     )
-
-
-def _make_advance(total: int, progress: Progress | None) -> Callable[[int], None]:
-    done = 0
-
-    def advance(count: int) -> None:
-        nonlocal done
-        done += count
-        if progress is not None:
-            progress(done, total)
-
-    return advance
 
 
 def _write_pipe(

@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from xavinit.errors import OutputError, UsageError
-from xavinit.verbs.generate import Progress, Report, write_output
+from xavinit.verbs.generate import Report, write_output
 from xavinit.verbs.prepare import make_overrides, take_plan
+from xavinit.verbs.progress import Progress
 from xavinit.verbs.target import Output, check_output, makes_folder, name_default
 from xavinit.wording import format_value
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from xavinit.reading import Summary
+from xavinit.errors import SpecError, UsageError
+from xavinit.formats import Index, load_index
+from xavinit.reading import Summary, summarize
+from xavinit.spec import parse_glob
+from xavinit.verbs.notebooks import format_table
+from xavinit.verbs.progress import Progress, make_advance
+from xavinit.wording import format_value, suggest
 
 
 class InspectedTensor(Struct, frozen=True):
@@ -25,7 +32,8 @@ class Inspection(Struct, frozen=True):
     """What is in a weights file or a set of files.
 
     `spec`, `seed` and `stream` are those that the file carries, if xavinit wrote it; `skipped`
-    counts the numbers and texts that lie among the tensors of a PyTorch file.
+    counts the numbers and texts that lie among the tensors of a PyTorch file. In a notebook it
+    shows as a table.
     """
 
     path: str
@@ -46,3 +54,87 @@ class Inspection(Struct, frozen=True):
     def nbytes(self) -> int:
         """The bytes of all tensors."""
         return sum(tensor.nbytes for tensor in self.tensors)
+
+    def _repr_html_(self) -> str:
+        title = f"{self.path} ({self.format}): {len(self.tensors):,} tensors"
+        columns = ("name", "shape", "dtype", "mean", "std", "min", "max", "zeros")
+        rows = [
+            (t.name, list(t.shape), t.dtype, s.mean, s.std, s.min, s.max, s.zeros)
+            for t in self.tensors
+            for s in (t.summary,)
+        ]
+        return format_table(title, columns, rows)
+
+
+def inspect(
+    path: str | os.PathLike[str],
+    *,
+    match: str | None = None,
+    jobs: int | None = None,
+    progress: Progress | None = None,
+) -> Inspection:
+    """Find out what is in a weights file: each tensor's shape, dtype, figures and law.
+
+    `path` is a file of any format that is read (docs/reading.md), a folder, the index of a set, or
+    `-` for standard input; what it is shows by its content. `match` is a glob over names, as in a
+    spec's rules: only those tensors are read. `jobs` is the number of threads (all cores, at most
+    8); no figure depends on it. `progress` is called with the bytes done and all bytes, about ten
+    times a second. Memory does not grow with the file.
+
+    The mean and the std are those of the finite values, in float64; the law that the values look
+    like is told where it can be (docs/reading.md).
+
+    Raises `InputError` where the file cannot be read or is not sound, and `UsageError` where no
+    tensor matches.
+
+    >>> import tempfile, os
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> path = os.path.join(folder.name, "w.safetensors")
+    >>> from xavinit import generate
+    >>> _ = generate({"tensors": {"w": [128, 784], "b": {"shape": [9], "init": "ones"}}}, path)
+    >>> inspect(path).tensors[0].name, inspect(path).tensors[0].summary.max
+    ('b', 1.0)
+    >>> folder.cleanup()
+    """
+    index = load_index(os.fsdecode(path))
+    if match is not None:
+        index = select_stored(index, match)
+    advance = make_advance(index.nbytes, progress)
+    tensors = tuple(
+        InspectedTensor(
+            stored.name,
+            stored.shape,
+            stored.dtype.name,
+            stored.nbytes,
+            summary,
+            index.labels.get(stored.name),
+        )
+        for stored, summary in summarize(index, jobs, advance)
+    )
+    recipe = index.parse_recipe()
+    return Inspection(
+        index.path,
+        index.format,
+        tensors,
+        index.metadata,
+        spec=None if recipe is None else recipe.spec,
+        seed=None if recipe is None else recipe.seed,
+        stream=None if recipe is None else recipe.stream,
+        skipped=index.skipped,
+    )
+
+
+def select_stored(index: Index, glob: str) -> Index:
+    """The index of the tensors alone whose names match a glob, as those of rules do.
+
+    Raises `UsageError` where none does.
+    """
+    try:
+        matches = parse_glob(glob).matches
+    except SpecError as error:
+        raise UsageError(str(error)) from None
+    tensors = tuple(tensor for tensor in index.tensors if matches(tensor.name))
+    if not tensors:
+        hint = suggest(glob, (tensor.name for tensor in index.tensors))
+        raise UsageError(f"no tensor of {index.path} matches {format_value(glob)}", hint=hint)
+    return structs.replace(index, tensors=tensors)
