@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         Values,
     )
     from xavinit.verbs.check import Verdict, check
+    from xavinit.verbs.derive import Derived, derive
     from xavinit.verbs.digest import digest, digest_tensors
     from xavinit.verbs.draw import draw
     from xavinit.verbs.explain import Explanation, explain
@@ -66,6 +67,7 @@ __all__ = [
     "Arange",
     "Constant",
     "DType",
+    "Derived",
     "Explanation",
     "Fans",
     "GateConstant",
@@ -89,6 +91,7 @@ __all__ = [
     "VerificationError",
     "XavinitError",
     "check",
+    "derive",
     "digest",
     "digest_tensors",
     "draw",
@@ -113,6 +116,7 @@ _HOMES = {
     "Arange": "xavinit.plan",
     "Constant": "xavinit.plan",
     "DType": "xavinit.dtypes",
+    "Derived": "xavinit.verbs.derive",
     "Explanation": "xavinit.verbs.explain",
     "Fans": "xavinit.plan",
     "GateConstant": "xavinit.plan",
@@ -136,6 +140,7 @@ _HOMES = {
     "VerificationError": "xavinit.errors",
     "XavinitError": "xavinit.errors",
     "check": "xavinit.verbs.check",
+    "derive": "xavinit.verbs.derive",
     "digest": "xavinit.verbs.digest",
     "digest_tensors": "xavinit.verbs.digest",
     "draw": "xavinit.verbs.draw",

@@ -77,7 +77,10 @@ def list_transformers() -> Iterator[tuple[str, list[Row]]]:
     yield "clip_b32", build("CLIPModel", tf.CLIPConfig())
     yield (
         "mamba_130m",
-        build("MambaForCausalLM", tf.MambaConfig(vocab_size=50280, hidden_size=768, num_hidden_layers=24)),
+        build(
+            "MambaForCausalLM",
+            tf.MambaConfig(vocab_size=50280, hidden_size=768, num_hidden_layers=24),
+        ),
     )
     yield (
         "qwen3_8b",

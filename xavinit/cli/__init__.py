@@ -11,6 +11,7 @@ import click
 import xavinit
 from xavinit.cli.check import check
 from xavinit.cli.completion import completion
+from xavinit.cli.derive import derive
 from xavinit.cli.digest import digest
 from xavinit.cli.generate import generate
 from xavinit.cli.group import Group
@@ -50,5 +51,5 @@ def cli() -> None:
     """
 
 
-for _command in (check, completion, digest, generate, inspect, plan, schema):
+for _command in (check, completion, derive, digest, generate, inspect, plan, schema):
     cli.add_command(_command)

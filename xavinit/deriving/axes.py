@@ -21,7 +21,8 @@ Shape = tuple[int, ...]
 class AxisGuess(Struct, frozen=True):
     """The keys that a spec gives for a family's axes, and what a comment says of each.
 
-    What it says under no key stands in any case. `out` and `into` are the axes of outputs and inputs, None where there is no one such axis.
+    What it says under no key stands in any case. `out` and `into` are the axes of outputs and
+    inputs, None where there is no one such axis.
     """
 
     keys: Mapping[str, Any] = {}
@@ -77,20 +78,14 @@ def find_axes(
     # A square weight has the layout of the others, where they have one.
     told = {vote for vote in votes if vote in ("out_in", "in_out")}
     common = layout or (told.pop() if len(told) == 1 else None)
-    outs = _find_outs(shapes)
-    return [
-        _find_axes(family, word, vote, common, shapes, outs, is_told=layout is not None)
-        for family, word, vote in zip(families, words, votes, strict=True)
-    ]
-
-
-def _find_outs(shapes: Mapping[str, Shape]) -> frozenset[int]:
-    """The sizes that the first or last axis of a weight has, where it has others too."""
-    found = set()
-    for shape in set(shapes.values()):
-        if len(shape) > 1 and 1 not in shape[:2]:
-            found |= {shape[0], shape[-1]}
-    return frozenset(found)
+    outs: set[int] = set()  # sizes that the weights so far put out
+    found = []
+    for family, word, vote in zip(families, words, votes, strict=True):
+        guess = _find_axes(family, word, vote, common, shapes, outs, is_told=layout is not None)
+        if guess.out is not None:
+            outs.add(family.shape[guess.out])
+        found.append(guess)
+    return found
 
 
 def _vote(family: Family, shapes: Mapping[str, Shape]) -> str | None:
@@ -119,7 +114,7 @@ def _find_axes(
     vote: str | None,
     common: str | None,
     shapes: Mapping[str, Shape],
-    outs: frozenset[int],
+    outs: set[int],
     *,
     is_told: bool,
 ) -> AxisGuess:
@@ -129,7 +124,8 @@ def _find_axes(
     if len(shape) == 3 and "expert" in words.path and "shared" not in words.path:
         return _find_experts(family, words, shapes)
     if _EMBEDDING.match(words.path) and len(shape) == 2:
-        keys = {} if common != "in_out" or not is_told else {"layout": "in_out"}
+        is_last = common == "in_out" and is_told
+        keys: dict[str, Any] = {"layout": "in_out"} if is_last else {}
         return AxisGuess(keys, {}, *((1, 0) if keys else (0, 1)))
     is_kernel = words.part == "kernel" or (is_told and common == "in_out")
     is_first = vote == "out_in" or not (vote == "in_out" or is_kernel)
@@ -145,7 +141,7 @@ def _find_axes(
     keys = {} if is_first else {"layout": "in_out"}
     notes = {"layout": said} if keys and said else {}
     out, into = (0, 1) if is_first else (len(shape) - 1, len(shape) - 2)
-    fused, said = _find_fused(family, words, shape[out], shape[into])
+    fused, said = _find_fused(family, words, shapes, shape[out], shape[into])
     if fused > 1:
         keys = {**keys, "fused": fused}
     if said:
@@ -157,7 +153,9 @@ def _has_bias(family: Family, shapes: Mapping[str, Shape]) -> bool:
     return find_bias_name(family.first) in shapes
 
 
-def _find_fused(family: Family, words: Words, out: int, into: int) -> tuple[int, str]:
+def _find_fused(
+    family: Family, words: Words, shapes: Mapping[str, Shape], out: int, into: int
+) -> tuple[int, str]:
     if len(family.shape) > 2:
         return 1, ""
     if found := re.fullmatch(r"weight_(ih|hh)_l\d+(_reverse)?|weight_(ih|hh)", words.module):
@@ -173,7 +171,8 @@ def _find_fused(family: Family, words: Words, out: int, into: int) -> tuple[int,
         if re.fullmatch(module, words.module) and re.search(place, words.inside):
             said = next((s for m, s in _SAID.items() if re.fullmatch(m, words.module)), "")
             if words.module == "in_proj" and count == 2:
-                return (2, "two in one") if out % 2 == 0 and out // 2 >= into else (1, "")
+                inner = shapes.get(family.first.replace("in_proj", "out_proj"), (0,))[-1]
+                return (2, "two in one") if out == 2 * inner else (1, "")
             if count == 3 and out != 3 * into:  # grouped heads: blocks of unequal sizes
                 return 1, said
             return (count, said) if out % count == 0 else (1, said)
@@ -181,7 +180,7 @@ def _find_fused(family: Family, words: Words, out: int, into: int) -> tuple[int,
 
 
 def _find_depthwise(
-    family: Family, words: Words, is_first: bool, outs: frozenset[int]
+    family: Family, words: Words, is_first: bool, outs: set[int]
 ) -> AxisGuess | None:
     """A convolution each of whose outputs sees one channel."""
     shape = family.shape

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from msgspec import structs
+
 from xavinit.deriving.values import Family, NamedTensor
 from xavinit.errors import SpecError
 from xavinit.plan import Constant, TensorPlan, plan_spec
 from xavinit.spec import TensorSpec, parse_document, parse_pattern, resolve_spec
 
-_CONSTANTS = {"zeros": 0, "ones": 1}
+LARGEST_FILE = 2**63 - 1  # bytes
 
 
 def find_differing(
@@ -18,51 +20,47 @@ def find_differing(
 ) -> list[str]:
     """The names of tensors that the text does not give as they are.
 
-    `inits` are the initializers that some of them should have. Raises `SpecError` where the text is
-    no spec at all, or has a rule that changes nothing.
+    `inits` are the initializers of those tensors that should not have the default one. Raises
+    `SpecError` where the text is no spec at all, or has a rule that changes nothing.
     """
     spec = resolve_spec(parse_document(text.encode(), "derived.yaml").data)
     if spec.warnings:
         raise spec.warnings[0]
-    planned = {tensor.name: tensor for tensor in plan_spec(spec).tensors}
-    targets = {
-        listed.name: listed.tie.target
-        for listed in spec.listing
-        if isinstance(listed, TensorSpec) and listed.tie is not None
-    }
-    differing = [
-        tensor.name
-        for tensor in tensors
-        if tensor.name not in planned
-        or not _is_same(planned[tensor.name], tensor, targets.get(tensor.name))
-        or not _is_drawn_so(planned[tensor.name], inits.get(tensor.name))
-    ]
-    if not differing and len(planned) != len(tensors):
-        raise SpecError(f"must give {len(tensors)} tensors; got {len(planned)}")
+    listed = {item.name: item for item in spec.listing if isinstance(item, TensorSpec)}
+    # One tensor of each family is planned: the others are the same but for their names.
+    examples = {item.family: item for item in listed.values()}
+    plan = plan_spec(structs.replace(spec, listing=tuple(examples.values())))
+    planned = dict(zip(examples, plan.tensors, strict=True))
+    if sum(planned[item.family].nbytes for item in listed.values()) > LARGEST_FILE:
+        raise SpecError("must be at most 2⁶³−1 bytes in total; got more")
+    differing = []
+    for tensor in tensors:
+        item = listed.get(tensor.name)
+        if item is None or (item.tie.target if item.tie else None) != tensor.tied:
+            differing.append(tensor.name)
+            continue
+        found = planned[item.family]
+        is_same = found.shape == tensor.shape and found.dtype.name == tensor.dtype
+        if not is_same or (item.tie is None and not _is_drawn_so(found, inits.get(tensor.name))):
+            differing.append(tensor.name)
+    if not differing and len(listed) != len(tensors):
+        raise SpecError(f"must give {len(tensors)} tensors; got {len(listed)}")
     return differing
 
 
-def _is_same(planned: TensorPlan, tensor: NamedTensor, target: str | None) -> bool:
-    return (
-        planned.shape == tensor.shape
-        and planned.dtype.name == tensor.dtype
-        and target == tensor.tied
-    )
-
-
 def _is_drawn_so(planned: TensorPlan, init: Any) -> bool:
-    """Has a tensor the zeros or ones that it should; one of another initializer, neither?"""
-    if init is None or planned.law is None:
+    """Has a tensor the zeros or ones that it should, and one of another initializer neither?"""
+    if planned.law is None:
         return True
-    if init in _CONSTANTS:
-        return planned.law == Constant(_CONSTANTS[init])
+    if init in ("zeros", "ones"):
+        return planned.law == Constant(0 if init == "zeros" else 1)
     return not isinstance(planned.law, Constant) or isinstance(init, dict)
 
 
 def list_inits(families: Sequence[Family], inits: Sequence[Any]) -> Iterator[tuple[str, Any]]:
-    """The initializer of each tensor by name, as its family should have it."""
+    """The initializer of each tensor by name, of families that have one of their own."""
     for family, init in zip(families, inits, strict=True):
-        if family.tied is not None:
+        if family.tied is not None or init is None:
             continue
         text = family.texts[0].replace("{", "{{").replace("}", "}}")
         for run, more in zip(family.runs, family.texts[1:], strict=True):

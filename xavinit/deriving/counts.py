@@ -17,6 +17,7 @@ _COUNTED = {
     "blocks": r"layers?|h|blocks?|resblocks|transformer_blocks|(encoder|decoder)_layers",
 }
 _LEAST_SHARE = 0.2  # of a stack's families that all of its numbers have
+_FEW = 8  # parts, of which a family with all of them may be by chance
 MOST_STACKS = 3  # of different heights that get dims
 
 Place = tuple[str, ...]  # the texts of a name up to a number
@@ -124,6 +125,7 @@ def find_counts(families: Sequence[Family]) -> Counts:
         place: stack
         for place, stack in found.items()
         if whole[place][1] >= _LEAST_SHARE * whole[place][0]
+        or (whole[place][1] and stack[1] > _FEW)
     }
     return _name_stacks(families, found)
 
@@ -184,13 +186,21 @@ def shorten(word: str) -> str:
 
 
 def _find_splits(families: Sequence[Family], stacks: Mapping[Place, Stack]) -> dict[str, int]:
-    """How many blocks of a stack come before those with experts."""
+    """How many blocks of a stack come before those with experts, all of which have some."""
     starts: dict[str, set[int]] = {}
+    heads: dict[str, set[int]] = {}
     for family in families:
-        if "expert" not in "".join(family.texts):
-            continue
         for index, run in enumerate(family.runs):
             stack = stacks.get(family.texts[: index + 1])
-            if stack is not None and stack.dim.endswith("blocks"):
-                starts.setdefault(stack.dim, set()).add(run[0])
-    return {dim: found.pop() for dim, found in starts.items() if len(found) == 1 and 0 not in found}
+            if stack is None or not stack.dim.endswith("blocks"):
+                continue
+            if is_start(run):
+                heads.setdefault(stack.dim, set()).add(len(run))
+            elif "expert" in "".join(family.texts):
+                is_rest = find_step(run) == 1 and reaches_end(run, stack)
+                starts.setdefault(stack.dim, set()).add(run[0] if is_rest else -1)
+    return {
+        dim: start
+        for dim, found in starts.items()
+        if len(found) == 1 and (start := found.pop()) in heads.get(dim, ())
+    }

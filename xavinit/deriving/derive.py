@@ -14,19 +14,21 @@ from typing import Any
 
 from xavinit.deriving.axes import AxisGuess, find_axes
 from xavinit.deriving.check import find_differing, list_inits
-from xavinit.deriving.counts import Counts, find_counts, format_run
+from xavinit.deriving.counts import Counts, find_counts
 from xavinit.deriving.entries import Entry, find_kin, fold_words, make_parts, sort_entries
 from xavinit.deriving.folding import fold_tensors
 from xavinit.deriving.laws import Start, choose_start
 from xavinit.deriving.rules import make_rules
 from xavinit.deriving.sizes import Dims, find_dims
-from xavinit.deriving.text import WIDTH, Draft, measure_entry, write_draft
+from xavinit.deriving.text import Draft, measure_entry, write_draft
 from xavinit.deriving.values import Family, Model
+from xavinit.deriving.yaml_text import WIDTH
 from xavinit.dtypes import DTYPES
 from xavinit.errors import InputError, SpecError
-from xavinit.wording import format_value
+from xavinit.wording import format_value, plural
 
 MOST_PLAIN = 3  # times that what came out wrong is written out plainly
+MOST_FAMILIES = 10_000  # that are compared with each other; a large model has some hundred
 LARGEST_TEXT = 4 * 2**20  # bytes of YAML that are read
 
 
@@ -36,24 +38,30 @@ def derive_text(model: Model) -> str:
     Raises `InputError` where no spec can, or one is larger than what is read.
     """
     plain: frozenset[str] = frozenset()
-    for _ in range(MOST_PLAIN):
+    families = fold_tensors(model.tensors, plain)
+    if sum(len(text) for family in families for text in family.texts) > LARGEST_TEXT:
+        raise _refuse_size(model)
+    for _ in range(MOST_PLAIN if len(families) <= MOST_FAMILIES else 0):
         try:
-            text, inits = _write(model, plain, 0)
+            text, inits = _write(model, families, plain, 0)
             differing = find_differing(text, model.tensors, inits)
         except SpecError:
             break
         if not differing:
             return text
         plain |= frozenset(differing)
+        families = fold_tensors(model.tensors, plain)
     every = frozenset(tensor.name for tensor in model.tensors)
     try:
-        text, inits = _write(model, frozenset(), 1)
+        families = fold_tensors(model.tensors, frozenset())
+        text, inits = _write(model, families, frozenset(), 1)
         if not find_differing(text, model.tensors, inits):
             return text
     except SpecError:
         pass  # and so not even this
     try:
-        text, inits = _write(model, every, 2)
+        families = fold_tensors(model.tensors, every)
+        text, inits = _write(model, families, every, 2)
         differing = find_differing(text, model.tensors, inits)
     except SpecError as error:
         raise InputError(f"no spec can hold these tensors: {error.describe()}") from error
@@ -62,9 +70,13 @@ def derive_text(model: Model) -> str:
     return text
 
 
-def _write(model: Model, plain: frozenset[str], level: int) -> tuple[str, dict[str, Any]]:
-    """The text, and the initializers that its tensors should have."""
-    families = fold_tensors(model.tensors, plain)
+def _write(
+    model: Model, families: Sequence[Family], plain: frozenset[str], level: int
+) -> tuple[str, dict[str, Any]]:
+    """The text, and the initializers that its tensors should have.
+
+    Above level 0 each entry says all of its keys and sizes itself.
+    """
     shapes = {tensor.name: tensor.shape for tensor in model.tensors}
     guesses = find_axes(families, shapes, model.layout)
     starts = [choose_start(f, g) for f, g in zip(families, guesses, strict=True)]
@@ -77,8 +89,9 @@ def _write(model: Model, plain: frozenset[str], level: int) -> tuple[str, dict[s
     fixed = frozenset(
         n for n, f in enumerate(families) if level > 0 or f.tied is not None or f.first in plain
     )
+    is_alone = [level == 0 and f.tied is None and f.first in plain for f in families]
     own = [
-        {**_list_all(starts[n], families[n], model.default_init), **keys} if n in fixed and "tied" not in keys else keys
+        {**_list_all(starts[n], families[n], model.default_init), **keys} if is_alone[n] else keys
         for n, keys in enumerate(wanted)
     ]
     notes = [
@@ -94,7 +107,7 @@ def _write(model: Model, plain: frozenset[str], level: int) -> tuple[str, dict[s
     folded = entries if level > 0 else fold_words(entries, measure_entry, WIDTH)
     text = write_draft(
         Draft(
-            _list_comments(model, families, counts),
+            _list_comments(model),
             dims.dims,
             defaults,
             settled.rules,
@@ -102,11 +115,15 @@ def _write(model: Model, plain: frozenset[str], level: int) -> tuple[str, dict[s
         )
     )
     if len(text) > LARGEST_TEXT:
-        raise InputError(
-            f"the names of {len(model.tensors):,} tensors have too little in common: a spec of them "
-            f"would be over {LARGEST_TEXT // 2**20} MiB"
-        )
-    return text, dict(list_inits(families, [s.init or model.default_init for s in starts]))
+        raise _refuse_size(model)
+    return text, dict(list_inits(families, [start.init for start in starts]))
+
+
+def _refuse_size(model: Model) -> InputError:
+    return InputError(
+        f"the names of {plural(len(model.tensors), 'tensor')} have too little in common: "
+        f"a spec of them would be over {LARGEST_TEXT // 2**20} MiB"
+    )
 
 
 def _choose_defaults(model: Model) -> dict[str, Any]:
@@ -158,13 +175,18 @@ def _make_entry(
         tied = keys["tied"]
         pieces, _ = make_parts([tied], []) if isinstance(tied, str) else make_parts(tied, braces)
         keys = {"tied": "".join(pieces)}
-    return Entry(tuple(parts), tuple(literal), tuple(shape), keys, "; ".join(said), family.index, kin)
+    return Entry(
+        tuple(parts), tuple(literal), tuple(shape), keys, "; ".join(said), family.index, kin
+    )
 
 
-def _list_comments(model: Model, families: Sequence[Family], counts: Counts) -> tuple[str, ...]:
+def _list_comments(model: Model) -> tuple[str, ...]:
     count = len(model.tensors)
-    of = f" of {model.title}" if model.title else ""
-    return (f"Derived{of}: {count:,} tensor{'' if count == 1 else 's'}. The numbers are new ones.",)
-
-
-__all__ = ["LARGEST_TEXT", "derive_text", "format_run"]
+    parameters = sum(math.prod(tensor.shape) for tensor in model.tensors if tensor.tied is None)
+    of = f" from {model.title}" if model.title else ""
+    return (
+        f"Derived{of}: {plural(count, 'tensor')}, {plural(parameters, 'parameter')}.",
+        "Names, shapes and dtypes are the source's, the numbers are new. A comment with a question",
+        "mark is a guess.",
+        *model.comments,
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -75,7 +74,7 @@ def _split_dividers(text: str) -> Iterable[str]:
 
 
 def find_kin(families: Sequence[Family]) -> list[int]:
-    """For each family a number of its module's parts and their shapes: of modules that are alike."""
+    """For each family a number that its module shares with modules of the same parts and shapes."""
     modules: dict[Any, set[Any]] = {}
     keys = []
     for family in families:
@@ -128,12 +127,10 @@ def _may_fold(entry: Entry, at: int) -> bool:
     if not word or any(char in word for char in ",{}") or word != word.strip():
         return False
     before = entry.is_literal[:at]
-    return not all(before) or at >= len(entry.parts) - 2 and all(entry.is_literal)
+    return not all(before) or (at >= len(entry.parts) - 2 and all(entry.is_literal))
 
 
-def _join(
-    group: Sequence[Entry], at: int, measure: Measure, longest: int
-) -> Iterable[Entry]:
+def _join(group: Sequence[Entry], at: int, measure: Measure, longest: int) -> Iterable[Entry]:
     """The entries of a group in as few as fit a line."""
     waiting: list[Entry] = []
     for entry in group:
@@ -167,14 +164,21 @@ def _merge(group: Sequence[Entry], at: int) -> Entry:
 def _write_words(words: Sequence[str]) -> str:
     """A brace of words; what they all start or end with stands outside: `{q,k,v}_proj`.
 
-    >>> _write_words(["gate_proj", "up_proj"]), _write_words(["bn1", "bn2"]), _write_words(["a", "b"])
-    ('{gate,up}_proj', 'bn{1,2}', '{a,b}')
+    >>> _write_words(["gate_proj", "up_proj"]), _write_words(["bn1", "bn2"])
+    ('{gate,up}_proj', 'bn{1,2}')
     """
-    start = _cut_start(os.path.commonprefix(list(words)), words)
+    start = _cut_start(_find_start(words), words)
     rest = [word[len(start) :] for word in words]
-    end = _cut_end(os.path.commonprefix([word[::-1] for word in rest])[::-1], rest)
+    end = _cut_end(_find_start([word[::-1] for word in rest])[::-1], rest)
     middle = [word[: len(word) - len(end)] for word in rest]
     return f"{start}{{{','.join(middle)}}}{end}"
+
+
+def _find_start(words: Sequence[str]) -> str:
+    """What all words start with."""
+    first, last = min(words), max(words)
+    pairs = zip(first, last, strict=False)
+    return first[: next((at for at, (a, b) in enumerate(pairs) if a != b), len(first))]
 
 
 def _cut_start(start: str, words: Sequence[str]) -> str:

@@ -17,8 +17,8 @@ from xavinit.deriving.values import Family, NamedTensor, Run
 
 MOST_NUMBERS = 8  # of a name that may fold
 
-# As a spec's braces write it, and not within a word or a number, as in conv2d or 1e5. Nor what Keras
-# numbers the variables of a layer by: what they are hangs on it.
+# As a spec's braces write it, and not within a word or a number, as in conv2d or 1e5. Nor what
+# Keras numbers the variables of a layer by: what they are hangs on it.
 _NUMBER = re.compile(r"(?<![0-9])(?<!/vars/)(0|[1-9][0-9]{0,5})(?![0-9A-Za-z])")
 
 Point = tuple[int, ...]
@@ -27,7 +27,7 @@ Point = tuple[int, ...]
 class _Group:
     """Tensors with the same text, shape and dtype: their points, each with its place."""
 
-    __slots__ = ("init", "points", "shape", "dtype", "texts", "tied")
+    __slots__ = ("dtype", "init", "points", "shape", "texts", "tied")
 
     def __init__(
         self, texts: tuple[str, ...], tensor: NamedTensor, tied: str | tuple[str, ...] | None
@@ -40,7 +40,9 @@ class _Group:
         self.points: dict[Point, int] = {}
 
     def list_families(self) -> Iterator[Family]:
-        for box in _cover(list(self.points)):
+        points = list(self.points)
+        boxes = [tuple((n,) for n in points[0])] if len(points) == 1 else _cover(points)
+        for box in boxes:
             yield Family(
                 texts=self.texts,
                 runs=box,
@@ -107,8 +109,8 @@ def _fold_groups(groups: list[_Group]) -> list[Family]:
             for family in families:
                 if len(family.runs) > number:
                     share = shares.setdefault(family.texts[: number + 1], [0, 0])
-                    share[len(family.runs[number]) > 1] += 1
-        apart = {place for place, (single, several) in shares.items() if 0 < several < single}
+                    share[len(family.runs[number]) > 1] += family.count
+        apart = {place for place, (single, several) in shares.items() if several <= single}
         if apart:
             folded = [
                 (part, list(part.list_families()) if part is not group else families)

@@ -17,8 +17,13 @@ _NORM = re.compile(
     r"(^|[._/])(layer|group|batch|rms|instance)?_?(norm|ln|bn|gn)s?(_?[a-z0-9]{1,8})?\Z|norm|_ln\Z|^ln_",
     re.I,
 )
-_BIAS = re.compile(r"(^|[._/])(bias|beta|b)(es)?(_(ih|hh)(_l\d+)?(_reverse)?)?(:0)?\Z|_bias\Z", re.I)
-_SCALE = re.compile(r"(^|[._])(\w*scales?(_inv)?|gamma|lambda_?[12]|ls[12])\Z", re.I)
+_BIAS = re.compile(
+    r"(^|[._/])(bias|beta|b)(es)?(_(ih|hh)(_l\d+)?(_reverse)?)?(:0)?\Z|_bias\Z", re.I
+)
+_SCALE = re.compile(
+    r"(^|[._])((\w+_)?(scales?|scaling_factor|scale_parameter|scale_inv)|gamma|lambda_?[12]|ls[12])\Z",
+    re.I,
+)
 _KERAS_NORM = ("ones", "zeros", "zeros", "ones")  # gamma, beta, moving mean, moving variance
 
 
@@ -45,7 +50,7 @@ def choose_start(family: Family, axes: AxisGuess) -> Start:
         return Start()
     if words.part in ("weight", "scale", "gamma") and len(family.shape) == 1:
         return Start("ones", "a norm's? it has one axis")
-    return Start("zeros", "zeros? it has no fans, and its name is not known")
+    return Start("zeros", "zeros? by its name, it may be anything")
 
 
 def _rounds_to_zero(family: Family) -> bool:

@@ -55,6 +55,7 @@ MEANINGS: dict[str, str] = {
     "ctx": "positions",
     "types": "token types",
     "d": "width",
+    "emb": "width of an embedding",
     "w": "the unit of channels",
     "blocks": "",
     "last": "the last of them",
@@ -102,13 +103,14 @@ FORMS: dict[str, tuple[str, ...]] = {
     "attn": ("q", "heads*v_head", "heads*head", "d"),
     "qkv": ("3*d", "3*q", "q + 2*kv", "(heads + 2*kv_heads)*head"),
     "pool": ("d",),
-    "emb": ("d", "d // 2"),
+    "emb": ("d",),
     "moe_ff": ("ff",),
     "shared_ff": ("moe_ff", "2*moe_ff", "ff"),
     "x": ("dt_rank + 2*state",),
+    "xz": ("2*inner",),
     "projection": ("d",),
 }
-INLINE = frozenset(("q", "kv", "q_b", "kv_a", "kv_b", "attn", "qkv", "pool", "emb", "x"))
+INLINE = frozenset(("q", "kv", "q_b", "kv_a", "kv_b", "attn", "qkv", "pool", "x", "xz"))
 # A form that only a configuration, or the width of a head, gives reason for.
 BY_HEADS = frozenset(("q", "kv"))
 # Roles that are told as a multiple of the width, or a part of it, where they are one.
@@ -131,6 +133,14 @@ class Claim(Struct, frozen=True):
 _ATTENTION = r"att|self_|cross|mha|layer\.SelfAttention|EncDec"
 _MIXER = r"mixer|mamba|ssm"
 _CROSS = re.compile(r"cross|attn2|encoder_attn|EncDecAttention", re.I)
+_QUERIES = r"q_proj|query|query_proj|q|to_q|q_lin|wq|Wq"
+_KEYS = r"k_proj|key|key_proj|k|to_k|k_lin|wk|Wk"
+_VALUES = r"v_proj|value|value_proj|v|to_v|v_lin|wv|Wv"
+_UP = (
+    r"up_proj|gate_proj|w1|w3|fc1|c_fc|wi|wi_0|wi_1|lin1|linear1|dense_h_to_4h|fc_in|pwconv1"
+    r"|intermediate_dense|ffn"
+)
+_DOWN = r"down_proj|w2|fc2|wo|lin2|linear2|dense_4h_to_h|fc_out|pwconv2|output_dense|ffn_output"
 # Module and what it is inside (regular expressions) → the roles of its outputs and its inputs.
 _LINEAR: Sequence[tuple[str, str, str, str]] = (
     (r"lm_head|embed_out|output_projection|head", r"^$|shared_head|lm_head", "vocab", "d"),
@@ -140,23 +150,21 @@ _LINEAR: Sequence[tuple[str, str, str, str]] = (
     (r"q_b_proj", r"", "q_b", "q_lora"),
     (r"kv_a_proj_with_mqa", r"", "kv_a", "d"),
     (r"kv_b_proj", r"", "kv_b", "kv_lora"),
-    (r"in_proj", _MIXER, "2*inner", "d"),
+    (r"in_proj", _MIXER, "xz", "d"),
     (r"x_proj", _MIXER, "x", "inner"),
     (r"dt_proj", _MIXER, "inner", "dt_rank"),
     (r"out_proj", _MIXER, "d", "inner"),
-    (r"conv1d", _MIXER, "inner", ""),
-    (r"q_proj|query|query_proj|q|to_q|q_lin|wq", r"", "q", "d"),
-    (r"k_proj|key|key_proj|k|to_k|k_lin|wk|v_proj|value|value_proj|v|to_v|v_lin|wv", r"", "kv",
-     "context"),
+    (_QUERIES, r"", "q", "d"),
+    (_KEYS, r"", "kv", "context"),
+    (_VALUES, r"", "kv", "context"),
     (r"c_attn|qkv|qkv_proj|query_key_value|[Ww]qkv|to_qkv", r"", "qkv", "d"),
     (r"in_proj", _ATTENTION, "qkv", "d"),
     (r"o_proj|out_proj|to_out|out_lin|o|wo|dense|c_proj|proj", _ATTENTION, "d", "attn"),
     (r"gate|router|classifier", r"mlp$|moe|router|feed_forward$", "experts", "d"),
-    (r"up_proj|gate_proj|w1|w3|fc1|c_fc|wi|wi_0|wi_1|lin1|linear1|dense_h_to_4h|fc_in", r"",
-     "ff", "d"),
+    (_UP, r"", "ff", "d"),
     (r"dense", r"intermediate$", "ff", "d"),
     (r"gate_up_proj", r"", "2*ff", "d"),
-    (r"down_proj|w2|fc2|wo|lin2|linear2|dense_4h_to_h|fc_out", r"", "d", "ff"),
+    (_DOWN, r"", "d", "ff"),
     (r"c_proj", r"mlp|ffn", "d", "ff"),
     (r"dense", r"output$", "d", "ff"),
     (r"dense", r"pooler|transform", "d", "d"),
@@ -165,12 +173,11 @@ _LINEAR: Sequence[tuple[str, str, str, str]] = (
 )  # fmt: skip
 _EMBEDDINGS: Sequence[tuple[str, str, str]] = (  # module, roles of rows and columns
     (r"wpe|embed_positions|pos_embed|position_embeddings?|positional_embedding|pos_embedding",
-     "ctx", "d"),
-    (r"token_type_embeddings?", "types", "d"),
+     "ctx", "emb"),
+    (r"token_type_embeddings?", "types", "emb"),
     (r"relative_attention_bias", "buckets", "heads"),
     (r"embed_tokens|wte|word_embeddings|tok_embeddings|token_embeddings?|shared|embed_in"
-     r"|embeddings", "vocab", "d"),
-    (r"word_embeddings_layer", "vocab", "d"),
+     r"|embeddings|embedding|embed|tok_embed", "vocab", "emb"),
 )  # fmt: skip
 _PATCH = r"patch_embed\w*|conv_proj|projection|proj"
 _NORMS: Sequence[tuple[str, str]] = (
@@ -187,7 +194,6 @@ def list_claims(
     rank = len(shape)
     if rank == 0 or words.part in SCALES:
         return []
-    lead = [] if rank < 3 else [0]
     for module, rows, columns in _EMBEDDINGS:
         if re.fullmatch(module, words.module) and all(size == 1 for size in shape[:-2]):
             if rank >= 2:
@@ -195,8 +201,8 @@ def list_claims(
             return []
     if words.module.endswith("position_ids"):
         return [Claim(rank - 1, "ctx")]
-    if words.module in ("A_log", "D") and re.search(_MIXER, words.inside):
-        return [Claim(0, "inner"), *([Claim(1, "state")] if rank == 2 else [])]
+    if words.module == "A_log" and rank == 2:
+        return [Claim(0, "inner"), Claim(1, "state")]
     for module, role in _NORMS:
         if re.fullmatch(module, words.module) and rank == 1:
             return [Claim(0, role)]
@@ -206,14 +212,14 @@ def list_claims(
         return [Claim(0, "experts")]
     if rank == 1 and re.search(r"norm|ln", words.module, re.I):
         return [Claim(0, "norm")]
-    if rank == 4 and out == 0 and shape[2] == shape[3] and "patch" in words.path:
-        if re.fullmatch(_PATCH, words.module):
-            axes = ((0, "d"), (1, "channels"), (2, "patch"), (3, "patch"))
-            return [Claim(axis, role) for axis, role in axes]
+    is_square = rank == 4 and out == 0 and shape[2] == shape[3]
+    if is_square and "patch" in words.path and re.fullmatch(_PATCH, words.module):
+        axes = ((0, "d"), (1, "channels"), (2, "patch"), (3, "patch"))
+        return [Claim(axis, role) for axis, role in axes]
     if rank > 1 and out is None:
         return []
     claims = _claim_linear(words, rank, out, into)
-    if claims and rank == 3 and lead and "expert" in words.path:
+    if claims and rank == 3 and "expert" in words.path:
         claims.append(Claim(0, "experts"))
     if words.module == "conv1d" and rank == 3 and re.search(_MIXER, words.inside):
         claims.append(Claim(2, "kernel"))

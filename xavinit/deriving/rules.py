@@ -18,12 +18,14 @@ from xavinit.spec import parse_glob
 Keys = Mapping[str, Any]
 
 MOST_RULES = 24
-_FEWEST = 2  # families that a rule is for; one alone says it itself
+_NUMBERS_OF_GLOBS = 3
+_MOST_SAMPLES = 300
+_FEWEST = 2  # families that a rule made for them is for; one alone says it itself
 _LONGEST_NAME = 200  # characters of a name that globs are made of
 # Ends of names that rules are known by, before any is made of the names at hand. ? is a digit.
 _ENDS = (
     "bias", "norm.weight", "Norm.weight", "norm?.weight", "ln_?.weight", "bn?.weight",
-    "layernorm_*.weight", "norm.scale", "norm*.weight", "embed*.weight",
+    "layernorm_*.weight", "ln_f.weight", "norm.scale", "norm*.weight", "embed*.weight",
 )  # fmt: skip
 _WILD = re.compile(r"[*?\[]")
 _PARTS = re.compile(r"[./](?=[^./])")
@@ -60,10 +62,9 @@ def make_rules(
     globs: list[set[str]] = []
     totals: dict[str, int] = {}
     for number, family in enumerate(families):
-        first = set() if number in fixed else _list_globs(family.first)
-        last = first if not family.runs or not first else _list_globs(family.last)
-        globs.append(first & last)
-        for glob in first | last:
+        each = [] if number in fixed else [_list_globs(name) for name in _list_samples(family)]
+        globs.append(set.intersection(*each) if each else set())
+        for glob in set().union(*each):
             totals[glob] = totals.get(glob, 0) + 1
     own: list[dict[str, Any]] = [dict(keys) for keys in wanted]
     chosen: dict[str, dict[str, Any]] = {}
@@ -77,6 +78,20 @@ def make_rules(
                 own[number].pop(key, None)
     rules = tuple(Rule(glob, keys, told.get(glob, "")) for glob, keys in chosen.items())
     return Settled(rules, tuple(own))
+
+
+def _list_samples(family: Family) -> list[str]:
+    """Names of a family such that a glob made here that matches any of all, matches one of these.
+
+    Globs hold numbers of the last parts of a name alone; so these run over all of their values.
+    """
+    first = [str(run[0]) for run in family.runs]
+    names = {family.first: None, family.last: None}  # a set with an order
+    for number in range(len(first))[-_NUMBERS_OF_GLOBS:]:
+        for value in family.runs[number][:_MOST_SAMPLES]:
+            words = [*first[:number], str(value), *first[number + 1 :]]
+            names[family.write_name(words)] = None
+    return list(names)
 
 
 def _group(wanted: Sequence[Keys], fixed: frozenset[int]) -> dict[tuple[str, str], list[int]]:
@@ -99,14 +114,13 @@ def _cover(
         for glob in globs[number]:
             matched.setdefault(glob, []).append(number)
     exact = [glob for glob, found in matched.items() if len(found) == totals[glob]]
-    exact = [glob for glob in exact if len(matched[glob]) >= _FEWEST]
     exact.sort(key=lambda glob: (-len(matched[glob]), _measure(glob), glob))
     left = set(numbers)
     for glob in exact[:10_000]:
         covered = [number for number in matched[glob] if number in left]
         if most <= 0 or not left:
             return
-        if len(covered) >= _FEWEST:
+        if len(covered) >= (1 if glob in _USUAL else _FEWEST):
             left -= set(covered)
             most -= 1
             yield glob, covered
@@ -155,3 +169,4 @@ def _make_known(ends: Iterable[str]) -> Iterator[tuple[str, Any]]:
 
 
 _KNOWN = tuple(_make_known(_ENDS))
+_USUAL = frozenset(glob for glob, _ in _KNOWN)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from xavinit.deriving.values import Run
@@ -45,7 +46,7 @@ def find_step(run: Run) -> int | None:
 
 
 def _is_even(run: Run, step: int) -> bool:
-    return all(b - a == step for a, b in zip(run, run[1:], strict=False))
+    return all(b - a == step for a, b in itertools.pairwise(run))
 
 
 def _split_neighbors(numbers: Sequence[int]) -> list[Run]:

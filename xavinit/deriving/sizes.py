@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
 from xavinit.deriving.axes import AxisGuess
+from xavinit.deriving.claims import Claims
 from xavinit.deriving.counts import Counts, name_last, name_split, shorten
+from xavinit.deriving.dims import NAME, Dim, DimTable
+from xavinit.deriving.heads import add_heads
 from xavinit.deriving.roles import (
     BY_HEADS,
     FORMS,
@@ -18,31 +20,17 @@ from xavinit.deriving.roles import (
     MULTIPLES,
     PARTS,
     Claim,
-    find_key,
-    find_size,
-    list_claims,
 )
 from xavinit.deriving.scales import scale_shapes
 from xavinit.deriving.units import find_unit, format_multiple
 from xavinit.deriving.values import Family, Size
-from xavinit.deriving.words import split_words
-from xavinit.spec import evaluate
 
 _MOST_VALUES = 3  # of a role in one tower, of which the usual one gets the dim
 _LEAST_SHARE = 0.75  # of a role's tensors that have the usual value
 _SMALLEST = 16  # of sizes that are taken for a dim by their value alone
 _FACTORS = (2, 3, 4, 6, 8)
 # Widths that sizes of no known role are compared with.
-_WIDTHS = ("d", "ff", "inner", "moe_ff", "q", "kv", "vocab", "context")
-_NAME = re.compile(r"[a-z_]\w*")
-
-
-class Dim(Struct, frozen=True):
-    """A dim of the spec: its value or expression, and what a comment says of it."""
-
-    name: str
-    size: Size
-    note: str = ""
+_WIDTHS = ("d", "ff", "inner", "moe_ff", "q", "kv", "vocab", "emb", "context")
 
 
 class Dims(Struct, frozen=True):
@@ -52,79 +40,6 @@ class Dims(Struct, frozen=True):
     shapes: tuple[tuple[Size, ...], ...]
 
 
-class _Claims:
-    """Which role each axis of each family has, in which tower, and the values of the roles."""
-
-    def __init__(
-        self, families: Sequence[Family], guesses: Sequence[AxisGuess], towers: tuple[str, ...]
-    ) -> None:
-        self.of: list[list[Claim]] = []
-        self.towers = [_find_tower(family, towers) for family in families]
-        self.values: dict[tuple[str, str], Counter[int]] = {}
-        for family, guess, tower in zip(families, guesses, self.towers, strict=True):
-            words = split_words(family.first)
-            claims = list_claims(words, family.shape, guess.out, guess.into)
-            self.of.append(claims)
-            for claim in claims:
-                size, rest = divmod(family.shape[claim.axis], claim.factor)
-                if not rest and size > 0:
-                    self.values.setdefault((claim.role, tower), Counter())[size] += 1
-
-
-def _find_tower(family: Family, towers: tuple[str, ...]) -> str:
-    if not towers:
-        return ""
-    words = re.split(r"[./]", "#".join(family.texts))
-    return next((tower for tower in towers if tower in words), "")
-
-
-class _Table:
-    """The dims so far, and what each role is in each tower."""
-
-    def __init__(self, sizes: Mapping[str, int]) -> None:
-        self.sizes = sizes
-        self.dims: dict[str, Dim] = {}
-        self.values: dict[str, int] = {}
-        self.forms: dict[tuple[str, str], str] = {}  # (role, tower) → an expression
-
-    def find(self, role: str, tower: str) -> str | None:
-        return self.forms.get((role, tower)) or self.forms.get((role, ""))
-
-    def add(self, name: str, role: str, value: int, form: Size | None = None) -> str:
-        """The name of a dim of this value: one that is there already, or a new one."""
-        while self.values.get(name, value) != value:
-            name += "_"
-        if name not in self.dims:
-            key = find_key(role, value, self.sizes)
-            note = key or MEANINGS.get(role, "")
-            self.dims[name] = Dim(name, value if form is None else form, note)
-            self.values[name] = value
-        return name
-
-    def note(self, name: str, text: str) -> None:
-        """Add to the comment on a dim."""
-        dim = self.dims[name]
-        note = f"{dim.note}; {text}" if dim.note and text else dim.note or text
-        self.dims[name] = Dim(name, dim.size, note)
-
-    def expand(self, form: str, tower: str) -> str | None:
-        """A form of roles in terms of dims, or None where one of them is not known."""
-        known = {role: self.find(role, tower) for role in _NAME.findall(form)}
-        if None in known.values():
-            return None
-        if form in known:
-            return known[form]
-
-        def put(match: re.Match[str]) -> str:
-            found = known[match[0]] or ""
-            return found if _NAME.fullmatch(found) else f"({found})"
-
-        return _NAME.sub(put, form)
-
-    def compute(self, form: str) -> int:
-        return evaluate(form, self.values)
-
-
 def find_dims(
     families: Sequence[Family],
     guesses: Sequence[AxisGuess],
@@ -132,8 +47,8 @@ def find_dims(
     sizes: Mapping[str, int],
 ) -> Dims:
     """The dims of a model and the shapes of its families."""
-    table = _Table(sizes)
-    claims = _Claims(families, guesses, counts.towers)
+    table = DimTable(sizes)
+    claims = Claims(families, guesses, counts.towers)
     for stack in counts.stacks.values():
         role = "experts" if stack.dim.endswith("experts") else "blocks"
         table.add(stack.dim, role, stack.count)
@@ -146,7 +61,7 @@ def find_dims(
     for role in _sort_roles(claims):
         _settle(role, claims, table)
         if role == "d":
-            _add_heads(claims, table)
+            add_heads(claims, table)
     unit = None
     if not any(role == "d" for role, _ in table.forms):
         unit = find_unit(families, guesses)
@@ -169,7 +84,7 @@ def _say_least(dim: str, counts: Counts) -> str:
     return f"more than {name_split(dim) if start == split else start}"
 
 
-def _sort_roles(claims: _Claims) -> list[str]:
+def _sort_roles(claims: Claims) -> list[str]:
     """The claimed roles, each after those that its forms are made of."""
     first = ("vocab", "ctx", "types", "d", "heads", "head", "q", "kv", "q_lora", "kv_lora", "rope",
              "ff", "moe_ff", "inner", "dt_rank", "state")  # fmt: skip
@@ -177,12 +92,15 @@ def _sort_roles(claims: _Claims) -> list[str]:
     return [*(r for r in first if r in claimed or r == "d"), *sorted(claimed - {*first, "norm"})]
 
 
-def _settle(role: str, claims: _Claims, table: _Table) -> None:
+def _settle(role: str, claims: Claims, table: DimTable) -> None:
     """Find the value of a role: one for the whole model, or one for each tower."""
+    names = {role}
+    if role == "d" and not any(name == "d" for name, _ in claims.values):
+        names = {"emb", "norm"}
     values = {
         tower: value
         for (name, tower), found in claims.values.items()
-        if name == role and (value := _choose_value(found, role, claims, tower)) is not None
+        if name in names and (value := _choose_value(found, role, claims, tower)) is not None
     }
     if not values:
         return
@@ -199,70 +117,18 @@ def _settle(role: str, claims: _Claims, table: _Table) -> None:
         _define(role, "", role, values[""], table)
 
 
-def _choose_value(found: Counter[int], role: str, claims: _Claims, tower: str) -> int | None:
+def _choose_value(found: Counter[int], role: str, claims: Claims, tower: str) -> int | None:
     """The usual value of a role in a tower, or None where there is none."""
-    if role == "d":  # norms have the width of what they are in
-        found = found + claims.values.get(("norm", tower), Counter())
     (value, count), *_ = found.most_common(1)
-    if len(found) > _MOST_VALUES or count < _LEAST_SHARE * found.total():
+    if role == "d" and count < _LEAST_SHARE * found.total():
+        found = found + claims.values.get(("norm", tower), Counter())
+        (value, count), *_ = found.most_common(1)
+    if (role != "d" and len(found) > _MOST_VALUES) or count < _LEAST_SHARE * found.total():
         return None
     return value
 
 
-def _add_heads(claims: _Claims, table: _Table) -> None:
-    """The heads, where a configuration or the norm of a head tells them."""
-    if len([1 for role, _ in table.forms if role == "d"]) != 1:
-        return  # towers have heads of their own
-    widths = {c: v for (c, _), v in claims.values.items() if c in ("q", "kv", "head", "q_b")}
-    if "q_b" in widths:
-        _add_latent_heads(claims, table)
-        return
-    q, kv = (_only(widths.get(role)) for role in ("q", "kv"))
-    heads, head = find_size("heads", table.sizes), _only(widths.get("head"))
-    if q is None or kv is None or (heads is None and head is None):
-        return
-    d = table.values[table.find("d", "") or "d"]
-    head = head or find_size("head", table.sizes) or (d // heads if heads else None)
-    if not head or q % head or kv % head or (q == kv == d and "head" not in widths):
-        return
-    if heads is not None and heads * head != q:
-        return
-    for role, value in (("heads", q // head), ("kv_heads", kv // head)):
-        if role == "heads" or kv != q:
-            table.forms[role, ""] = table.add(role, role, value)
-    form = "d // heads" if d == q and heads is not None else None
-    table.forms["head", ""] = table.add("head", "head", head, form)
-
-
-def _add_latent_heads(claims: _Claims, table: _Table) -> None:
-    """Those of DeepSeek's attention: h heads with a part of their width for positions.
-
-    q_b = h·(nope + rope), kv_b = h·(nope + v), attn = h·v and kv_a = kv_lora + rope, so that
-    h·rope = q_b + attn - kv_b.
-    """
-    found = {
-        role: _only(Counter({v: 1 for (r, _), c in claims.values.items() if r == role for v in c}))
-        for role in ("q_b", "kv_b", "attn", "kv_a", "kv_lora")
-    }
-    if None in found.values():
-        return
-    q_b, kv_b, attn, kv_a, kv_lora = (found[role] or 0 for role in found)
-    rope = kv_a - kv_lora
-    if rope <= 0 or (q_b + attn - kv_b) <= 0 or (q_b + attn - kv_b) % rope:
-        return
-    heads = (q_b + attn - kv_b) // rope
-    if attn % heads or q_b % heads or q_b // heads <= rope:
-        return
-    parts = {"heads": heads, "rope": rope, "nope": q_b // heads - rope, "v_head": attn // heads}
-    for role, value in parts.items():
-        table.forms[role, ""] = table.add(role, role, value)
-
-
-def _only(values: Counter[int] | None) -> int | None:
-    return next(iter(values)) if values and len(values) == 1 else None
-
-
-def _define(role: str, tower: str, name: str, value: int, table: _Table) -> None:
+def _define(role: str, tower: str, name: str, value: int, table: DimTable) -> None:
     """Write a role in terms of those before it, or as a dim of its own."""
     for form in FORMS.get(role, ()):
         if role in BY_HEADS and "head" in form and table.find("head", tower) is None:
@@ -276,7 +142,7 @@ def _define(role: str, tower: str, name: str, value: int, table: _Table) -> None
         return
     width = table.find("d", tower)
     form_of = None
-    if width is not None and _NAME.fullmatch(width):
+    if width is not None and NAME.fullmatch(width):
         d = table.values[width]
         if role in MULTIPLES and value % d == 0 and value // d <= 16:
             form_of = f"{value // d}*{width}" if value > d else width
@@ -289,7 +155,7 @@ def _define(role: str, tower: str, name: str, value: int, table: _Table) -> None
 
 
 def _write_shape(
-    family: Family, claims: Sequence[Claim], tower: str, table: _Table, unit: int | None
+    family: Family, claims: Sequence[Claim], tower: str, table: DimTable, unit: int | None
 ) -> tuple[Size, ...]:
     shape: list[Size] = list(family.shape)
     claimed = set()
@@ -298,7 +164,7 @@ def _write_shape(
         if form is None:
             continue
         if claim.factor > 1:
-            form = f"{claim.factor}*{form}" if _NAME.fullmatch(form) else f"{claim.factor}*({form})"
+            form = f"{claim.factor}*{form}" if NAME.fullmatch(form) else f"{claim.factor}*({form})"
         if table.compute(form) == family.shape[claim.axis]:
             shape[claim.axis] = form
             claimed.add(claim.axis)
@@ -311,7 +177,7 @@ def _write_shape(
     return tuple(shape)
 
 
-def _write_size(size: int, tower: str, table: _Table) -> Size:
+def _write_size(size: int, tower: str, table: DimTable) -> Size:
     """A size of no known role, by its value."""
     widths = [
         (form, table.values[form])
@@ -331,18 +197,18 @@ def _write_size(size: int, tower: str, table: _Table) -> Size:
 
 
 def _list_used(
-    table: _Table, shapes: Sequence[tuple[Size, ...]], counts: Counts
+    table: DimTable, shapes: Sequence[tuple[Size, ...]], counts: Counts
 ) -> Iterator[Dim]:
     """The dims that something needs, in the order of their roles."""
     needed = {stack.dim for stack in counts.stacks.values()}
     needed |= {name_split(dim) for dim in counts.split} | {name_last(dim) for dim in counts.lasts}
     sizes = {size for shape in set(shapes) for size in shape if isinstance(size, str)}
-    needed |= {name for size in sizes for name in _NAME.findall(size)}
+    needed |= {name for size in sizes for name in NAME.findall(size)}
     waiting = list(needed)
     while waiting:
         dim = table.dims.get(waiting.pop())
         if dim is not None and isinstance(dim.size, str):
-            more = set(_NAME.findall(dim.size)) - needed
+            more = set(NAME.findall(dim.size)) - needed
             needed |= more
             waiting += more
     order = list(MEANINGS)
@@ -350,4 +216,6 @@ def _list_used(
     def rank(name: str) -> int:
         return next((i for i, r in enumerate(order) if name == r or name.endswith("_" + r)), 99)
 
-    yield from sorted((table.dims[n] for n in table.dims if n in needed), key=lambda d: rank(d.name))
+    yield from sorted(
+        (table.dims[n] for n in table.dims if n in needed), key=lambda d: rank(d.name)
+    )

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
+from xavinit.deriving.dims import Dim
 from xavinit.deriving.entries import Entry
 from xavinit.deriving.rules import Rule
-from xavinit.deriving.sizes import Dim
-from xavinit.deriving.yaml_text import write_flow, write_scalar
+from xavinit.deriving.yaml_text import WIDTH, write_comment, write_flow, write_pair, write_scalar
 
-WIDTH = 100  # columns
 _NOTE_COLUMN = 24  # where comments beside dims begin
 _INDENT = "  "
 
@@ -33,7 +32,7 @@ def write_draft(draft: Draft) -> str:
 
 
 def _list_lines(draft: Draft) -> Iterator[str]:
-    yield from (f"# {comment}".rstrip() for comment in draft.comments)
+    yield from map(write_comment, draft.comments)
     yield "seed: 0"
     if draft.dims:
         yield "dims:"
@@ -46,44 +45,32 @@ def _list_lines(draft: Draft) -> Iterator[str]:
         for rule in draft.rules:
             told = {"match": rule.glob, **rule.keys}
             line = f"{_INDENT}- {write_flow(told)}"
-            yield f"{line}  # {rule.note}" if rule.note else line
+            note = f"  # {rule.note}" if rule.note else ""
+            if len(line) + len(note) > WIDTH:
+                yield _INDENT + note.strip()
+                note = ""
+            yield line + note
+    if not draft.entries:
+        yield "tensors: {}"
+        return
     yield "tensors:"
-    yield from _list_entries(draft.entries)
+    for entry in draft.entries:
+        yield from write_entry(entry)
 
 
-def _list_entries(entries: Sequence[Entry]) -> Iterable[str]:
-    if not entries:
-        return ["  {}"]
-    return (line for entry in entries for line in write_entry(entry))
+def write_entry(entry: Entry) -> Iterator[str]:
+    """The lines of an entry."""
+    return write_pair(_INDENT, write_scalar(entry.name), _write_value(entry), entry.note)
 
 
-def write_key(entry: Entry) -> str:
-    return f"{_INDENT}{write_scalar(entry.name)}:"
+def measure_entry(entry: Entry) -> int:
+    """The columns that the longest line of an entry takes, without its comment."""
+    return max(map(len, write_pair(_INDENT, write_scalar(entry.name), _write_value(entry))))
 
 
-def write_value(entry: Entry) -> str:
+def _write_value(entry: Entry) -> str:
     if not entry.keys:
         return write_flow(entry.shape)
     if "tied" in entry.keys:
         return write_flow(entry.keys)
     return write_flow({"shape": entry.shape, **entry.keys})
-
-
-def measure_entry(entry: Entry) -> int:
-    """The columns that the longest line of an entry takes, without its comment."""
-    return max(len(line) for line in write_entry(structs.replace(entry, note="")))
-
-
-def write_entry(entry: Entry) -> Iterator[str]:
-    """The lines of an entry: one, unless it is too long; a comment beside it, or before it."""
-    key, value = write_key(entry), write_value(entry)
-    line = f"{key} {value}"
-    note = f"# {entry.note}" if entry.note else ""
-    if note and len(line) + 2 + len(note) > WIDTH:
-        yield f"{_INDENT}{note}"
-        note = ""
-    if len(line) <= WIDTH or len(key) + len(value) < 12:
-        yield f"{line}  {note}".rstrip()
-    else:
-        yield key
-        yield f"{_INDENT * 2}{value}  {note}".rstrip()

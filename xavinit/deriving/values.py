@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from msgspec import Struct
@@ -27,7 +28,8 @@ class Model(Struct, frozen=True):
 
     `sizes` are those of a configuration, by its own keys, such as `hidden_size`. `default_init` is
     the initializer of what has fans, as a spec writes it. `layout` is that of all weights, where
-    the source tells it. `title` says what the spec comes from.
+    the source tells it. `title` says what the spec comes from, `comments` what else a reader of it
+    should know.
     """
 
     tensors: tuple[NamedTensor, ...]
@@ -35,6 +37,7 @@ class Model(Struct, frozen=True):
     default_init: Any = "glorot_uniform"
     layout: str | None = None
     title: str = ""
+    comments: tuple[str, ...] = ()
 
 
 Size = int | str  # of a shape or a dim, as a spec writes it
@@ -43,7 +46,7 @@ Size = int | str  # of a shape or a dim, as a spec writes it
 Run = tuple[int, ...]
 
 
-class Family(Struct, frozen=True):
+class Family(Struct, frozen=True, dict=True):  # dict: for the cached properties
     """Tensors that are alike but for the numbers in their names.
 
     `texts` are the pieces of the name before, between and after its numbers, `runs` what each
@@ -60,16 +63,18 @@ class Family(Struct, frozen=True):
     tied: str | tuple[str, ...] | None = None
     init: Any = None
 
-    @property
+    @cached_property
     def first(self) -> str:
         return self._name(0)
 
-    @property
+    @cached_property
     def last(self) -> str:
         return self._name(-1)
 
     def _name(self, end: int) -> str:
-        numbers = (str(run[end]) for run in self.runs)
-        return self.texts[0] + "".join(
-            number + text for number, text in zip(numbers, self.texts[1:], strict=True)
-        )
+        return self.write_name([str(run[end]) for run in self.runs])
+
+    def write_name(self, words: Sequence[str]) -> str:
+        """The name with these words for its numbers."""
+        pairs = zip(words, self.texts[1:], strict=True)
+        return self.texts[0] + "".join(word + text for word, text in pairs)

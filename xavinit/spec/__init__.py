@@ -6,7 +6,7 @@ from xavinit.spec.families import OF_AXES, Family
 from xavinit.spec.globs import Glob, parse_glob
 from xavinit.spec.names import parse_pattern
 from xavinit.spec.numbers import evaluate_formula, explain_number
-from xavinit.spec.resolve import Overrides, Spec, resolve_spec
+from xavinit.spec.resolve import Overrides, Spec, make_canonical, resolve_spec
 from xavinit.spec.tensors import LayerSpec
 from xavinit.spec.ties import TensorSpec, Tie
 
@@ -25,6 +25,7 @@ __all__ = [
     "evaluate_formula",
     "explain_number",
     "load_document",
+    "make_canonical",
     "name_source",
     "parse_document",
     "parse_glob",
