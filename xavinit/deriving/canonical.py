@@ -10,6 +10,7 @@ from xavinit.deriving.yaml_text import write_comment, write_flow, write_pair, wr
 from xavinit.errors import InputError, SpecError
 from xavinit.spec import make_canonical, parse_document
 
+_FIRST = ("match", "name", "type", "shape")  # keys that stand first in a table
 _ORDER = ("seed", "framework", "dims", "defaults", "rules", "tensors", "layers")
 
 
@@ -30,6 +31,14 @@ def write_canonical(data: Mapping[str, Any], comments: Sequence[str]) -> str:
     return text
 
 
+def _arrange(value: Any) -> Any:
+    """The same data, the keys of its tables as a person writes them."""
+    if isinstance(value, dict):
+        keys = sorted(value, key=lambda key: (key not in _FIRST, str(key)))
+        return {key: _arrange(value[key]) for key in keys}
+    return [_arrange(item) for item in value] if isinstance(value, list) else value
+
+
 def _list_lines(data: Mapping[str, Any], comments: Sequence[str]) -> Iterator[str]:
     yield from map(write_comment, comments)
     for key in sorted(data, key=lambda key: (_ORDER.index(key) if key in _ORDER else -1, key)):
@@ -37,24 +46,24 @@ def _list_lines(data: Mapping[str, Any], comments: Sequence[str]) -> Iterator[st
         if key in ("dims", "tensors") and isinstance(value, dict) and value:
             yield f"{key}:"
             for name, item in value.items():
-                yield from write_pair("  ", write_scalar(name), write_flow(item))
+                yield from write_pair("  ", write_scalar(name), write_flow(_arrange(item)))
         elif key in ("rules", "layers") and isinstance(value, list) and value:
             yield f"{key}:"
             yield from _list_items(value, "  ")
         else:
-            yield f"{write_scalar(key)}: {write_flow(value)}"
+            yield f"{write_scalar(key)}: {write_flow(_arrange(value))}"
 
 
 def _list_items(items: Sequence[Any], indent: str) -> Iterator[str]:
     """The items of a list; a group of layers has its own below it."""
     for item in items:
         if isinstance(item, dict) and isinstance(item.get("layers"), list) and item["layers"]:
-            rest = {key: value for key, value in item.items() if key != "layers"}
+            rest = {key: item[key] for key in _arrange(item) if key != "layers"}
             mark = "-"
             for key, value in rest.items():
-                yield f"{indent}{mark} {write_scalar(key)}: {write_flow(value)}"
+                yield f"{indent}{mark} {write_scalar(key)}: {write_flow(_arrange(value))}"
                 mark = " "
             yield f"{indent}{mark} layers:"
             yield from _list_items(item["layers"], f"{indent}    ")
         else:
-            yield f"{indent}- {write_flow(item)}"
+            yield f"{indent}- {write_flow(_arrange(item))}"
