@@ -1,7 +1,7 @@
 """`Spec` → `Plan`: dtypes, fans, initializers and laws; plain Python, no arrays."""
 
 from xavinit.plan.fans import Fans, Roles, compute_fans, find_roles
-from xavinit.plan.initializers import compute_n, find_gain
+from xavinit.plan.initializers import compute_n, find_gain, scale_variance
 from xavinit.plan.laws import (
     CUT_STD,
     Arange,
@@ -47,5 +47,6 @@ __all__ = [
     "find_origin",
     "find_roles",
     "plan_spec",
+    "scale_variance",
     "select_tensors",
 ]
