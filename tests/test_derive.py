@@ -109,9 +109,9 @@ def test_gpt2_reads_like_a_person_s() -> None:
         "dims": {"vocab": 50257, "ctx": 1024, "d": 768, "blocks": 12, "ff": "4*d"},
         "defaults": {"init": "glorot_uniform", "dtype": "float32"},
         "rules": [
-            {"match": "*bias", "init": "zeros"},
+            {"match": "*.bias", "init": "zeros"},
             {"match": "*.c_*.weight", "layout": "in_out"},
-            {"match": "*ln_?.weight", "init": "ones"},
+            {"match": "*.ln_?.weight", "init": "ones"},
         ],
         "tensors": {
             "transformer.wte.weight": ["vocab", "d"],

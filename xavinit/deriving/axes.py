@@ -45,9 +45,9 @@ _FUSED = (  # module, how many blocks its out axis holds, in whose place
     (r"in_proj", r"mixer|mamba", 2),
 )
 _SAID = {
-    r"c_attn|in_proj|.*qkv.*|query_key_value": "query, key, value in one",
-    r"kv.*|.*_kv|key_value": "key, value in one",
-    r"gate.*|w13": "gate, up in one",
+    r"c_attn|in_proj|.*qkv.*|query_key_value": "query, key, value in one?",
+    r"kv.*|.*_kv|key_value": "key, value in one?",
+    r"gate.*|w13": "gate, up in one?",
 }
 _EMBEDDING = re.compile(
     r"(.*[._])?(wte|wpe|shared|embed\w*|\w*embedding\w*|\w*embeddings?|lm_head)\Z", re.I
@@ -163,16 +163,16 @@ def _find_fused(
         if "hh" in found[0] and out in (3 * into, 4 * into):
             gates = out // into
         if gates and out % gates == 0:
-            return gates, f"{gates} gates in one"
+            return gates, f"{gates} gates in one?"
     if words.variable is not None and re.search(r"(^|[._])(lstm|gru)(_\d+)?([._]|$)", words.path):
         gates = 4 if "lstm" in words.path else 3
-        return (gates, f"{gates} gates in one") if out % gates == 0 else (1, "")
+        return (gates, f"{gates} gates in one?") if out % gates == 0 else (1, "")
     for module, place, count in _FUSED:
         if re.fullmatch(module, words.module) and re.search(place, words.inside):
             said = next((s for m, s in _SAID.items() if re.fullmatch(m, words.module)), "")
             if words.module == "in_proj" and count == 2:
                 inner = shapes.get(family.first.replace("in_proj", "out_proj"), (0,))[-1]
-                return (2, "two in one") if out == 2 * inner else (1, "")
+                return (2, "two in one?") if out == 2 * inner else (1, "")
             if count == 3 and out != 3 * into:  # grouped heads: blocks of unequal sizes
                 return 1, said
             return (count, said) if out % count == 0 else (1, said)
@@ -215,9 +215,9 @@ def _find_experts(family: Family, words: Words, shapes: Mapping[str, Shape]) -> 
     if not is_first:
         keys["layout"] = "in_out"
     out, into = (1, 2) if is_first else (2, 1)
-    fused, said = 1, "an expert a row"
+    fused, said = 1, "experts along the first axis?"
     if re.fullmatch(r"gate_up_proj|w13", words.module) and shape[out] % 2 == 0:
-        fused, said = 2, "gate, up in one, an expert a row"
+        fused, said = 2, "experts along the first axis? gate, up in one?"
     if fused > 1:
         keys["fused"] = fused
     return AxisGuess(keys, {"batch_axis": said}, out, into)

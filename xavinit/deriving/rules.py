@@ -126,9 +126,9 @@ def _cover(
             yield glob, covered
 
 
-def _measure(glob: str) -> tuple[int, int]:
-    """Which of two globs reads better: the one with fewer wildcards, then the shorter one."""
-    return len(_WILD.findall(glob)), len(glob)
+def _measure(glob: str) -> tuple[int, bool, int]:
+    """Which of two globs reads better: fewer wildcards, whole words, shorter, in this order."""
+    return len(_WILD.findall(glob)), glob[1:2] not in (".", "/"), len(glob)
 
 
 def _list_globs(name: str) -> set[str]:
