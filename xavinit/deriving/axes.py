@@ -158,10 +158,11 @@ def _find_fused(
 ) -> tuple[int, str]:
     if len(family.shape) > 2:
         return 1, ""
-    if found := re.fullmatch(r"weight_(ih|hh)_l\d+(_reverse)?|weight_(ih|hh)", words.module):
+    if re.fullmatch(r"weight_(ih|hh)(_l\d+(_reverse)?)?", words.module):
         gates = 4 if "lstm" in words.inside.lower() else 3 if "gru" in words.inside.lower() else 0
-        if "hh" in found[0] and out in (3 * into, 4 * into):
-            gates = out // into
+        recurrent = shapes.get(family.first.replace("weight_ih", "weight_hh"), (0, 1))
+        if recurrent[0] == out and out in (3 * recurrent[-1], 4 * recurrent[-1]):
+            gates = out // recurrent[-1]
         if gates and out % gates == 0:
             return gates, f"{gates} gates in one?"
     if words.variable is not None and re.search(r"(^|[._])(lstm|gru)(_\d+)?([._]|$)", words.path):

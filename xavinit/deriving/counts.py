@@ -14,7 +14,8 @@ from xavinit.deriving.values import Family, Run
 # each of its own kind.
 _COUNTED = {
     "experts": r"experts?",
-    "blocks": r"layers?|h|blocks?|resblocks|transformer_blocks|(encoder|decoder)_layers",
+    "blocks": r"layers?|h|blocks?|resblocks|transformer_blocks|(encoder|decoder)_layers"
+    r"|attentions|ffns|layer_norm[12]",  # the last are XLM's
 }
 _LEAST_SHARE = 0.2  # of a stack's families that all of its numbers have
 _FEW = 8  # parts, of which a family with all of them may be by chance
@@ -111,14 +112,14 @@ def find_counts(families: Sequence[Family]) -> Counts:
             numbers.setdefault(family.texts[: index + 1], set()).update(run)
     found: dict[Place, tuple[str, int]] = {}
     for place, seen in numbers.items():
-        role = _find_role(place[-1])
+        role = _find_role("1".join(place))
         if role is not None and len(seen) > 1 and len(seen) == max(seen) + 1:
             found[place] = role, len(seen)
     whole: dict[Place, list[int]] = {place: [0, 0] for place in found}
     for family in families:
         for index, run in enumerate(family.runs):
             place = family.texts[: index + 1]
-            if place in found:
+            if place in found and family.shape:
                 whole[place][0] += 1
                 whole[place][1] += len(run) == found[place][1]
     found = {
@@ -132,7 +133,7 @@ def find_counts(families: Sequence[Family]) -> Counts:
 
 def _find_role(text: str) -> str | None:
     """What a number counts, by the text before it."""
-    match = re.search(r"(?:^|[./])([A-Za-z_]+)[./]\Z", text)
+    match = re.search(r"(?:^|[./])([A-Za-z_]+[0-9]?)[./]\Z", text)
     if match is None:
         return None
     return next((role for role, word in _COUNTED.items() if re.fullmatch(word, match[1])), None)

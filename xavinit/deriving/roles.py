@@ -57,6 +57,7 @@ MEANINGS: dict[str, str] = {
     "d": "width",
     "emb": "width of an embedding",
     "w": "the unit of channels",
+    "hidden": "hidden width",
     "blocks": "",
     "last": "the last of them",
     "dense": "blocks without experts",
@@ -109,6 +110,7 @@ FORMS: dict[str, tuple[str, ...]] = {
     "x": ("dt_rank + 2*state",),
     "xz": ("2*inner",),
     "projection": ("d",),
+    "classes": ("vocab",),
 }
 INLINE = frozenset(("q", "kv", "q_b", "kv_a", "kv_b", "attn", "qkv", "pool", "x", "xz"))
 # A form that only a configuration, or the width of a head, gives reason for.
@@ -143,9 +145,9 @@ _UP = (
 _DOWN = r"down_proj|w2|fc2|wo|lin2|linear2|dense_4h_to_h|fc_out|pwconv2|output_dense|ffn_output"
 # Module and what it is inside (regular expressions) → the roles of its outputs and its inputs.
 _LINEAR: Sequence[tuple[str, str, str, str]] = (
-    (r"lm_head|embed_out|output_projection|head", r"^$|shared_head|lm_head", "vocab", "d"),
-    (r"output", r"^(model)?$", "vocab", "d"),
-    (r"decoder", r"predictions|lm_head", "vocab", "d"),
+    (r"lm_head|embed_out|output_projection|head", r"^$|shared_head|lm_head", "classes", "d"),
+    (r"output", r"^(model)?$", "classes", "d"),
+    (r"decoder", r"predictions|lm_head", "classes", "d"),
     (r"q_a_proj", r"", "q_lora", "d"),
     (r"q_b_proj", r"", "q_b", "q_lora"),
     (r"kv_a_proj_with_mqa", r"", "kv_a", "d"),
@@ -199,6 +201,16 @@ def list_claims(
             if rank >= 2:
                 return [Claim(rank - 2, rows), Claim(rank - 1, columns)]
             return []
+    if (
+        rank == 2
+        and words.module.startswith("weight_hh")
+        and shape[0]
+        in (
+            3 * shape[1],
+            4 * shape[1],
+        )
+    ):
+        return [Claim(0, "hidden", shape[0] // shape[1]), Claim(1, "hidden")]
     if words.module.endswith("position_ids"):
         return [Claim(rank - 1, "ctx")]
     if words.module == "A_log" and rank == 2:

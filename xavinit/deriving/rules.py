@@ -25,7 +25,8 @@ _LONGEST_NAME = 200  # characters of a name that globs are made of
 # Ends of names that rules are known by, before any is made of the names at hand. ? is a digit.
 _ENDS = (
     "bias", "norm.weight", "Norm.weight", "norm?.weight", "ln_?.weight", "bn?.weight",
-    "layernorm_*.weight", "ln_f.weight", "norm.scale", "norm*.weight", "embed*.weight",
+    "layernorm_*.weight", "ln_f.weight", "bias_?h_l*", "norm.scale", "norm*.weight",
+    "embed*.weight",
 )  # fmt: skip
 _WILD = re.compile(r"[*?\[]")
 _PARTS = re.compile(r"[./](?=[^./])")

@@ -30,7 +30,7 @@ _LEAST_SHARE = 0.75  # of a role's tensors that have the usual value
 _SMALLEST = 16  # of sizes that are taken for a dim by their value alone
 _FACTORS = (2, 3, 4, 6, 8)
 # Widths that sizes of no known role are compared with.
-_WIDTHS = ("d", "ff", "inner", "moe_ff", "q", "kv", "vocab", "emb", "context")
+_WIDTHS = ("d", "ff", "inner", "moe_ff", "q", "kv", "hidden", "vocab", "emb", "context")
 
 
 class Dims(Struct, frozen=True):
@@ -105,16 +105,23 @@ def _settle(role: str, claims: Claims, table: DimTable) -> None:
     if not values:
         return
     if len(set(values.values())) == 1:
-        name = role
-        if role == "moe_ff" and not any(at == "ff" for at, _ in table.forms):
-            name = "ff"
-        _define(role, "", name, next(iter(values.values())), table)
+        _define(role, "", _name_role(role, claims, table), next(iter(values.values())), table)
         return
     for tower, value in sorted(values.items(), key=lambda item: not item[0]):
         if tower:
             _define(role, tower, f"{shorten(tower)}_{role}", value, table)
     if "" in values and values[""] not in [v for t, v in values.items() if t]:
         _define(role, "", role, values[""], table)
+
+
+def _name_role(role: str, claims: Claims, table: DimTable) -> str:
+    """The dim of a role: a plainer name where a model has nothing to tell it from."""
+    if role == "moe_ff" and not any(at == "ff" for at, _ in table.forms):
+        return "ff"
+    claimed = {known for known, _ in claims.values}
+    has_blocks = any(known == "blocks" for known, _ in table.forms)
+    is_first = role == "ff" or (role == "d" and "ff" not in claimed)
+    return "hidden" if is_first and not has_blocks and not claimed & {"emb", "norm"} else role
 
 
 def _choose_value(found: Counter[int], role: str, claims: Claims, tower: str) -> int | None:
@@ -189,7 +196,7 @@ def _write_size(size: int, tower: str, table: DimTable) -> Size:
         if value == size:
             return form
     for form, value in widths:
-        if form.endswith("d") and value >= _SMALLEST:
+        if form.endswith(("d", "hidden")) and value >= _SMALLEST:
             for factor in _FACTORS:
                 if size == factor * value:
                     return f"{factor}*{form}"
