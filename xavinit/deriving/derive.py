@@ -16,7 +16,7 @@ from xavinit.deriving.axes import AxisGuess, find_axes
 from xavinit.deriving.check import find_differing, list_inits
 from xavinit.deriving.counts import Counts, find_counts
 from xavinit.deriving.entries import Entry, find_kin, fold_words, make_parts, sort_entries
-from xavinit.deriving.folding import fold_tensors
+from xavinit.deriving.folding import MOST_FAMILIES, fold_tensors
 from xavinit.deriving.laws import Start, choose_start
 from xavinit.deriving.rules import make_rules
 from xavinit.deriving.sizes import Dims, find_dims
@@ -28,7 +28,6 @@ from xavinit.errors import InputError, SpecError
 from xavinit.wording import format_value, plural
 
 MOST_PLAIN = 3  # times that what came out wrong is written out plainly
-MOST_FAMILIES = 10_000  # that are compared with each other; a large model has some hundred
 LARGEST_TEXT = 4 * 2**20  # bytes of YAML that are read
 
 

@@ -16,6 +16,7 @@ from xavinit.deriving.runs import split_runs
 from xavinit.deriving.values import Family, NamedTensor, Run
 
 MOST_NUMBERS = 8  # of a name that may fold
+MOST_FAMILIES = 10_000  # that are compared with each other; a large model has some hundred
 
 # As a spec's braces write it, and not within a word or a number, as in conv2d or 1e5. Nor what
 # Keras numbers the variables of a layer by: what they are hangs on it.
@@ -103,7 +104,8 @@ def _fold_groups(groups: list[_Group]) -> list[Family]:
     reason to write it before their weights.
     """
     folded = [(group, list(group.list_families())) for group in groups]
-    for number in range(MOST_NUMBERS):
+    is_bounded = sum(len(families) for _, families in folded) <= MOST_FAMILIES
+    for number in range(MOST_NUMBERS if is_bounded else 0):
         shares: dict[tuple[str, ...], list[int]] = {}
         for _, families in folded:
             for family in families:
