@@ -360,6 +360,22 @@ def test_ties_take_the_index_of_their_names() -> None:
     }
 
 
+def test_ties_that_no_spec_can_say_are_none() -> None:
+    tensors = [
+        NamedTensor("a", (8, 4), "float32"),
+        NamedTensor("b", (8, 4), "float32", "c"),  # through c to a
+        NamedTensor("c", (8, 4), "float32", "a"),
+        NamedTensor("d", (4, 8), "float32", "a"),  # of another shape
+        NamedTensor("e", (8, 4), "float32", "nothing"),
+        NamedTensor("f", (8, 4), "float32", "g"),  # in a circle
+        NamedTensor("g", (8, 4), "float32", "f"),
+    ]
+    derive_tensors(tensors)
+    found = read(derive_text(Model(tuple(tensors))))["tensors"]
+    ties = {name: keys for name, keys in found.items() if isinstance(keys, dict)}
+    assert ties == {"b": {"tied": "a"}, "c": {"tied": "a"}}
+
+
 def test_initializers_that_are_known_are_written() -> None:
     """The seam for measured laws: each tensor may bear its own."""
     init = {"type": "normal", "std": 0.5}

@@ -14,8 +14,8 @@ from xavinit.deriving.values import Family, Run
 # each of its own kind.
 _COUNTED = {
     "experts": r"experts?",
-    "blocks": r"layers?|h|blocks?|resblocks|transformer_blocks|(encoder|decoder)_layers"
-    r"|attentions|ffns|layer_norm[12]",  # the last are XLM's
+    # The last ones are XLM's.
+    "blocks": r"(\w+_)?(layers?|blocks?)|h|resblocks|attentions|ffns|layer_norm[12]",
 }
 _LEAST_SHARE = 0.2  # of a stack's families that all of its numbers have
 _FEW = 8  # parts, of which a family with all of them may be by chance
@@ -182,7 +182,7 @@ def _find_tellers(places: Sequence[Place]) -> dict[Place, str]:
 
 def shorten(word: str) -> str:
     """A word of a name as the first word of a dim: text of text_model; nothing where it is none."""
-    short = re.sub(r"_?(model|tower|layers|stack)\Z", "", word).lower()
+    short = re.sub(r"_?(model|tower|layers?|blocks?|stack)\Z", "", word).lower()
     return short if re.fullmatch(r"[a-z_][a-z0-9_]*", short) else ""
 
 

@@ -12,6 +12,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from msgspec import structs
+
 from xavinit.deriving.axes import AxisGuess, find_axes
 from xavinit.deriving.check import find_differing, list_inits
 from xavinit.deriving.counts import Counts, find_counts
@@ -21,7 +23,7 @@ from xavinit.deriving.laws import Start, choose_start
 from xavinit.deriving.rules import make_rules
 from xavinit.deriving.sizes import Dims, find_dims
 from xavinit.deriving.text import Draft, measure_entry, write_draft
-from xavinit.deriving.values import Family, Model
+from xavinit.deriving.values import Family, Model, NamedTensor
 from xavinit.deriving.yaml_text import WIDTH
 from xavinit.dtypes import DTYPES
 from xavinit.errors import InputError, SpecError
@@ -36,6 +38,7 @@ def derive_text(model: Model) -> str:
 
     Raises `InputError` where no spec can, or one is larger than what is read.
     """
+    model = structs.replace(model, tensors=_settle_ties(model.tensors))
     plain: frozenset[str] = frozenset()
     families = fold_tensors(model.tensors, plain)
     if sum(len(text) for family in families for text in family.texts) > LARGEST_TEXT:
@@ -67,6 +70,26 @@ def derive_text(model: Model) -> str:
     if differing:
         raise InputError(f"no spec can hold the tensor {format_value(differing[0])}")
     return text
+
+
+def _settle_ties(tensors: Sequence[NamedTensor]) -> tuple[NamedTensor, ...]:
+    """The tensors, each tied to one that is not tied itself; ties that a spec cannot say are none.
+
+    What a tensor is tied to must be there, of the same shape and dtype, and at the end of a chain.
+    """
+    if all(tensor.tied is None for tensor in tensors):
+        return tuple(tensors)
+    by_name = {tensor.name: tensor for tensor in tensors}
+    settled = []
+    for tensor in tensors:
+        end, seen = tensor, {tensor.name}
+        while end.tied is not None and end.tied in by_name and end.tied not in seen:
+            end = by_name[end.tied]
+            seen.add(end.name)
+        is_same = (end.shape, end.dtype) == (tensor.shape, tensor.dtype)
+        is_told = end is not tensor and end.tied is None and is_same
+        settled.append(structs.replace(tensor, tied=end.name if is_told else None))
+    return tuple(settled)
 
 
 def _write(

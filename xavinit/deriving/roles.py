@@ -87,6 +87,7 @@ MEANINGS: dict[str, str] = {
     "channels": "",
     "patch": "side of a patch",
     "mels": "bins of a spectrogram",
+    "rank": "of an adapter",
     "projection": "",
     "classes": "",
 }
@@ -170,6 +171,8 @@ _LINEAR: Sequence[tuple[str, str, str, str]] = (
     (r"c_proj", r"mlp|ffn", "d", "ff"),
     (r"dense", r"output$", "d", "ff"),
     (r"dense", r"pooler|transform", "d", "d"),
+    (r"lora_A|lora_a|lora_down", r"", "rank", "d"),
+    (r"lora_B|lora_b|lora_up", r"", "", "rank"),
     (r"text_projection|visual_projection", r"", "projection", "d"),
     (r"classifier|score|head|fc", r"^(model)?$", "classes", ""),
 )  # fmt: skip
@@ -211,6 +214,8 @@ def list_claims(
         )
     ):
         return [Claim(0, "hidden", shape[0] // shape[1]), Claim(1, "hidden")]
+    if words.part == "bias" and rank == 4 and shape[2] == shape[3]:  # the mask of GPT-2
+        return [Claim(2, "ctx"), Claim(3, "ctx")]
     if words.module.endswith("position_ids"):
         return [Claim(rank - 1, "ctx")]
     if words.module == "A_log" and rank == 2:

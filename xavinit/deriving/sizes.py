@@ -28,7 +28,7 @@ from xavinit.deriving.values import Family, Size
 _MOST_VALUES = 3  # of a role in one tower, of which the usual one gets the dim
 _LEAST_SHARE = 0.75  # of a role's tensors that have the usual value
 _SMALLEST = 16  # of sizes that are taken for a dim by their value alone
-_FACTORS = (2, 3, 4, 6, 8)
+_FACTORS = (2, 3, 4, 5, 6, 7, 8)
 # Widths that sizes of no known role are compared with.
 _WIDTHS = ("d", "ff", "inner", "moe_ff", "q", "kv", "hidden", "vocab", "emb", "context")
 
