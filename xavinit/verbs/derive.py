@@ -72,7 +72,7 @@ def derive(source: DeriveSource, *, skip_unknown: bool = False) -> Derived:
         data = {**recipe.spec, "seed": recipe.seed}
         return Derived(_write_carried(data, index.path, recipe.max_shard_size))
     layout = "in_out" if index.format == "keras" else None
-    title = os.path.basename(os.path.abspath(index.path)) if index.path != "-" else ""
+    title = os.path.basename(os.path.abspath(index.path))
     try:
         return _derive(_list_stored(index), title, layout, skip_unknown=skip_unknown)
     except InputError as error:
