@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         Values,
     )
     from xavinit.verbs.check import CheckResult, check
+    from xavinit.verbs.derive import Derived, derive
     from xavinit.verbs.diff import diff
     from xavinit.verbs.difference import Difference
     from xavinit.verbs.digest import digest, digest_tensors
@@ -71,6 +72,7 @@ __all__ = [
     "CheckResult",
     "Constant",
     "DType",
+    "Derived",
     "Difference",
     "Explanation",
     "Fans",
@@ -95,6 +97,7 @@ __all__ = [
     "VerificationError",
     "XavinitError",
     "check",
+    "derive",
     "diff",
     "digest",
     "digest_tensors",
@@ -122,6 +125,7 @@ _HOMES = {
     "CheckResult": "xavinit.verbs.check",
     "Constant": "xavinit.plan",
     "DType": "xavinit.dtypes",
+    "Derived": "xavinit.verbs.derive",
     "Difference": "xavinit.verbs.difference",
     "Explanation": "xavinit.verbs.explain",
     "Fans": "xavinit.plan",
@@ -146,6 +150,7 @@ _HOMES = {
     "VerificationError": "xavinit.errors",
     "XavinitError": "xavinit.errors",
     "check": "xavinit.verbs.check",
+    "derive": "xavinit.verbs.derive",
     "diff": "xavinit.verbs.diff",
     "digest": "xavinit.verbs.digest",
     "digest_tensors": "xavinit.verbs.digest",
