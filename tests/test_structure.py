@@ -201,6 +201,13 @@ def test_files_stay_short(file: Path) -> None:
     assert len(file.read_text(encoding="utf-8").splitlines()) <= LONGEST
 
 
+def test_every_folder_is_packaged() -> None:
+    """One that is missing is in a checkout, but in no wheel."""
+    project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    folders = {find_module(file) for file in FILES if file.name == "__init__.py"}
+    assert sorted(project["tool"]["setuptools"]["packages"]) == sorted(folders)
+
+
 def test_every_c_file_of_the_kernels_is_built() -> None:
     """Where one is missing, the build succeeds and the import fails."""
     root = PACKAGE.parent
