@@ -17,7 +17,17 @@ from jsonschema import Draft202012Validator
 DOCS = Path(__file__).parent.parent / "docs"
 SCHEMAS = {
     name: json.loads((DOCS / f"json.{name}.schema.json").read_text(encoding="utf-8"))
-    for name in ("check", "diff", "errors", "explain", "generate", "inspect", "plan", "verify")
+    for name in (
+        "check",
+        "diff",
+        "digest",
+        "errors",
+        "explain",
+        "generate",
+        "inspect",
+        "plan",
+        "verify",
+    )
 }
 
 

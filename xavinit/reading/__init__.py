@@ -4,7 +4,6 @@
 `reference`, written in NumPy to be read, and `native`, in C, where it was built.
 """
 
-from xavinit.reading.candidates import PYTORCH_DEFAULT
 from xavinit.reading.comparison import Mismatch, compare_tensors
 from xavinit.reading.differences import Number, Place, Tally, Tolerance
 from xavinit.reading.digests import hash_all, hash_each, make_head
@@ -17,7 +16,7 @@ from xavinit.reading.memory import MemoryRange
 from xavinit.reading.orders import begins_alike, find_axes
 from xavinit.reading.pairs import Pair, compare, count_bytes
 from xavinit.reading.scan import summarize
-from xavinit.reading.values import QUANTILES, Bins, Guess, Histogram, Summary
+from xavinit.reading.values import PYTORCH_DEFAULT, QUANTILES, Bins, Guess, Histogram, Summary
 
 __all__ = [
     "PYTORCH_DEFAULT",

@@ -122,7 +122,12 @@ def _make_texts(inspection: Inspection) -> dict[str, Any]:
 def _list_facts(inspection: Inspection) -> Iterator[tuple[str, str]]:
     """The summary: what, and its text."""
     yield "Format", inspection.format
-    yield "Tensors", format_count(len(inspection.tensors))
+    shown = format_count(len(inspection.tensors))
+    if inspection.match is not None:
+        shown += (
+            f" of {format_count(inspection.whole)}, those that match {escape(inspection.match)}"
+        )
+    yield "Tensors", shown
     yield "Parameters", format_count(inspection.parameters)
     yield "Bytes", f"{inspection.nbytes:,} ({format_bytes(inspection.nbytes)})"
     dtypes = Counter(tensor.dtype for tensor in inspection.tensors)
