@@ -210,6 +210,37 @@ def test_the_page_never_replaces_what_it_shows(folder: Path) -> None:
     assert (folder / "w.h5").read_bytes() == before
 
 
+@pytest.mark.parametrize("name", ["w.safetensors", "set/model.safetensors.index.json", "notes"])
+def test_a_page_replaces_nothing_but_a_page(folder: Path, name: str) -> None:
+    """Not the shards of the set that it shows, nor its index, nor anything else."""
+    xavinit.generate(SPEC, folder / "set", max_shard_size=5000)
+    (folder / "notes").write_text("mine")
+    before = (folder / name).read_bytes()
+    code, _, messages = run("set", "--html", name, "--force", cwd=folder)
+    assert code == 6
+    assert messages == f"xavinit: {name} exists and is not a page; it is not replaced\n"
+    assert (folder / name).read_bytes() == before
+    (folder / "empty").touch()
+    assert run("set", "--html", "empty", "--force", cwd=folder)[0] == 0
+
+
+def test_a_page_goes_through_pipes_and_devices(folder: Path) -> None:
+    _, page, _ = run("w.h5", "--html", "-", cwd=folder)
+    assert run("w.h5", "--html", "/dev/stdout", cwd=folder)[1] == page
+    assert run("w.h5", "--html", "/dev/null", "--force", cwd=folder)[0] == 0
+    assert not Path("/dev/null").is_file()
+    os.mkfifo(folder / "fifo")
+    with subprocess.Popen(["cat", folder / "fifo"], stdout=subprocess.PIPE) as reader:
+        assert run("w.h5", "--html", "fifo", cwd=folder)[0] == 0
+        assert reader.communicate()[0].decode() + "\n" == page
+    assert (folder / "fifo").is_fifo()
+    code, _, messages = run("w.h5", "--html", "/dev/full", cwd=folder)
+    assert (code, messages) == (
+        4,
+        "xavinit: cannot write /dev/full: No space left on device\n",
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -17,6 +17,8 @@ from typing import Any, TextIO
 from xavinit.errors import OutputError, XavinitError
 from xavinit.failures import format_error
 
+# Names of standard output, all written by the one stream that writes whatever is printed.
+STANDARD_OUTPUTS = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 SUBSTITUTES = "xavinit-substitutes"  # the name of `_substitute` among Python's error handlers
 
 _PLAIN = {"×": "x", "±": "+-", "−": "-", "…": "...", "·": "*", "√": "sqrt", "≤": "<="}

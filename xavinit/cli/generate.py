@@ -19,11 +19,8 @@ from xavinit.cli.options import (
     specs_options,
 )
 from xavinit.cli.progress import showing_progress
-from xavinit.console import print_text, say
+from xavinit.console import STANDARD_OUTPUTS, print_text, say
 from xavinit.errors import UsageError, VerificationError
-
-# Names of standard output, all written by the one stream that writes whatever is printed.
-STANDARD_OUTPUTS = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 
 
 @click.command(cls=Command, short_help="Write the weights file of a spec.")

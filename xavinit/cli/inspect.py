@@ -12,7 +12,7 @@ from xavinit.choices import SortKey
 from xavinit.cli.group import Command
 from xavinit.cli.options import Choice, files_options, jobs_option, json_option, quiet_option
 from xavinit.cli.progress import showing_progress
-from xavinit.console import measure_terminal, print_text, report_error, say
+from xavinit.console import STANDARD_OUTPUTS, measure_terminal, print_text, report_error, say
 from xavinit.errors import UsageError, XavinitError
 
 SORT_KEYS = get_args(SortKey)
@@ -60,7 +60,7 @@ def inspect(
     """
     if html is not None and len(files) > 1:
         raise UsageError(f"--html makes the page of one file; got {len(files)}")
-    if html is not None and as_json and html == "-":
+    if as_json and html in STANDARD_OUTPUTS:
         raise UsageError("--json and the page cannot both go to standard output")
     if ascending and (sort is None or sort == "name"):
         raise UsageError("--ascending needs --sort with a column of figures")
@@ -71,11 +71,12 @@ def inspect(
     from xavinit.report.inspection_table import format_inspection, sort_inspection
     from xavinit.report.inspections import inspection_to_json
 
-    if html not in (None, "-"):
+    if html is not None and html not in STANDARD_OUTPUTS:
         from xavinit.output import check_apart, check_text_target
+        from xavinit.report.page import is_page
 
         check_apart([html], files[0], "the weights file")
-        check_text_target(html, force=force)
+        check_text_target(html, "a page", force=force, is_such=is_page)
     kinds = set()
     for number, file in enumerate(files):
         try:
@@ -108,7 +109,7 @@ def _write_page(found: xavinit.Inspection, html: str, force: bool, quiet: bool) 
     from xavinit.report.page import format_page
 
     page = format_page(found)
-    if html == "-":
+    if html in STANDARD_OUTPUTS:
         print_text(page)
         return
     write_text(html, page, force=force)

@@ -59,6 +59,11 @@ def format_page(inspection: Inspection) -> str:
     return html
 
 
+def is_page(head: bytes) -> bool:
+    """Does a file that begins so hold a page, of ours or another's?"""
+    return head.lstrip().lower().startswith((b"<!doctype html", b"<html"))
+
+
 def _import_jinja2() -> Any:
     """Jinja2, or an error that says what to do."""
     try:
