@@ -11,7 +11,14 @@ from msgspec import Struct
 from xavinit.errors import SpecError, escape
 from xavinit.formats import StoredTensor
 from xavinit.plan import Plan, TensorPlan
-from xavinit.reading import Fault, Found, Mismatch, compare_tensors, format_element
+from xavinit.reading import (
+    Fault,
+    Found,
+    Mismatch,
+    compare_tensors,
+    find_place,
+    format_element,
+)
 from xavinit.verbs.progress import Progress, make_advance
 
 MOST_LINES = 20  # of a file's faults that are told to a person
@@ -124,16 +131,3 @@ def make_fault(tensor: TensorPlan, mismatch: Mismatch, stored: Mapping[str, Stor
         different=mismatch.count,
         size=tensor.size,
     )
-
-
-def find_place(index: int, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The indices of an element by its number in C order.
-
-    >>> find_place(7, (2, 5))
-    (1, 2)
-    """
-    place: list[int] = []
-    for size in reversed(shape):
-        index, rest = divmod(index, size)
-        place.insert(0, rest)
-    return tuple(place)
