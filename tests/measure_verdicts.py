@@ -45,10 +45,10 @@ def measure_alarms(files: int) -> None:
                 "framework": ("pytorch", "keras", "flax")[turn // 5 % 3],
             }
             spec = FOLDER / f"{name}.yaml"
-            xavinit.generate(spec, path, seed=7000 + done, force=True, **options)  # type: ignore[arg-type]
+            xavinit.generate(spec, path, seed=7000 + done, force=True, **options)
             for level in (FALSE_ALARMS, 0.1):
                 judging.FALSE_ALARMS = level
-                verdict = xavinit.verify(path, spec, statistics=True, **options)  # type: ignore[arg-type]
+                verdict = xavinit.verify(path, spec, statistics=True, **options)
                 refused[level] += not verdict
             done += 1
     for level in (FALSE_ALARMS, 0.1):
@@ -79,7 +79,7 @@ def list_wrong(law: Drawn) -> list[tuple[str, Drawn]]:
     return wrong + [(type(o).__name__, o) for o in same if type(o) is not type(law)]
 
 
-def make_drawing(values: np.ndarray) -> Drawing:  # type: ignore[type-arg]
+def make_drawing(values: np.ndarray) -> Drawing:
     bins, wide = make_bins(values), values.astype(np.float64)
     extremes = find_largest(bins, float(wide.min()), float(wide.max()))
     return Drawing(bins, float(wide.mean()), float(wide.std()), extremes)

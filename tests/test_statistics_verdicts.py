@@ -144,7 +144,7 @@ def test_a_fault_says_what_was_expected_and_found() -> None:
     ]
     beyond = arrays["w"].copy()
     beyond[3, 4] = -0.7
-    expected = f"w: the largest magnitude is 0.7, not at most 0.545 ({law})"
+    expected = f"w: the largest magnitude is 0.7, not at most 0.547 ({law})"
     assert judge({"w": beyond}, spec) == [expected]
     masked = arrays["w"] * (np.arange(20_000).reshape(250, 80) % 40 > 0)
     (line,) = judge({"w": masked}, spec)

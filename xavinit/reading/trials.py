@@ -68,8 +68,8 @@ def refuse(drawing: Drawing, law: Drawn, dtype: DType, level: float) -> list[Ref
         *_test_mean(drawing, cells, counts, level),
         *_test_end(drawing, law, level),
         *_test_distribution(cells, counts, size, level),
-        *_test_counts(cells, counts, size, level),
         *_test_each_count(cells, counts, size, level),
+        *_test_counts(cells, counts, size, level),
     ]
 
 
