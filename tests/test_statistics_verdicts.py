@@ -276,6 +276,11 @@ def test_a_tied_tensor_must_be_a_copy() -> None:
     assert judge(arrays, spec) == []
     arrays["t"] = xavinit.draw(spec, seed=5)["a"]
     assert judge(arrays, spec) == ["t: its values are not those of a, to which it is tied"]
+    wrong = {"t": arrays["a"] * np.float32(1.1)}
+    assert [line.partition(",")[0] for line in judge(wrong, spec)] == [
+        "a is missing",
+        "t: the std is 0.0857",  # judged by itself where there is nothing to be equal to
+    ]
 
 
 # --- Names, shapes, files -------------------------------------------------------------------------

@@ -44,12 +44,11 @@ _TOLD = {
 
 
 class _Judged(Struct, frozen=True):
-    """What the tests of one tensor found; `lost`: fewer values are zero than must be."""
+    """What the tests of one tensor found."""
 
     refusals: tuple[Refusal, ...] = ()
     nans: int = 0
     infinities: int = 0
-    has_other: bool = False
 
 
 def is_drawn(tensor: TensorPlan) -> bool:
@@ -67,16 +66,17 @@ def judge_laws(
     threads. Raises `InputError` where the file cannot be read.
     """
     drawn = [t for t in plan.tensors if t.name in stored and is_drawn(t)]
-    free = [tensor for tensor in drawn if not tensor.is_tied]
+    targets = {_find_numbers(t): t for t in reversed(drawn) if not t.is_tied}
+    ties = {t.name: targets[n] for t in drawn if t.is_tied and (n := _find_numbers(t)) in targets}
+    free = [tensor for tensor in drawn if tensor.name not in ties]
     level = math.log(FALSE_ALARMS / 2 / max(TESTS * len(free), 1))
     judged = _judge_each(free, stored, level, jobs, advance)
     samples = [(tensor, stored[tensor.name]) for tensor in select_samples(free)]
     likenesses = {each.b: each for each in find_likenesses(samples, math.log(FALSE_ALARMS / 2))}
-    targets = {_find_numbers(tensor): tensor for tensor in reversed(free)}
     faults: list[Fault] = []
     for tensor in drawn:
-        if tensor.is_tied:
-            faults += _check_tie(tensor, targets.get(_find_numbers(tensor)), stored)
+        if tensor.name in ties:
+            faults += _check_tie(tensor, ties[tensor.name], stored)
             continue
         faults += _tell_judged(tensor, stored[tensor.name], judged[tensor.name])
         if tensor.name in likenesses:
@@ -86,7 +86,7 @@ def judge_laws(
 
 def _find_numbers(tensor: TensorPlan) -> object:
     """What a tensor has in common with those that are tied to it."""
-    return tensor.stream, tensor.shape, tensor.dtype.name, str(tensor.law), tensor.view
+    return tensor.stream, tensor.shape, tensor.dtype.name, tensor.law, tensor.view
 
 
 def _judge_each(
@@ -112,8 +112,8 @@ def _judge(tensor: TensorPlan, found: Found, moments: Moments, level: float) -> 
     if extremes is None or law is None or isinstance(law, Fixed):
         return _Judged((), nans, infinities)
     zeros = count_zeros(tensor)
-    if found.zeros < zeros:
-        return _Judged((), nans, infinities, has_other=True)
+    if found.zeros < zeros:  # which is told: one of those that must be zero is not
+        return _Judged((), nans, infinities)
     bins = _drop_zeros(found.bins, zeros)
     size = sum(bins.counts)
     if not size:
@@ -189,11 +189,9 @@ def _tell_copy(tensor: TensorPlan, there: StoredTensor, likeness: Likeness) -> F
 
 
 def _check_tie(
-    tensor: TensorPlan, target: TensorPlan | None, stored: Mapping[str, StoredTensor]
+    tensor: TensorPlan, target: TensorPlan, stored: Mapping[str, StoredTensor]
 ) -> Iterator[Fault]:
     """A tied tensor has its target's values, which are judged there."""
-    if target is None:
-        return
     there = stored[tensor.name]
     if not are_equal(there, stored[target.name]):
         yield Fault(
