@@ -26,7 +26,7 @@ from xavinit.plan import Normal, TruncatedNormal, Uniform
 from xavinit.reading import FALSE_ALARMS, judging
 from xavinit.reading.distributions import Drawn, get_parameter
 from xavinit.reading.samples import find_largest
-from xavinit.reading.trials import TESTS, Drawing, refuse
+from xavinit.reading.trials import Drawing, refuse
 
 SIZE, OTHERS = 20_000, 148
 FACTORS = (1.05, 1 / 1.05, 0.95)
@@ -57,7 +57,7 @@ def measure_alarms(files: int) -> None:
 
 def measure_power(tensors: int) -> None:
     rng = np.random.default_rng(5)
-    level = math.log(FALSE_ALARMS / 2 / (TESTS * OTHERS))
+    level = math.log(FALSE_ALARMS * 0.9 / OTHERS)
     for law in LAWS:
         for dtype in FLOATS:
             missed = {}

@@ -24,13 +24,14 @@ from xavinit.reading.numbers import find_numbers
 from xavinit.reading.samples import find_largest
 from xavinit.reading.scan import scan
 from xavinit.reading.summary import find_extremes
-from xavinit.reading.trials import TESTS, Drawing, Refusal, refuse
+from xavinit.reading.trials import Drawing, Refusal, refuse
 from xavinit.reading.values import Bins
 from xavinit.reading.zeros import count_zeros, find_other
 
 # The probability that a file has any fault at all although each of its tensors was drawn from the
-# plan's law, by itself. One half is for the tests of single tensors, one for those of pairs.
+# plan's law, by itself. Most of it is for the tests of single tensors, the rest for those of pairs.
 FALSE_ALARMS = 1e-6
+_PAIRS = 0.1
 
 # What a person calls each test of a law.
 _TOLD = {
@@ -69,10 +70,12 @@ def judge_laws(
     targets = {_find_numbers(t): t for t in reversed(drawn) if not t.is_tied}
     ties = {t.name: targets[n] for t in drawn if t.is_tied and (n := _find_numbers(t)) in targets}
     free = [tensor for tensor in drawn if tensor.name not in ties]
-    level = math.log(FALSE_ALARMS / 2 / max(TESTS * len(free), 1))
+    level = math.log(FALSE_ALARMS * (1 - _PAIRS) / max(len(free), 1))
     judged = _judge_each(free, stored, level, jobs, advance)
     samples = [(tensor, stored[tensor.name]) for tensor in select_samples(free)]
-    likenesses = {each.b: each for each in find_likenesses(samples, math.log(FALSE_ALARMS / 2))}
+    likenesses = {
+        each.b: each for each in find_likenesses(samples, math.log(FALSE_ALARMS * _PAIRS))
+    }
     faults: list[Fault] = []
     for tensor in drawn:
         if tensor.name in ties:

@@ -8,13 +8,18 @@ import math
 from collections.abc import Sequence
 
 _STEPS = 12  # of Newton's method; any λ gives a bound, so that none has to be the best
+_BERRY_ESSEEN = 0.4748
 
 
 def bound_sum(counts: Sequence[int], shares: Sequence[float], scores: Sequence[float]) -> float:
     """Of a sum of scores as far from its mean as this one, on either side.
 
     Chernoff (1952): of n independent scores, P(mean ≥ m) ≤ exp(−n·(λm − K(λ))) for every λ > 0,
-    where K(λ) = ln Σ shareᵢ·exp(λ·scoreᵢ).
+    where K(λ) = ln Σ shareᵢ·exp(λ·scoreᵢ). That is the probability under shares that are tilted by
+    exp(λ·scoreᵢ), times the mean of exp(−λ·excess) where the sum is no less than n·m. The tilted
+    sum is in an interval of y of its standard deviations s with a probability of at most
+    y/√(2π) + 2Δ, where Δ is the distance from a normal law. So a factor of 1/(λs√(2π)) + 2Δ comes
+    with it (Bahadur and Ranga Rao, 1960); Δ ≤ 0.4748·E|x|³/(σ³√n) (Shevtsova, 2011).
     """
     size = sum(counts)
     mean, variance = measure(shares, scores)
@@ -32,14 +37,19 @@ def bound_sum(counts: Sequence[int], shares: Sequence[float], scores: Sequence[f
         most = max(rate * u for u in unit)
         weights = [s * math.exp(rate * u - most) for s, u in zip(shares, unit, strict=True)]
         total = math.fsum(weights)
-        best = max(best, rate * found - most - math.log(total))
+        gain = size * (rate * found - most - math.log(total))
         tilted = math.fsum(w * u for w, u in zip(weights, unit, strict=True)) / total
         square = math.fsum(w * u * u for w, u in zip(weights, unit, strict=True)) / total
         spread = square - tilted * tilted
         if spread <= 0:
+            best = max(best, gain)
             break
+        third = math.fsum(w * abs(u - tilted) ** 3 for w, u in zip(weights, unit, strict=True))
+        distance = _BERRY_ESSEEN * third / total / (spread**1.5 * math.sqrt(size))
+        factor = 1 / (rate * math.sqrt(2 * math.pi * size * spread)) + 2 * distance
+        best = max(best, gain - min(math.log(factor), 0.0))
         rate = min(max(rate + (found - tilted) / spread, rate / 4), 4 * rate)
-    return min(math.log(2) - size * best, 0.0)
+    return min(math.log(2) - best, 0.0)
 
 
 def measure(shares: Sequence[float], scores: Sequence[float]) -> tuple[float, float]:
