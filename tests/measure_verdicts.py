@@ -88,4 +88,4 @@ def make_drawing(values: np.ndarray) -> Drawing:
 if __name__ == "__main__":
     numbers = [int(argument) for argument in sys.argv[1:]]
     measure_alarms(numbers[0] if numbers else 1000)
-    measure_power(numbers[1] if len(numbers) > 1 else 200)
+    measure_power(numbers[1] if len(numbers) > 1 else 400)

@@ -19,9 +19,9 @@ from xavinit.reading.faults import TestName
 from xavinit.signals import hold_signals
 
 _ELEMENTS = 1 << 20  # of all samples together
-_MOST, _LEAST = 1 << 16, 256  # of one
+_MOST, _LEAST = 1 << 16, 512  # of one
 _SHORTEST = 192  # a copy of fewer values cannot be told from chance, among many pairs
-_BAND = 4096  # tensors that are compared with each other at once
+_BAND = 2048  # tensors that are compared with each other at once
 _AT_ONCE = 64
 _STEP = 1 << 20  # bytes read at once
 _NEARLY_ONE = 0.9999
