@@ -14,7 +14,7 @@ BUILT = pyproject.toml setup.py $(wildcard xavinit/*/_kernel*.[ch])
 QUICK = -m "not frameworks and not slow and not browser"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-ci test-budgets test-kernel test-sanitize test-oldest test-pythons test-frameworks test-page matrix fuzz fuzz-files lint format bench clean measure-guesses
+.PHONY: help demo test test-slow test-ci test-budgets test-kernel test-sanitize test-oldest test-pythons test-frameworks test-page matrix fuzz fuzz-files lint format bench clean measure-guesses measure-verdicts
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -60,6 +60,9 @@ test-page: $(VENV)/browser ## Look at the page of a weights file in Chromium, wh
 	$(VENV)/bin/python -m pytest -q -s -m browser tests/browser
 measure-guesses: $(VENV)/test ## Count how often the laws of thousands of random tensors are guessed right.
 	PYTHONPATH=tests $(VENV)/bin/python tests/measure_guesses.py
+
+measure-verdicts: $(VENV)/test ## Count how often --statistics refuses true files, and lets wrong tensors pass.
+	PYTHONPATH=tests $(VENV)/bin/python tests/measure_verdicts.py
 
 matrix: ## Compare the bytes over Pythons, libraries, processors (arm64 under qemu); MATRIX=--install.
 	$(PYTHON) tools/matrix.py $(MATRIX)
