@@ -53,6 +53,12 @@ STANDARD_OUTPUTS = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
     metavar="NAME",
     help="How shards are named: STEM or STEM.VARIANT; by default model.",
 )
+@click.option(
+    "--part",
+    metavar="I/N",
+    help="Write only the shards of part I of N, into a folder that N runs share.",
+)
+@click.option("--resume", is_flag=True, help="Write only the shards that are missing or cut short.")
 @click.option("--force", is_flag=True, help="Replace OUT if it exists.")
 @click.option("--dry-run", is_flag=True, help="Check everything, write nothing.")
 @json_option("Report as JSON on standard output, an object for each spec on a line of its own.")
@@ -80,6 +86,10 @@ def generate(
     loads (with --framework keras); .npy for one tensor. -f npy and a name without a suffix make a
     folder of .npy files. With --max-shard-size, OUT is a folder that gets shards and their index
     as Hugging Face names them; other files in it, such as a config.json, stay.
+
+    With --part, several runs make one set, on one machine or many (docs/scale.md): each writes its
+    own shards and leaves those that are there; the one that finds all of them writes the index.
+    With --force, it replaces only its own.
 
     If OUT is a folder that exists, or ends with a slash, the file in it gets SPEC's name. (With
     -f npy or --max-shard-size, one SPEC makes the folder OUT itself.) Several SPECs all go there,

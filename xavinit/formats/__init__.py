@@ -18,6 +18,8 @@ from xavinit.formats.shard_names import (
     parse_shard_names,
 )
 from xavinit.formats.shards import parse_size
+from xavinit.formats.shares import MOST_PARTS, Part, divide, parse_part, parse_parts
+from xavinit.formats.standing import State, find_state
 from xavinit.formats.stored import Index, PlainRange, Reader, StoredTensor
 from xavinit.plan import Plan
 from xavinit.wording import format_choices, format_value
@@ -89,23 +91,30 @@ def parse_format(name: str) -> Format:
 __all__ = [
     "FORMATS",
     "MANIFESTS",
+    "MOST_PARTS",
     "FileLayout",
     "Format",
     "Gap",
     "Index",
     "Layout",
+    "Part",
     "PlainRange",
     "Reader",
     "Region",
     "ShardNames",
+    "State",
     "StoredTensor",
     "choose_default",
     "detect_format",
+    "divide",
     "find_names",
+    "find_state",
     "find_suffix",
     "name_output",
     "parse_format",
     "parse_index_name",
+    "parse_part",
+    "parse_parts",
     "parse_shard_names",
     "parse_size",
 ]

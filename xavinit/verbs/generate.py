@@ -19,7 +19,19 @@ from xavinit.verbs.target import Output, check_output
 from xavinit.wording import explain_os_error
 
 if TYPE_CHECKING:
-    from xavinit.output import BinaryWriter, Drawing
+    from xavinit.output import BinaryWriter, Drawing, Share, Work
+
+PartSource = str | tuple[int, int]  # a part of a set, such as 2/8
+
+
+class PartReport(Struct, frozen=True):
+    """Of a set that several runs write: what this one found and did."""
+
+    part: str  # such as 2/8
+    written: int  # shards
+    left: int  # shards of this part that were there already
+    nbytes: int  # of the tensors of the shards written
+    is_complete: bool  # is the set whole now, with its index?
 
 
 class Report(Struct, frozen=True):
@@ -36,6 +48,7 @@ class Report(Struct, frozen=True):
     framework: str = "pytorch"  # whose names the tensors have
     shards: int | None = None  # files of tensors, if a limit of their size was given
     warnings: tuple[SpecError, ...] = ()
+    part: PartReport | None = None  # if a part was asked for, or to resume
 
 
 def generate(
@@ -50,6 +63,8 @@ def generate(
     jobs: int | None = None,
     max_shard_size: int | str | None = None,
     shard_name: str | None = None,
+    part: PartSource | None = None,
+    resume: bool = False,
     force: bool = False,
     dry_run: bool = False,
     strict: bool = False,
@@ -71,7 +86,11 @@ def generate(
             and names them. Other files in the folder stay.
         shard_name: the stem of the names of those files, `model` by default, and after a dot a
             variant, as in `diffusion_pytorch_model.fp16`.
-        force: replace an output that exists.
+        part: `(i, n)` or `"i/n"`, from 1 to n: write only the shards of this part, into a folder
+            that n runs share, in any order (docs/scale.md). Shards that are there are left. The run
+            that finds all of them there writes the index.
+        resume: write only the shards that are missing or cut short.
+        force: replace an output that exists; of a part, the shards of this part.
         dry_run: check everything, write nothing.
         progress: called with the bytes done and the total bytes, about ten times a second.
         strict: take warnings for errors.
@@ -96,6 +115,8 @@ def generate(
         max_shard_size=max_shard_size,
         shard_name=shard_name,
         force=force,
+        part=part,
+        resume=resume,
     )
     return write_output(output, started=started, dry_run=dry_run, progress=progress)
 
@@ -105,8 +126,11 @@ def write_output(
 ) -> Report:
     """Write what has been checked, unless the run is dry."""
     plan, layout, target = output.plan, output.layout, output.target
-    advance = make_advance(plan.nbytes, progress)
-    if not dry_run and output.file is None:
+    advance = make_advance(output.nbytes, progress)
+    part = None
+    if output.share is not None and output.work is not None:
+        part = _write_share(output, output.share, output.work, advance, dry_run=dry_run)
+    elif not dry_run and output.file is None:
         _write_pipe(layout, target, output.drawing, advance)
     elif not dry_run and output.file is not None:
         from xavinit.output import write_path
@@ -122,9 +146,22 @@ def write_output(
         stream=plan.stream,
         seconds=time.perf_counter() - started,
         framework=plan.framework,
-        shards=None if layout.find_set is None else max(len(layout.files) - 1, 1),
+        shards=None if layout.find_set is None else len(layout.shards),
         warnings=plan.warnings,
+        part=part,
     )
+
+
+def _write_share(
+    output: Output, share: Share, work: Work, advance: Callable[[int], None], *, dry_run: bool
+) -> PartReport:
+    if not dry_run and output.file is not None:
+        from xavinit.output import write_share
+
+        work = write_share(share, work, output.file, output.drawing, advance)
+    written = len(work.files)
+    left = len(share.files) - written
+    return PartReport(str(share.part), written, left, work.nbytes, work.is_complete)
 
 
 def _write_pipe(

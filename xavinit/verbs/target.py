@@ -14,11 +14,13 @@ from xavinit.formats import (
     FORMATS,
     Format,
     Layout,
+    Part,
     ShardNames,
     choose_default,
     find_suffix,
     name_output,
     parse_format,
+    parse_part,
     parse_shard_names,
     parse_size,
 )
@@ -27,7 +29,7 @@ from xavinit.verbs.sources import Source
 from xavinit.wording import format_choices, format_value, suggest
 
 if TYPE_CHECKING:
-    from xavinit.output import BinaryWriter, Drawing
+    from xavinit.output import BinaryWriter, Drawing, Share, Work
 
 
 class Output(Struct, frozen=True):
@@ -40,6 +42,19 @@ class Output(Struct, frozen=True):
     file: str | None  # None: a pipe
     drawing: Drawing
     force: bool
+    share: Share | None = None  # of a set that several runs write
+    work: Work | None = None  # what is left of the share
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of tensors that are to be written."""
+        return self.plan.nbytes if self.work is None else self.work.nbytes
+
+    @property
+    def file_nbytes(self) -> int:
+        """The bytes of the files that are to be written."""
+        files = None if self.work is None else self.work.files
+        return self.layout.nbytes if files is None else sum(file.nbytes for file in files)
 
 
 def check_output(
@@ -53,6 +68,8 @@ def check_output(
     max_shard_size: int | str | None,
     shard_name: str | None,
     force: bool,
+    part: object = None,
+    resume: bool = False,
 ) -> Output:
     """Lay out a plan and refuse before any work what would be refused after it.
 
@@ -73,6 +90,7 @@ def check_output(
     if shard_name is not None and most is None:
         raise UsageError("a name of shards needs the size of a shard, such as 5GB")
     names = parse_shard_names(shard_name)
+    piece = _parse_part(part, resume=resume, is_sharded=most is not None)
     fmt = choose_format(file, format) if most is None else _choose_sharded(file, format)
     with source.document.locating() if source else contextlib.nullcontext():
         layout = _lay_out(plan, fmt, file, most, names)
@@ -85,6 +103,9 @@ def check_output(
     else:
         if source is not None and source.weights is not None:
             _check_not_spec([file], source.weights)
+        if piece is not None:
+            share, work = _check_share(file, spec, layout, piece, drawing, force, resume)
+            return Output(plan, fmt, layout, target, file, drawing, force, share, work)
         _check_file(file, spec, fmt, layout, force)
     return Output(plan, fmt, layout, target, file, drawing, force)
 
@@ -197,6 +218,53 @@ def _lay_out(
     return layout
 
 
+def _parse_part(given: object, *, resume: bool, is_sharded: bool) -> Part | None:
+    """The part that is to be written; a run that only resumes is the one part of one."""
+    if given is None and not resume:
+        return None
+    part = Part() if given is None else parse_part(given)
+    if not is_sharded:
+        what = "to resume" if given is None else "a part"
+        raise UsageError(
+            f"{what} needs a set of shards: give the size of a shard, such as 5GB",
+            hint="a single file is written whole or not at all",
+        )
+    return part
+
+
+def _check_share(
+    file: str,
+    spec: object,
+    layout: Layout,
+    part: Part,
+    drawing: Drawing,
+    force: bool,
+    resume: bool,
+) -> tuple[Share, Work]:
+    """A part of a set, and what is left of it; refuse before any work what must not be."""
+    from xavinit.output import check_space, find_work, take_share
+
+    if drawing.stream.is_ordered:
+        raise UsageError(
+            f"a set is written in parts where any shard can be drawn alone; the stream "
+            f"{drawing.stream.name} is one sequence"
+        )
+    _check_not_spec([file, *(os.path.join(file, name.name) for name in layout.files)], spec)
+    share = take_share(layout, part, force=force, resume=resume)
+    work = find_work(share, file)
+    if force:
+        _check_not_spec((os.path.join(file, name) for name in _list_old(file, layout)), spec)
+    check_space(file, sum(part.nbytes for part in work.files))
+    return share, work
+
+
+def _list_old(file: str, layout: Layout) -> list[str]:
+    """What goes of a folder that is replaced."""
+    with contextlib.suppress(FileNotFoundError):  # or has gone, by another run
+        return os.listdir(file) if layout.find_set is None else layout.find_set(file)
+    return []
+
+
 def _check_file(file: str, spec: object, fmt: Format, layout: Layout, force: bool) -> None:
     """Refuse, before any work, an output that would be refused after it."""
     from xavinit.output import check_set, check_space, check_target
@@ -207,11 +275,8 @@ def _check_file(file: str, spec: object, fmt: Format, layout: Layout, force: boo
         check_set(file, force=force, find_set=layout.find_set)
     else:
         check_target(file, folder=layout.folder, force=force, is_ours=fmt.is_ours)
-    if layout.folder:  # what goes
-        old: list[str] = []
-        with contextlib.suppress(FileNotFoundError):  # or has gone, by another run
-            old = os.listdir(file) if layout.find_set is None else layout.find_set(file)
-        _check_not_spec((os.path.join(file, name) for name in old), spec)
+    if layout.folder:
+        _check_not_spec((os.path.join(file, name) for name in _list_old(file, layout)), spec)
     if not layout.folder and (rival := fmt.find_rival(os.path.realpath(file))) is not None:
         raise RefusedError(
             f"{file} would stand beside {rival}, of a sharded set: two checkpoints in one folder",
