@@ -31,7 +31,6 @@ from xavinit.output.publish import find_target, publish_file, sync_folder
 from xavinit.output.sets import find_old
 from xavinit.wording import explain_os_error
 
-
 Publish = Callable[[FileLayout], bool]
 
 
@@ -72,9 +71,7 @@ def find_work(share: Share, path: str) -> Work:
     return Work(todo, _is_complete(states) and not foreign)
 
 
-def write_share(
-    share: Share, work: Work, path: str, drawing: Drawing, advance: Advance
-) -> Work:
+def write_share(share: Share, work: Work, path: str, drawing: Drawing, advance: Advance) -> Work:
     """Write what is left; return what this run has written."""
     written = []
     try:
@@ -122,9 +119,7 @@ def _find_usual_access(share: Share, path: str) -> Access | None:
     return find_access(os.path.join(path, present[0])) if present else None
 
 
-def _check_states(
-    share: Share, path: str, states: Mapping[str, State], foreign: list[str]
-) -> None:
+def _check_states(share: Share, path: str, states: Mapping[str, State], foreign: list[str]) -> None:
     """Refuse what stands there and is not of this set, also where it is another part's."""
     if share.force:
         return
