@@ -8,13 +8,13 @@ SANITIZE ?= .venv-sanitize
 
 FUZZ_SECONDS ?= 60
 
-# What makes an environment old: what it installs, and the kernel that it builds.
-BUILT = pyproject.toml setup.py $(wildcard xavinit/streams/_kernel*.[ch])
+# What makes an environment old: what it installs, and the kernels that it builds.
+BUILT = pyproject.toml setup.py $(wildcard xavinit/*/_kernel*.[ch])
 
 QUICK = -m "not frameworks and not slow and not browser"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-budgets test-kernel test-sanitize test-oldest test-pythons test-frameworks test-page matrix fuzz fuzz-files lint format bench clean
+.PHONY: help demo test test-slow test-budgets test-kernel test-sanitize test-oldest test-pythons test-frameworks test-page matrix fuzz fuzz-files lint format bench clean measure-guesses
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -36,11 +36,12 @@ test-kernel: $(VENV)/test ## Compare the kernels over all 2³² words of each la
 	$(VENV)/bin/python -m pytest -q -n auto -m slow tests/test_kernel*.py
 
 # Installed, not linked, and not from here: else Python would find the kernel beside the sources.
-test-sanitize: $(SANITIZE)/test ## Run the kernel's tests under the address and undefined behaviour sanitizers.
+test-sanitize: $(SANITIZE)/test ## Run the kernels' tests under the address and undefined behaviour sanitizers.
 	cd $(SANITIZE) && PYTHONSAFEPATH=1 ASAN_OPTIONS=detect_leaks=0 \
 		LD_PRELOAD="$$(cc -print-file-name=libasan.so) $$(cc -print-file-name=libubsan.so)" \
 		bin/python -m pytest -q -p no:cacheprovider -c ../pyproject.toml --rootdir .. \
-		-m "not slow" ../tests/test_kernel*.py ../tests/test_views.py
+		-m "not slow" ../tests/test_kernel*.py ../tests/test_summaries.py \
+		../tests/test_views.py
 
 test-oldest: $(OLDEST)/test ## Run the quick tests on the oldest supported libraries (NumPy 1.26).
 	$(OLDEST)/bin/python -m pytest -q -n auto $(QUICK)
@@ -54,6 +55,8 @@ test-frameworks: $(FRAMEWORKS)/test ## Load our files in PyTorch, TensorFlow, JA
 
 test-page: $(VENV)/browser ## Look at the page of a weights file in Chromium, which must be installed.
 	$(VENV)/bin/python -m pytest -q -s -m browser tests/browser
+measure-guesses: $(VENV)/test ## Count how often the laws of thousands of random tensors are guessed right.
+	PYTHONPATH=tests $(VENV)/bin/python tests/measure_guesses.py
 
 matrix: ## Compare the bytes over Pythons, libraries, processors (arm64 under qemu); MATRIX=--install.
 	$(PYTHON) tools/matrix.py $(MATRIX)
@@ -82,6 +85,7 @@ bench: $(FRAMEWORKS)/test ## Time whole jobs beside NumPy, PyTorch and JAX.
 	$(FRAMEWORKS)/bin/pip install -q --no-deps .
 	$(FRAMEWORKS)/bin/python benchmarks/samplers.py
 	$(FRAMEWORKS)/bin/python benchmarks/run.py
+	$(FRAMEWORKS)/bin/python benchmarks/reading.py
 
 clean: ## Remove environments and caches.
 	rm -rf $(VENV) $(OLDEST) $(FRAMEWORKS) $(SANITIZE) .venv-matrix .venv-pythons build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

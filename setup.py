@@ -1,6 +1,6 @@
-"""Build the native kernel where a C compiler is; without it the package runs on NumPy alone.
+"""Build the native kernels where a C compiler is; without them the package runs on NumPy alone.
 
-The kernel's sources and compiler flags stand in pyproject.toml, with everything else.
+Their sources and compiler flags stand in pyproject.toml, with everything else.
 """
 
 import sysconfig
@@ -12,16 +12,16 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 PROJECT = Path(__file__).with_name("pyproject.toml").read_text(encoding="utf-8")
-KERNEL = tomllib.loads(PROJECT)["tool"]["xavinit"]["kernel"]
+KERNELS = tomllib.loads(PROJECT)["tool"]["xavinit"]["kernel"]
 
 
-class BuildKernel(build_ext):
+class BuildKernels(build_ext):
     """Choose the flags by the kind of compiler, which is not known before."""
 
     def build_extensions(self) -> None:
         kind = "microsoft" if self.compiler.compiler_type == "msvc" else "unix"
         for extension in self.extensions:
-            extension.extra_compile_args = KERNEL["flags"][kind]
+            extension.extra_compile_args = KERNELS["flags"][kind]
         super().build_extensions()
 
 
@@ -31,14 +31,15 @@ LIMITED = not sysconfig.get_config_var("Py_GIL_DISABLED")
 setup(
     ext_modules=[
         Extension(
-            "xavinit.streams._kernel",
-            KERNEL["sources"],
-            depends=sorted(glob("xavinit/streams/_kernel*.h")),
+            f"{folder.replace('/', '.')}._kernel",
+            sources,
+            depends=sorted(glob("xavinit/*/_kernel*.h")),
             py_limited_api=LIMITED,
-            define_macros=[("Py_LIMITED_API", KERNEL["limited-api"])] if LIMITED else [],
+            define_macros=[("Py_LIMITED_API", KERNELS["limited-api"])] if LIMITED else [],
             optional=True,  # without a compiler: a warning, and no kernel
         )
+        for folder, sources in KERNELS["sources"].items()
     ],
-    cmdclass={"build_ext": BuildKernel},
+    cmdclass={"build_ext": BuildKernels},
     options={"bdist_wheel": {"py_limited_api": "cp311"}} if LIMITED else {},
 )

@@ -21,7 +21,7 @@ from numpy.lib.stride_tricks import as_strided
 import xavinit
 from xavinit.dtypes import DTYPES, STORED_DTYPES
 from xavinit.errors import InputError
-from xavinit.formats import Index, Reader, StoredTensor, detect_format, parse_format
+from xavinit.formats import Index, Reader, StoredTensor, load_index
 from xavinit.formats.safetensors import CODES
 from xavinit.formats.strided import StridedRange, find_strides
 from xavinit.layers import split_boxes
@@ -32,7 +32,7 @@ NUMBERS = ["b1", "u1", "i1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8
 
 
 def read_index(path: Path) -> Index:
-    return parse_format(detect_format(str(path))).read_index(str(path))
+    return load_index(str(path))
 
 
 def read_whole(tensor: StoredTensor) -> bytes:
@@ -304,14 +304,16 @@ def test_metadata_of_others_and_of_damaged_files(tmp_path: Path) -> None:
         assert len(xavinit.digest(path)) == 64  # which does not look at it
 
 
-def test_keras_own_bfloat16_is_read_in_its_own_files_alone(tmp_path: Path) -> None:
+def test_keras_own_bfloat16_is_read_whatever_the_file_is_called(tmp_path: Path) -> None:
     path = tmp_path / "m.weights.h5"
     layers = [{"name": "a", "type": "dense", "in": 3, "out": 4}]
     xavinit.generate({"layers": layers}, path, framework="keras", dtype="bfloat16")
-    assert {tensor.dtype.name for tensor in read_index(path).tensors} == {"bfloat16"}
-    other = path.rename(tmp_path / "m.h5")
-    with pytest.raises(InputError, match='dataset "layers/dense/vars/0" is not of a kind that'):
-        read_index(other)
+    for name in ("m.weights.h5", "m.h5", "m"):
+        path = path.rename(tmp_path / name)
+        index = read_index(path)
+        assert {tensor.dtype.name for tensor in index.tensors} == {"bfloat16"}
+        assert index.format == "keras"
+        assert index.labels == {"layers/dense/vars/0": "a", "layers/dense/vars/1": "a"}
 
 
 def make_files(folder: Path) -> list[Path]:

@@ -198,7 +198,7 @@ def test_a_format(copy: Copy) -> None:
         "a format",
         {
             "xavinit/formats/toy.py": [("", TOY_FORMAT)],
-            "xavinit/formats/__init__.py": [
+            "xavinit/formats/known.py": [
                 ('    "npy": (".npy",),', '    "npy": (".npy",),\n    "toy": (".toy",),')
             ],
             "xavinit/choices.py": [('"keras", "npy"]', '"keras", "npy", "toy"]')],
@@ -369,7 +369,7 @@ def test_a_verb(copy: Copy) -> None:
                     "from xavinit.cli.count import count\n"
                     "from xavinit.cli.generate import generate\n",
                 ),
-                ("(check, completion, generate,", "(check, completion, count, generate,"),
+                ("(check, completion, digest, generate,", "(check, completion, count, digest, generate,"),
             ],
         },
     )

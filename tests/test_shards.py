@@ -458,7 +458,7 @@ def test_a_race_without_force_has_one_winner(tmp_path: Path) -> None:
     [
         ("{", "is not a sound index"),
         ("[]", "is not a sound index"),
-        ('{"weight_map": {"a": "../w.safetensors"}}', "is not that of a shard"),
+        ('{"weight_map": {"a": "../w.safetensors"}}', "a shard must be a file beside it; got"),
         ('{"weight_map": {"a": 5}}', "is not a sound index"),
         ('{"weight_map": {"x": "model-00001-of-00004.safetensors"}}', "disagree about tensor"),
         ('{"weight_map": {"x": "model-00009-of-00009.safetensors"}}', "No such file"),

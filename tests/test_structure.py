@@ -51,7 +51,7 @@ ROOMS: dict[str, set[str]] = {
     "formats": {*GROUND, "layers", "plan"},
     "crew": {"errors", "wording"},
     "output": {*GROUND, "plan", "streams", "formats", "crew"},
-    "reading": {*GROUND, "plan", "streams", "formats", "crew"},
+    "reading": {*GROUND, "layers", "plan", "streams", "formats", "crew"},
     "verbs": {*GROUND, "spec", "plan", "formats", "output", "reading"},
     "failures": {"errors", "widths"},
     "torch": {*GROUND, "plan", "output", "verbs"},
@@ -199,12 +199,16 @@ def test_files_stay_short(file: Path) -> None:
     assert len(file.read_text(encoding="utf-8").splitlines()) <= LONGEST
 
 
-def test_every_c_file_of_the_kernel_is_built() -> None:
+def test_every_c_file_of_the_kernels_is_built() -> None:
     """Where one is missing, the build succeeds and the import fails."""
     root = PACKAGE.parent
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
-    sources = project["tool"]["xavinit"]["kernel"]["sources"]
+    kernels = project["tool"]["xavinit"]["kernel"]["sources"]
+    sources = [source for folder in kernels for source in kernels[folder]]
     assert sources == [str(file.relative_to(root)) for file in C_FILES if file.suffix == ".c"]
+    assert all(
+        str(Path(source).parent) == folder for folder in kernels for source in kernels[folder]
+    )
 
 
 # --- What a running command has loaded -------------------------------------------------------
@@ -248,6 +252,27 @@ def test_the_native_kernel_needs_no_arrays(output: str, framework: str, tmp_path
     (tmp_path / "s.yaml").write_text("layers: [{name: w, type: dense, in: 9, out: 5, bias: false}]")
     arguments = ["generate", "s.yaml", "-o", output, "--framework", framework]
     assert find_loaded(RUN, *arguments, cwd=tmp_path) == []
+
+
+SUMMARIZE = """
+from xavinit.formats import parse_format
+from xavinit.reading import summarize
+index = parse_format("safetensors").read_index(sys.argv[1])
+assert len(summarize(index, 2, lambda nbytes: None)) == 3
+os._exit(0)
+"""
+
+
+def test_the_native_kernel_reads_without_arrays(tmp_path: Path) -> None:
+    pytest.importorskip("xavinit.reading._kernel")
+    (tmp_path / "s.yaml").write_text(
+        "tensors: {'{float32,int64,bool}.w': {shape: [9], init: ones}}"
+        "\nrules: [{match: 'int64.*', dtype: int64}, {match: 'bool.*', dtype: bool}]"
+    )
+    find_loaded(RUN, "generate", "s.yaml", "-q", "-o", "w.safetensors", cwd=tmp_path)
+    assert (
+        find_loaded(SUMMARIZE, "w.safetensors", cwd=tmp_path, heavy=[*HEAVY, "click", "yaml"]) == []
+    )
 
 
 def test_a_first_look_loads_little(tmp_path: Path) -> None:

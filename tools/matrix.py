@@ -234,23 +234,24 @@ def run_arm64(install: bool, kernel: str) -> Facts:
         source = HOME / "arm64" / "source"
         shutil.rmtree(source, ignore_errors=True)
         copy_sources(source)
-        build_arm64_kernel(source)
+        build_arm64_kernels(source)
     variables = choose(kernel, PYTHONPATH=f"{source}{os.pathsep}{site}")
     return run_probe(qemu, "-L", root, find_arm64_python(root), environment=variables)
 
 
-def build_arm64_kernel(source: Path) -> None:
-    """The extension as setup.py builds it, by a compiler for arm64."""
+def build_arm64_kernels(source: Path) -> None:
+    """The extensions as setup.py builds them, by a compiler for arm64."""
     if shutil.which(ARM64_COMPILER) is None:
         raise NotRunError(f"needs {ARM64_COMPILER} (as root, --install installs it)")
     kernel = read_project()["tool"]["xavinit"]["kernel"]
-    run_command(
-        *(ARM64_COMPILER, *kernel["flags"]["unix"], "-shared", "-fPIC"),
-        f"-DPy_LIMITED_API={kernel['limited-api']}",
-        f"-I{sysconfig.get_path('include')}",
-        *(source / path for path in kernel["sources"]),
-        *("-o", source / "xavinit" / "streams" / "_kernel.abi3.so"),
-    )
+    for folder, sources in kernel["sources"].items():
+        run_command(
+            *(ARM64_COMPILER, *kernel["flags"]["unix"], "-shared", "-fPIC"),
+            f"-DPy_LIMITED_API={kernel['limited-api']}",
+            f"-I{sysconfig.get_path('include')}",
+            *(source / path for path in sources),
+            *("-o", source / folder / "_kernel.abi3.so"),
+        )
 
 
 def find_emulator(install: bool) -> tuple[str, str]:

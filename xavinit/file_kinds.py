@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-HEAD = 17  # bytes that are looked at
+HEAD = 262  # bytes that are looked at
 
 SAFETENSORS = "a safetensors file"
 HDF5 = "an HDF5 file"
 NPY = "a NumPy file"
+ZIP = "a zip archive, as .pt, .npz and .keras files are"
+OLD_PICKLE = "a pickle, as old .pt files are"
 
 # What they begin with. Those of plain letters begin no spec.
 _STARTS = (
     (b"\x89HDF\r\n\x1a\n", HDF5),
     (b"\x93NUMPY", NPY),
-    (b"PK\x03\x04", "a zip archive, as .pt, .npz and .keras files are"),
+    (b"PK\x03\x04", ZIP),
     (b"PK\x05\x06", "an empty zip archive"),
-    (b"\x80\x02", "a pickle, as old .pt files are"),
+    (b"\x80\x02", OLD_PICKLE),
     (b"\x80\x03", "a pickle"),
     (b"\x80\x04", "a pickle"),
     (b"\x80\x05", "a pickle"),
@@ -44,6 +46,8 @@ def find_kind(head: bytes) -> str | None:
             return kind
     if head[4:8] == b"TFL3":
         return "a TensorFlow Lite file"
+    if head[257:262] == b"ustar":
+        return "a tar archive, as the oldest .pt files are"
     # The length of the header, which is below 2⁴⁰, and the header.
     if head[5:9] == b"\0\0\0{":
         return SAFETENSORS

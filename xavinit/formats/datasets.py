@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from msgspec import Struct
 
 from xavinit.dtypes import DType
 from xavinit.errors import InputError
-from xavinit.formats.files import LARGEST_TEXT, find_size, open_file
-from xavinit.formats.hdf5_library import import_h5py, list_types, map_errors, open_to_read
+from xavinit.formats.deflated import WindowFile
+from xavinit.formats.files import find_size, open_file
+from xavinit.formats.hdf5_library import (
+    import_h5py,
+    is_text,
+    list_types,
+    map_errors,
+    open_to_read,
+    open_window,
+)
 from xavinit.formats.heaps import check_heaps
+from xavinit.formats.keras_groups import find_dtype, find_group, read_label
 from xavinit.formats.stored import Index, PlainRange, Source, StoredTensor, index_tensors
 from xavinit.formats.strided import swap_bytes
 from xavinit.layers import split_boxes
@@ -25,8 +34,12 @@ LARGEST_CHUNK = 256 << 20  # bytes; the library holds a chunk whole
 _MOST_EXPANDED = 2000  # times the bytes of the file: what deflate may make of them, twice
 _UNIT = 16 << 20  # bytes read at once
 
-# Finds the dtype of a dataset whose type is not one of the usual ones, or None.
-FindDType = Callable[[Any], DType | None]
+
+class Window(Struct, frozen=True):
+    """The part of a file in which a whole HDF5 file lies: a stored member of an archive."""
+
+    offset: int
+    nbytes: int
 
 
 class Hdf5Dataset(Struct, frozen=True):
@@ -36,9 +49,10 @@ class Hdf5Dataset(Struct, frozen=True):
     name: str
     chunk: tuple[int, ...] | None = None
     is_swapped: bool = False
+    window: Window | None = None
 
     def open(self) -> _OpenedFile:
-        return _OpenedFile(self.path)
+        return _OpenedFile(self.path, self.window)
 
     def fill(
         self, opened: _OpenedFile, tensor: StoredTensor, start: int, stop: int, block: memoryview
@@ -82,17 +96,17 @@ class Hdf5Dataset(Struct, frozen=True):
 class _OpenedFile:
     """A file that datasets are read from, one after another."""
 
-    def __init__(self, path: str) -> None:
-        open_file(path).close()  # checks that it is still a regular file
+    def __init__(self, path: str, window: Window | None) -> None:
         self._h5py = import_h5py()
+        self._files = contextlib.ExitStack()
         with map_errors():
-            self._file = open_to_read(self._h5py, path)
+            self._file = self._files.enter_context(_open(self._h5py, path, window))
         self._name: str | None = None
         self._dataset: Any = None
 
     def close(self) -> None:
         with map_errors():
-            self._file.close()
+            self._files.close()
 
     def find_dataset(self, name: str) -> Any:
         if name != self._name:
@@ -113,45 +127,63 @@ class _OpenedFile:
         dataset.read(memory, space, out, dataset.get_type())
 
 
-def read_index(path: str, find_dtype: FindDType = lambda dataset: None) -> Index:
-    """The index of a file: its datasets, by their paths, and the texts among its attributes."""
+@contextlib.contextmanager
+def _open(h5py: Any, path: str, window: Window | None) -> Iterator[Any]:
+    """The library's file, which is closed in the end, and the archive with it."""
+    with open_file(path) as file:  # checks that it is a regular file
+        if window is None:
+            opened = open_to_read(h5py, path)
+        else:
+            opened = open_window(h5py, WindowFile(file, window.offset, window.nbytes))
+        with opened:
+            yield opened
+
+
+def read_index(path: str, window: Window | None = None) -> Index:
+    """The index of a file: its datasets, by their paths, and the texts among its attributes.
+
+    It is Keras's where a dataset lies in a group `vars`; the name of the layer is then its label.
+    """
     with open_file(path) as opened:
-        size = find_size(opened)
+        size = window.nbytes if window else find_size(opened)
     h5py = import_h5py()
-    with _reading(path), open_to_read(h5py, path) as file:
+    with _reading(path), _open(h5py, path, window) as file:
         types = list_types(h5py)
         tensors: list[StoredTensor] = []
         unknown = []
+        groups: dict[str, str] = {}  # of Keras's variables
         values = []  # where they lie
         for name, dataset in _walk(h5py, file, path):
             kind = dataset.get_type()
             found = [(dtype, swapped) for known, dtype, swapped in types if kind == known]
             if found:
-                tensors.append(_read_dataset(h5py, path, name, dataset, size, *found[0]))
+                tensors.append(_read_dataset(h5py, path, name, dataset, size, window, *found[0]))
             else:
                 unknown.append(name)
-            if (place := _find_range(h5py, dataset)) is not None:
+            if (group := find_group(name)) is not None:
+                groups[name] = group
+            if (place := _find_range(h5py, dataset, size)) is not None:
                 values.append(place)
         texts = [name for name in sorted(file.attrs) if is_text(h5py, file.attrs.get_id(name))]
-        if texts or unknown:
+        if texts or unknown or groups:
             with open_file(path) as opened:
-                check_heaps(opened, size, values)
+                part = WindowFile(opened, window.offset, size) if window else opened
+                check_heaps(part, size, values)
         for name in unknown:
             dataset = h5py.h5d.open(file.id, name.encode())
-            special = find_dtype(dataset)
-            tensors.append(_read_dataset(h5py, path, name, dataset, size, special))
+            special = find_dtype(h5py, dataset)
+            tensors.append(_read_dataset(h5py, path, name, dataset, size, window, special))
+        layers = {group: read_label(h5py, file, group) for group in set(groups.values())}
         metadata = {name: file.attrs[name] for name in texts}
     _check_expanded(path, tensors, size)
     metadata = {name: text for name, text in metadata.items() if isinstance(text, str)}
-    return index_tensors(path, sorted(tensors, key=lambda tensor: tensor.name.encode()), metadata)
-
-
-def is_text(h5py: Any, attribute: Any) -> bool:
-    """Is it a single text? Reading a damaged shape or size could take for ever, or all memory."""
-    kind = attribute.get_type()
-    if kind.get_class() != h5py.h5t.STRING or attribute.shape != ():
-        return False
-    return bool(kind.is_variable_str()) or kind.get_size() <= LARGEST_TEXT
+    return index_tensors(
+        path,
+        sorted(tensors, key=lambda tensor: tensor.name.encode()),
+        metadata,
+        format="keras" if groups else "hdf5",
+        labels={name: label for name in sorted(groups) if (label := layers[groups[name]])},
+    )
 
 
 def _check_expanded(path: str, tensors: Iterable[StoredTensor], size: int) -> None:
@@ -217,12 +249,15 @@ def _find_address(h5py: Any, item: Any) -> tuple[int, int]:
     return info.fileno, info.addr
 
 
-def _find_range(h5py: Any, dataset: Any) -> tuple[int, int] | None:
-    """The offset and bytes of the values in the file, where they lie side by side."""
+def _find_range(h5py: Any, dataset: Any, size: int) -> tuple[int, int] | None:
+    """The offset and bytes of the values in the file, where they lie side by side.
+
+    Not the size that the file has for them: in a damaged one it may be any.
+    """
     if dataset.get_create_plist().get_layout() != h5py.h5d.CONTIGUOUS:
         return None
-    offset = dataset.get_offset()
-    return None if offset is None else (offset, dataset.get_storage_size())
+    offset, nbytes = dataset.get_offset(), math.prod(dataset.shape) * dataset.get_type().get_size()
+    return (offset, nbytes) if offset is not None and offset + nbytes <= size else None
 
 
 def _read_dataset(
@@ -231,6 +266,7 @@ def _read_dataset(
     name: str,
     dataset: Any,
     file_size: int,
+    window: Window | None,
     dtype: DType | None,
     is_swapped: bool = False,
 ) -> StoredTensor:
@@ -255,7 +291,7 @@ def _read_dataset(
         raise InputError(f"{path} is cut short at tensor {format_value(name)}")
     source: Source
     if nbytes == 0 or (offset is not None and not is_swapped):
-        source = PlainRange(path, offset or 0)
+        source = PlainRange(path, (offset or 0) + (window.offset if window else 0))
     else:
-        source = Hdf5Dataset(path, name, chunk, is_swapped)
+        source = Hdf5Dataset(path, name, chunk, is_swapped, window)
     return StoredTensor(name, dtype, shape, source)

@@ -6,12 +6,20 @@ import io
 import json
 import os
 import stat
-from typing import Any
+from typing import Any, Protocol
 
 from xavinit.errors import InputError
 from xavinit.wording import explain_os_error, format_bytes, format_value
 
 LARGEST_TEXT = 100_000_000  # bytes of JSON; a million tensors need less
+
+
+class Readable(Protocol):
+    """What elements are read from: a file, or a part of one."""
+
+    def seek(self, offset: int, /) -> int: ...
+
+    def readinto(self, block: memoryview, /) -> int | None: ...
 
 
 def open_file(path: str) -> io.FileIO:
@@ -36,7 +44,7 @@ def find_size(file: io.FileIO) -> int:
     return os.fstat(file.fileno()).st_size
 
 
-def fill_from(file: io.FileIO, offset: int, block: memoryview) -> None:
+def fill_from(file: Readable, offset: int, block: memoryview) -> None:
     """Fill a block with a file's bytes from an offset on; `EOFError` where there are too few."""
     file.seek(offset)
     while block:
@@ -46,7 +54,7 @@ def fill_from(file: io.FileIO, offset: int, block: memoryview) -> None:
         block = block[count:]
 
 
-def read_from(file: io.FileIO, offset: int, nbytes: int) -> bytearray:
+def read_from(file: Readable, offset: int, nbytes: int) -> bytearray:
     """So many bytes of a file from an offset on; `EOFError` where there are fewer."""
     content = bytearray(nbytes)
     fill_from(file, offset, memoryview(content))

@@ -11,7 +11,7 @@ from typing import Any
 
 from xavinit.dtypes import STORED_DTYPES, DType
 from xavinit.errors import MissingLibraryError, XavinitError
-from xavinit.formats.files import explain_error
+from xavinit.formats.files import LARGEST_TEXT, explain_error
 from xavinit.signals import hold_signals
 from xavinit.wording import cut
 
@@ -66,6 +66,19 @@ def open_to_read(h5py: Any, path: str) -> Any:
         if _find_number(error) not in _NO_LOCKS:
             raise
     return h5py.File(path, "r", locking=False)
+
+
+def open_window(h5py: Any, part: Any) -> Any:
+    """An HDF5 file that is a part of another, to read through calls of Python."""
+    return h5py.File(part, "r")
+
+
+def is_text(h5py: Any, attribute: Any) -> bool:
+    """Is it a single text? Reading a damaged shape or size could take for ever, or all memory."""
+    kind = attribute.get_type()
+    if kind.get_class() != h5py.h5t.STRING or attribute.shape != ():
+        return False
+    return bool(kind.is_variable_str()) or kind.get_size() <= LARGEST_TEXT
 
 
 _NO_LOCKS = {

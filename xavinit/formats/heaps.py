@@ -1,26 +1,28 @@
 """HDF5's global heaps, which hold its texts, checked before the library reads one.
 
 The library (2.0 and older) loops for ever on a heap whose free space has no bytes, as in a damaged
-file. No index says where the heaps are, so the file is searched for them.
+file. No index says where the heaps are, so the file is searched for them: a small one whole, a
+large one but for its values, within which a heap can lie in a hostile file alone.
 """
 
 from __future__ import annotations
 
-import io
 import struct
 from collections.abc import Iterable, Iterator
 
-from xavinit.formats.files import LARGEST_TEXT, read_from
+from xavinit.formats.files import LARGEST_TEXT, Readable, read_from
 
 _MARK = b"GCOL\x01\0\0\0"  # signature, version, three reserved bytes
 _HEADER = 16  # bytes of a heap's, and of an object's, where sizes have 8 bytes
+_SMALL = 64 << 20  # bytes of a file that is searched whole
 _WINDOW = 1 << 20  # bytes searched at once
 
 
-def check_heaps(file: io.FileIO, size: int, values: Iterable[tuple[int, int]]) -> None:
-    """Raise `ValueError` for a heap without an end, anywhere but in `values`: (offset, nbytes)."""
+def check_heaps(file: Readable, size: int, values: Iterable[tuple[int, int]]) -> None:
+    """Raise `ValueError` for a heap without an end; `values` are (offset, nbytes)."""
     place = checked = 0
-    for offset, nbytes in [*sorted(values), (size, 0)]:
+    skipped = sorted(values) if size > _SMALL else []
+    for offset, nbytes in [*skipped, (size, 0)]:
         for start in _find_marks(file, place, offset):
             checked += _check_heap(file, start, size)
             if checked > size:
@@ -28,7 +30,7 @@ def check_heaps(file: io.FileIO, size: int, values: Iterable[tuple[int, int]]) -
         place = max(place, offset + nbytes)
 
 
-def _find_marks(file: io.FileIO, start: int, stop: int) -> Iterator[int]:
+def _find_marks(file: Readable, start: int, stop: int) -> Iterator[int]:
     """Where the marks of heaps begin in [start, stop)."""
     while stop - start >= len(_MARK):
         window = read_from(file, start, min(_WINDOW, stop - start))
@@ -40,7 +42,7 @@ def _find_marks(file: io.FileIO, start: int, stop: int) -> Iterator[int]:
         start += max(len(window) - len(_MARK) + 1, 1)
 
 
-def _check_heap(file: io.FileIO, start: int, size: int) -> int:
+def _check_heap(file: Readable, start: int, size: int) -> int:
     """Check a heap; return its size in bytes."""
     if size - start < _HEADER:
         raise ValueError("a heap of texts is cut short")

@@ -16,14 +16,15 @@ from typing import Any
 
 from msgspec import structs
 
-from xavinit.dtypes import DTYPES, DType
+from xavinit.dtypes import DType
 from xavinit.errors import SpecError, UsageError
-from xavinit.formats import FORMATS, datasets, hdf5_library
+from xavinit.formats import hdf5_library
+from xavinit.formats.datasets import read_index
 from xavinit.formats.hdf5 import begin_file, estimate_container
-from xavinit.formats.hdf5_library import has_type, import_h5py
+from xavinit.formats.hdf5_library import has_type
+from xavinit.formats.known import FORMATS
 from xavinit.formats.layout import FileLayout, Format, Layout
 from xavinit.formats.metadata import make_metadata
-from xavinit.formats.stored import Index
 from xavinit.plan import Plan, TensorPlan
 from xavinit.wording import format_value
 
@@ -134,24 +135,6 @@ def make_type(h5py: Any, dtype: DType) -> Any:
     kind = h5py.h5t.create(h5py.h5t.OPAQUE, dtype.itemsize)
     kind.set_tag(b"")
     return kind
-
-
-def read_index(path: str) -> Index:
-    """The index of a file, as any HDF5 file's, but with Keras's own form of bfloat16."""
-    return datasets.read_index(path, _find_dtype)
-
-
-def _find_dtype(dataset: Any) -> DType | None:
-    """The dtype of two opaque bytes; only an attribute of the dataset says it."""
-    h5py = import_h5py()
-    kind = dataset.get_type()
-    if kind.get_class() != h5py.h5t.OPAQUE or kind.get_size() != 2:
-        return None
-    attributes = h5py.Dataset(dataset).attrs
-    if "dtype" not in attributes or not datasets.is_text(h5py, attributes.get_id("dtype")):
-        return None
-    told = attributes["dtype"]
-    return DTYPES["bfloat16"] if isinstance(told, str) and told == "bfloat16" else None
 
 
 FORMAT = Format("keras", lay_out, read_index, fits_pipe=False)

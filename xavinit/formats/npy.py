@@ -2,38 +2,30 @@
 
 from __future__ import annotations
 
-import io
 import json
-import math
 import os
 import stat
 import struct
-import warnings
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote, unquote
 
 import msgspec
 from msgspec import Struct
 
-from xavinit.dtypes import STORED_DTYPES
 from xavinit.errors import InputError, SpecError, UsageError
-from xavinit.formats import MANIFESTS
-from xavinit.formats.files import explain_error, find_size, load_json, open_file, read_from
+from xavinit.formats.files import find_size, load_json, open_file, read_from
+from xavinit.formats.known import MANIFESTS
 from xavinit.formats.layout import Format, Layout, lay_out_file
 from xavinit.formats.metadata import KEY, make_compact, make_metadata
-from xavinit.formats.stored import Index, PlainRange, Source, StoredTensor, index_tensors
-from xavinit.formats.strided import MOST_AXES, StridedRange, find_strides
+from xavinit.formats.npy_headers import LONGEST_HEAD, find_source, parse_header
+from xavinit.formats.stored import Index, StoredTensor, index_tensors
 from xavinit.plan import Plan, TensorPlan
 from xavinit.wording import explain_os_error, format_value
-
-if TYPE_CHECKING:
-    import numpy as np
 
 MANIFEST = MANIFESTS["npy"]
 LONGEST_NAME = 255  # bytes; what file systems take
 _MAGIC = b"\x93NUMPY\x01\x00"
 _ALIGNMENT = 64
-_LONGEST_HEADER = 10_000  # bytes, as NumPy's own limit
 _LARGEST_RECIPE = 64 << 20  # bytes of a manifest beside its entries: a spec of 16 MiB, escaped
 _LARGEST_ENTRY = 4096  # bytes of an entry in a manifest
 
@@ -200,45 +192,12 @@ def _read_manifest(path: str) -> tuple[dict[str, str], dict[str, str]]:
 
 def _read_file(path: str, name: str) -> StoredTensor:
     with open_file(path) as file:
-        dtype, shape, is_fortran = _read_header(path, file)
-        offset, size = file.tell(), find_size(file)
-    known = STORED_DTYPES.get(dtype.name)
-    if known is None or dtype.itemsize != known.itemsize or dtype.hasobject:
-        raise InputError(f"{path} is of dtype {format_value(str(dtype))}, unknown to xavinit")
-    if math.prod(shape) * known.itemsize != size - offset:
+        size = find_size(file)
+        head = read_from(file, 0, min(size, LONGEST_HEAD))
+    header = parse_header(path, head)
+    if header.start + header.nbytes != size:
         raise InputError(f"{path} is cut short or too long for its shape")
-    is_swapped = dtype.str.startswith(">")
-    source: Source = PlainRange(path, offset)
-    if is_swapped or (is_fortran and sum(number > 1 for number in shape) > 1):
-        strides = find_strides(shape, is_fortran=is_fortran)
-        source = StridedRange(path, offset, strides, is_swapped)
-    return StoredTensor(name, known, shape, source)
-
-
-def _read_header(path: str, file: io.FileIO) -> tuple[np.dtype[Any], tuple[int, ...], bool]:
-    """What the header says, read by NumPy; the file then stands behind it."""
-    from numpy.lib import format as numpy_format
-
-    readers = {
-        (1, 0): numpy_format.read_array_header_1_0,
-        (2, 0): numpy_format.read_array_header_2_0,
-    }
-    try:
-        version = numpy_format.read_magic(file)
-        if version not in readers:
-            raise ValueError(f"its version is {version[0]}.{version[1]}")
-        with warnings.catch_warnings():  # of headers that Python 2 wrote
-            warnings.simplefilter("ignore")
-            shape, is_fortran, dtype = readers[version](file, max_header_size=_LONGEST_HEADER)
-        if not all(type(number) is int and number >= 0 for number in shape):
-            raise ValueError(f"its shape must be of sizes; got {format_value(shape)}")
-        if len(shape) > MOST_AXES:
-            raise ValueError(f"it must have at most {MOST_AXES} axes; got {len(shape)}")
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {explain_os_error(error)}") from error
-    except Exception as error:  # Python parses the header, which may raise nearly anything
-        raise InputError(f"{path} is not a sound npy file: {explain_error(error)}") from error
-    return dtype, shape, is_fortran
+    return StoredTensor(name, header.dtype, header.shape, find_source(path, header))
 
 
 FORMAT = Format("npy", lay_out, read_index, lay_out_single, is_ours=is_ours)

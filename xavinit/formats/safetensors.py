@@ -9,9 +9,8 @@ with the library.
 from __future__ import annotations
 
 import math
-import os
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from json.encoder import encode_basestring as encode  # in C, where there is one
 from typing import Any
 
@@ -20,7 +19,7 @@ from xavinit.errors import InputError, OutputError, SpecError
 from xavinit.formats.files import find_size, open_file, parse_json, read_from
 from xavinit.formats.layout import FileLayout, Format, Layout, lay_out_file
 from xavinit.formats.metadata import KEY, make_metadata, make_set_metadata
-from xavinit.formats.shard_names import ShardNames, find_rival, parse_index_name
+from xavinit.formats.shard_names import ShardNames, find_rival
 from xavinit.formats.shards import (
     check_number,
     count_most_shards,
@@ -28,9 +27,8 @@ from xavinit.formats.shards import (
     format_size,
     make_index,
     name_shards,
-    read_places,
 )
-from xavinit.formats.stored import Index, PlainRange, StoredTensor, index_tensors
+from xavinit.formats.stored import Index, PlainRange, Source, StoredTensor, index_tensors
 from xavinit.layers import find_framework
 from xavinit.plan import Plan, TensorPlan
 from xavinit.wording import format_value
@@ -178,50 +176,44 @@ def _encode_entry(tensor: TensorPlan) -> bytes:
 
 
 def read_index(path: str) -> Index:
-    """The index of a file, or of the set of shards in a folder or of an index."""
-    folder, given = path, None
-    if not os.path.isdir(path):
-        given = parse_index_name(os.path.basename(path))
-        if given is None:
-            return read_file(path)
-        folder = os.path.dirname(path)
-    names, places = read_places(folder, given)
-    if places is None:
-        return read_file(os.path.join(folder, names.single))
-    files = [read_file(os.path.join(folder, name)) for name in sorted(set(places.values()))]
-    stored = [tensor for file in files for tensor in file.tensors]
-    found = {tensor.name: os.path.basename(tensor.source.path) for tensor in stored}
-    if found != places or len(found) < len(stored):
-        odd = next(iter(dict(found.items() ^ places.items())), "twice")
-        raise InputError(
-            f"{path}: the index and the shards disagree about tensor {format_value(odd)}"
-        )
-    # What all files of the set say.
-    common = set.intersection(*(set(file.metadata.items()) for file in files)) if files else set()
-    return index_tensors(path, stored, dict(sorted(common)))
-
-
-def read_file(path: str) -> Index:
     """The index of a file, after its header and its length are found sound."""
     with open_file(path) as file:
-        try:
-            head, size = read_from(file, 0, 8), find_size(file)
-            length = int.from_bytes(head, "little")
-            if length > LARGEST_HEADER:
-                raise ValueError(f"its header must be at most {LARGEST_HEADER:,} bytes")
-            entries = parse_json(read_from(file, 8, min(length, size)))
-            tensors, metadata = _parse_header(path, entries, 8 + length)
-            _check_places(tensors, 8 + length, size)
-        except EOFError:
-            raise InputError(
-                f"{path} is not a sound safetensors file: its header is cut short"
-            ) from None
-        except ValueError as error:
-            raise InputError(f"{path} is not a sound safetensors file: {error}") from error
-    return index_tensors(path, tensors, metadata)
+        return parse_index(
+            path,
+            find_size(file),
+            lambda start, nbytes: read_from(file, start, nbytes),
+            lambda offset: PlainRange(path, offset),
+        )
 
 
-def _parse_header(path: str, entries: Any, start: int) -> tuple[list[StoredTensor], dict[str, str]]:
+def parse_index(
+    path: str,
+    size: int | None,
+    read: Callable[[int, int], bytearray],
+    find_source: Callable[[int], Source],
+) -> Index:
+    """The index of a header that `read(start, nbytes)` gives; of a pipe, whose size is unknown."""
+    try:
+        length = int.from_bytes(read(0, 8), "little")
+        if length > LARGEST_HEADER:
+            raise ValueError(f"its header must be at most {LARGEST_HEADER:,} bytes")
+        entries = parse_json(read(8, length if size is None else min(length, size)))
+        starts, metadata = _parse_header(path, entries, 8 + length, find_source)
+        _check_places(starts, 8 + length, size)
+    except EOFError:
+        raise InputError(
+            f"{path} is not a sound safetensors file: its header is cut short"
+        ) from None
+    except ValueError as error:
+        raise InputError(f"{path} is not a sound safetensors file: {error}") from error
+    tensors = [tensor for _, tensor in starts]
+    return index_tensors(path, tensors, metadata, format="safetensors")
+
+
+def _parse_header(
+    path: str, entries: Any, start: int, find_source: Callable[[int], Source]
+) -> tuple[list[tuple[int, StoredTensor]], dict[str, str]]:
+    """Each tensor with its offset, in the header's order, and the metadata."""
     if not isinstance(entries, dict):
         raise ValueError("its header must be a JSON object")
     metadata = entries.pop(_METADATA, None) or {}
@@ -253,22 +245,21 @@ def _parse_header(path: str, entries: Any, start: int) -> tuple[list[StoredTenso
                 f"tensor {format_value(name)} has {format_value(last - first)} bytes, "
                 f"which is not the size of its shape {format_value(shape)}"
             )
-        source = PlainRange(path, start + first)
-        tensors.append(StoredTensor(name, dtype, tuple(shape), source))
+        offset = start + first
+        tensors.append((offset, StoredTensor(name, dtype, tuple(shape), find_source(offset))))
     return tensors, metadata
 
 
-def _check_places(tensors: Sequence[StoredTensor], start: int, size: int) -> None:
+def _check_places(starts: Sequence[tuple[int, StoredTensor]], start: int, size: int | None) -> None:
     """The tensors lie one after another and fill the file."""
-    plain = ((tensor.plain, tensor) for tensor in tensors)
-    ranges = sorted((place.offset, tensor.nbytes, tensor.name) for place, tensor in plain if place)
+    ranges = sorted((offset, tensor.nbytes, tensor.name) for offset, tensor in starts)
     for offset, nbytes, name in ranges:
         if offset != start:
             raise ValueError(
                 f"tensor {format_value(name)} does not begin where the one before it ends"
             )
         start += nbytes
-    if start != size:
+    if size is not None and start != size:
         raise ValueError(f"it must be {format_value(start)} bytes; got {format_value(size)}")
 
 

@@ -7,13 +7,11 @@ huggingface_hub would bring a client of its network along; a test compares ours 
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from xavinit.errors import InputError, UsageError
-from xavinit.formats.files import load_json
-from xavinit.formats.shard_names import DEFAULT, ShardNames, find_names
+from xavinit.errors import UsageError
+from xavinit.formats.shard_names import DEFAULT, ShardNames
 from xavinit.plan import TensorPlan
 from xavinit.wording import format_choices, format_value
 
@@ -165,24 +163,3 @@ def make_index(shards: Mapping[str, Sequence[TensorPlan]]) -> bytes:
     }
     content = {"metadata": metadata, "weight_map": places}
     return (json.dumps(content, indent=2, sort_keys=True) + "\n").encode()
-
-
-def read_places(
-    folder: str, names: ShardNames | None = None
-) -> tuple[ShardNames, dict[str, str] | None]:
-    """A set's names, and the file of each tensor by its index; None where a single file has all."""
-    names = names or find_names(folder)
-    path = os.path.join(folder, names.index)
-    if not os.path.exists(path) and os.path.exists(os.path.join(folder, names.single)):
-        return names, None
-    try:
-        match load_json(path):
-            case {"weight_map": dict(places)}:
-                pass
-            case _:
-                raise ValueError("it must have a weight_map")
-        if not all(isinstance(name, str) and names.has_file(name) for name in places.values()):
-            raise ValueError("a file's name is not that of a shard")
-    except ValueError as error:
-        raise InputError(f"{path} is not a sound index: {error}") from error
-    return names, places

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from xavinit.dtypes import DType
 from xavinit.errors import InputError
-from xavinit.formats.files import fill_from, open_file
+from xavinit.formats.files import Readable, fill_from, open_file
 from xavinit.formats.metadata import Recipe, parse_recipe
 from xavinit.wording import explain_os_error, format_value
 
@@ -87,7 +87,7 @@ class PlainRange(Struct, frozen=True):
         return open_file(self.path)
 
     def fill(
-        self, opened: io.FileIO, tensor: StoredTensor, start: int, stop: int, block: memoryview
+        self, opened: Readable, tensor: StoredTensor, start: int, stop: int, block: memoryview
     ) -> None:
         fill_from(opened, self.offset + tensor.dtype.count_bytes(start), block)
 
@@ -155,9 +155,10 @@ class Reader:
 class Index(Struct, frozen=True):
     """What a file, or a set of files, holds: its tensors and its own metadata.
 
-    `labels` has what a file calls a tensor beside its name (Keras's layers); `skipped` counts what
-    lies among the tensors and is none (numbers and texts of a PyTorch file). A pipe (`is_pipe`) is
-    read once, by one `Reader`, its tensors in their order.
+    `format` is safetensors, hdf5, keras (`.weights.h5`), keras_archive (`.keras`), npy (also our
+    folder of them), npz or pytorch. `labels` has what a file calls a tensor beside its name (layers
+    of Keras); `skipped` counts what lies among the tensors and is none (numbers and texts of a
+    PyTorch file). A pipe (`is_pipe`) is read once, by one `Reader`, its tensors in their order.
     """
 
     path: str
@@ -181,7 +182,15 @@ class Index(Struct, frozen=True):
             raise InputError(f"{self.path} has no sound metadata of xavinit: {error}") from error
 
 
-def index_tensors(path: str, tensors: Iterable[StoredTensor], metadata: Mapping[str, str]) -> Index:
+def index_tensors(
+    path: str,
+    tensors: Iterable[StoredTensor],
+    metadata: Mapping[str, str],
+    *,
+    format: str = "",
+    labels: Mapping[str, str] | None = None,
+    skipped: int = 0,
+) -> Index:
     """The index, its names and shapes checked; `InputError` otherwise."""
     tensors = tuple(tensors)
     names: set[str] = set()
@@ -198,4 +207,4 @@ def index_tensors(path: str, tensors: Iterable[StoredTensor], metadata: Mapping[
         names.add(name)
         if any(size > _LARGEST for size in tensor.shape) or tensor.nbytes > _LARGEST:
             raise InputError(f"{path}: tensor {format_value(name)} is over 2⁶³−1 bytes")
-    return Index(path, tensors, metadata)
+    return Index(path, tensors, metadata, format, labels or {}, skipped)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from xavinit.dtypes import DType
-from xavinit.formats.files import open_file, read_from
+from xavinit.formats.files import Readable, open_file, read_from
 from xavinit.formats.stored import StoredTensor
 from xavinit.layers import split_boxes
 
@@ -41,7 +41,7 @@ class StridedRange(Struct, frozen=True):
         return open_file(self.path)
 
     def fill(
-        self, opened: io.FileIO, tensor: StoredTensor, start: int, stop: int, block: memoryview
+        self, opened: Readable, tensor: StoredTensor, start: int, stop: int, block: memoryview
     ) -> None:
         import numpy as np
 
@@ -67,6 +67,18 @@ class StridedRange(Struct, frozen=True):
     def count_memory(self, tensor: StoredTensor) -> int:
         return _SPAN
 
+    def count_read(self, tensor: StoredTensor) -> int:
+        """The bytes of the file that are read: a page for each run of elements that lies alone."""
+        run = tensor.dtype.itemsize
+        runs = 1
+        axes = zip(self.strides, tensor.shape, strict=True)
+        for step, count in sorted((step * tensor.dtype.itemsize, n) for step, n in axes if step):
+            if runs == 1 and step <= run + _PAGE // 8:
+                run += (count - 1) * step
+            else:
+                runs *= count
+        return runs * max(run, _PAGE) if runs > 1 else run
+
 
 def find_strides(shape: Sequence[int], *, is_fortran: bool) -> tuple[int, ...]:
     """The steps of each axis, in elements, of an array without gaps.
@@ -88,7 +100,7 @@ def swap_bytes(block: memoryview, dtype: DType) -> None:
         np.frombuffer(block, f"u{itemsize}").byteswap(inplace=True)
 
 
-def _gather(file: io.FileIO, offset: int, out: Array, strides: Sequence[int]) -> None:
+def _gather(file: Readable, offset: int, out: Array, strides: Sequence[int]) -> None:
     """Fill an array from the elements that begin at an offset, at the strides of its axes.
 
     The range of the file that it spans is read whole if it is small and most of it is wanted;

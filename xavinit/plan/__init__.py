@@ -2,7 +2,7 @@
 
 from xavinit.plan.cuts import Cut, Index, cut_tensor, parse_index
 from xavinit.plan.fans import Fans, Roles, compute_fans, find_roles
-from xavinit.plan.initializers import compute_n, find_gain
+from xavinit.plan.initializers import compute_n, find_gain, scale_variance
 from xavinit.plan.laws import (
     CUT_STD,
     Arange,
@@ -52,5 +52,6 @@ __all__ = [
     "find_roles",
     "parse_index",
     "plan_spec",
+    "scale_variance",
     "select_tensors",
 ]

@@ -66,7 +66,7 @@ def compute_law(init: inits.Init, fans: Fans | None, shape: tuple[int, ...]) -> 
     raise TypeError(f"no law for {init}")
 
 
-def scale_variance(rule: inits.VarianceScaling, fans: Fans) -> Law:
+def scale_variance(rule: inits.VarianceScaling, fans: Fans) -> Uniform | Normal | TruncatedNormal:
     """The law of mean 0 and variance gain²/n with the rule's distribution.
 
     With n = fan_in, fan_out or (fan_in + fan_out)/2 and in float64, left to right:

@@ -33,7 +33,7 @@ _LABEL = 10
 # What a table can be sorted by; figures descend, and what has none comes last.
 _KEYS: dict[SortKey, Callable[[InspectedTensor], Any]] = {
     "name": lambda tensor: _split_numbers(tensor.name),
-    "count": lambda tensor: tensor.summary.size,
+    "count": lambda tensor: tensor.size,
     "bytes": lambda tensor: tensor.nbytes,
     "mean": lambda tensor: tensor.summary.mean,
     "std": lambda tensor: tensor.summary.std,
@@ -129,7 +129,7 @@ def _format_row(tensor: InspectedTensor, *, is_wide: bool) -> tuple[str, ...]:
         name,
         shape,
         tensor.dtype,
-        f"{summary.size:,}",
+        f"{tensor.size:,}",
         *(format_figure(x) for x in (summary.mean, summary.std, summary.min, summary.max)),
         format_share(summary.zeros, summary.size),
         *(

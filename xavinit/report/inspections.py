@@ -59,7 +59,7 @@ def _describe_tensor(tensor: InspectedTensor) -> dict[str, Any]:
         "label": tensor.label,
         "shape": list(tensor.shape),
         "dtype": tensor.dtype,
-        "count": summary.size,
+        "count": tensor.size,
         "bytes": tensor.nbytes,
         "mean": _make_figure(summary.mean),
         "std": _make_figure(summary.std),

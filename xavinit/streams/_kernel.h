@@ -5,6 +5,7 @@
  *
  *   _kernel_tables.h, .c   the distributions and dtypes
  *   _kernel_bits.h         what the compiler must promise; floats and their bits
+ *   _kernel_units.h        the vector units of this processor
  *   _kernel_words.h, .c    a key and a position -> random words
  *   _kernel_quantile.h     the normal quantile
  *   _kernel_rounding.h     float32 -> smaller floats

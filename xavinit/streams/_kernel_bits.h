@@ -28,12 +28,6 @@
 #define INLINE static inline
 #endif
 
-#if (defined(__x86_64__) || defined(__i386__)) && defined(__GNUC__)
-#define HAS_X86
-#define AVX2 __attribute__((target("avx2")))
-#define AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
-#endif
-
 INLINE float as_float(uint32_t bits)
 {
     float value;

@@ -2,6 +2,7 @@
 #include "_kernel_bits.h"
 #include "_kernel_quantile.h"
 #include "_kernel_rounding.h"
+#include "_kernel_units.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -157,31 +158,17 @@ static const struct xv_variant VARIANTS[] = {
 };
 #define MOST_VARIANTS (sizeof VARIANTS / sizeof *VARIANTS)
 
-/* How many of them this processor can run. */
-static size_t count_variants(void)
-{
-#if defined(HAS_X86)
-    __builtin_cpu_init();
-    if (!__builtin_cpu_supports("avx2"))
-        return 1;
-    if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
-        !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl"))
-        return 2;
-#endif
-    return MOST_VARIANTS;
-}
-
 struct xv_variant xv_chosen;
 
 const char *const *xv_variants(void)
 {
     static const char *names[MOST_VARIANTS + 1];
-    for (size_t i = 0; i < count_variants(); i++)
+    for (size_t i = 0; i < count_units(); i++)
         names[i] = VARIANTS[i].name;
     return names;
 }
 
 void xv_use_variant(int index)
 {
-    xv_chosen = VARIANTS[index < 0 ? count_variants() - 1 : (size_t)index];
+    xv_chosen = VARIANTS[index < 0 ? count_units() - 1 : (size_t)index];
 }

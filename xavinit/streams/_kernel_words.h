@@ -3,6 +3,7 @@
 #define XAVINIT_KERNEL_WORDS_H
 
 #include "_kernel_bits.h"
+#include "_kernel_units.h"
 
 #include <stddef.h>
 #include <stdint.h>

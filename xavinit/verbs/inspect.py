@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -27,6 +28,11 @@ class InspectedTensor(Struct, frozen=True):
     summary: Summary
     label: str | None = None  # what the file calls it beside its name: the layer's name in Keras's
 
+    @property
+    def size(self) -> int:
+        """How many elements; of its summary, a complex one counts as two."""
+        return math.prod(self.shape)
+
 
 class Inspection(Struct, frozen=True):
     """What is in a weights file or a set of files.
@@ -48,7 +54,7 @@ class Inspection(Struct, frozen=True):
     @property
     def parameters(self) -> int:
         """How many elements, of all tensors."""
-        return sum(tensor.summary.size for tensor in self.tensors)
+        return sum(tensor.size for tensor in self.tensors)
 
     @property
     def nbytes(self) -> int:
@@ -109,7 +115,7 @@ def inspect(
             summary,
             index.labels.get(stored.name),
         )
-        for stored, summary in summarize(index, jobs, advance)
+        for stored, summary in zip(index.tensors, summarize(index, jobs, advance), strict=True)
     )
     recipe = index.parse_recipe()
     return Inspection(

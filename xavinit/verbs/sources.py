@@ -10,15 +10,14 @@ from msgspec import Struct
 
 from xavinit.errors import InputError, SpecError
 from xavinit.file_kinds import HDF5, HEAD, NPY, SAFETENSORS, find_kind
-from xavinit.formats import detect_format, find_names, parse_format, parse_index_name
+from xavinit.formats import find_names, load_index, parse_index_name
 from xavinit.plan import STREAM
 from xavinit.spec import Document, copy_plain, load_document
-from xavinit.wording import explain_os_error
 
 # A spec: the path of its file or of a weights file of ours, `-` for standard input, or its data.
 SpecSource = str | os.PathLike[str] | Mapping[str, Any]
 
-_FORMATS = {SAFETENSORS: "safetensors", HDF5: "hdf5", NPY: "npy"}
+_CARRIERS = (SAFETENSORS, HDF5, NPY)  # what may carry a spec
 
 
 class Source(Struct, frozen=True):
@@ -38,14 +37,7 @@ def load_source(spec: SpecSource) -> Source:
     if path is None:
         return Source(load_document(spec))
     kind = _find_kind(path)
-    name = detect_format(path)
-    if not os.path.isdir(path) and not (kind == HDF5 and name == "keras"):  # by content, not suffix
-        name = _FORMATS[kind or SAFETENSORS]
-    try:
-        index = parse_format(name).read_index(path)
-    except OSError as error:  # of a shard, say, that is not there
-        place = error.filename or path
-        raise InputError(f"cannot read {place}: {explain_os_error(error)}") from error
+    index = load_index(path)
     recipe = index.parse_recipe()
     if recipe is None:
         what = "a folder of weights" if os.path.isdir(path) else kind or "an index"
@@ -65,7 +57,7 @@ def _find_weights(spec: object) -> str | None:
     if not isinstance(spec, str | bytes | os.PathLike):
         return None
     path = os.fsdecode(spec)
-    if _find_kind(path) in _FORMATS:
+    if _find_kind(path) in _CARRIERS:
         return path
     folder, base = os.path.split(path)
     if base == "manifest.json" and _has_key(path, "xavinit"):

@@ -155,7 +155,7 @@ def _make_row(tensor: InspectedTensor) -> tuple[str, ...]:
         name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…",
         "×".join(map(str, tensor.shape)) or "scalar",
         tensor.dtype,
-        format_count(summary.size),
+        format_count(tensor.size),
         *map(format_figure, (summary.mean, summary.std, summary.min, summary.max)),
         format_share(summary.zeros, summary.size),
         format_count(summary.nans + _count_infinities(summary)),

@@ -42,6 +42,7 @@ const nameOf = (index) => texts.names[index] ?? tensors[index].name;
 const labelOf = (index) => texts.labels[index] ?? tensors[index].label;
 const lawOf = (index) => texts.laws[index] ?? "";
 const shapeOf = (tensor) => tensor.shape.join("×") || "scalar";
+const countNumbers = ({ count, dtype }) => (dtype.startsWith("complex") ? 2 * count : count); // its parts
 const countInfinities = (tensor) => tensor.positive_infinities + tensor.negative_infinities;
 const formatCount = (count) => count.toLocaleString("en");
 
@@ -70,7 +71,7 @@ const KEYS = {
   name: nameOf,
   shape: (index) => tensors[index].shape,
   dtype: (index) => tensors[index].dtype,
-  zeros: (index) => (tensors[index].count ? tensors[index].zeros / tensors[index].count : null),
+  zeros: (index) => (tensors[index].count ? tensors[index].zeros / countNumbers(tensors[index]) : null),
   nonfinite: (index) => tensors[index].nans + countInfinities(tensors[index]),
   law: (index) => lawOf(index) || null,
 };
@@ -115,7 +116,7 @@ function makeRow(index) {
     ...["mean", "std", "min", "max"].map((key) =>
       makeCell(key[0].toUpperCase() + key.slice(1), "number", makeFigure(key, index))),
     makeCell("Zeros", "number", make("data", { value: tensor.zeros, title: formatCount(tensor.zeros) },
-      formatShare(tensor.zeros, tensor.count))),
+      formatShare(tensor.zeros, countNumbers(tensor)))),
     makeCell("NaN, inf", bad ? "number alarm" : "number",
       make("data", { value: bad }, formatCount(bad))),
     makeCell("Law", "law", ...(lawOf(index) ? [lawOf(index)] : [])),
@@ -218,7 +219,7 @@ function makeFigures(index) {
   for (const key of ["mean", "std", "min", "max"]) {
     add(key[0].toUpperCase() + key.slice(1), key, formatExactly(index, key));
   }
-  add("Zeros", "zeros", `${formatCount(tensor.zeros)} (${formatShare(tensor.zeros, tensor.count)})`);
+  add("Zeros", "zeros", `${formatCount(tensor.zeros)} (${formatShare(tensor.zeros, countNumbers(tensor))})`);
   add("NaN", "nans", formatCount(tensor.nans));
   add("+inf", "positive_infinities", formatCount(tensor.positive_infinities));
   add("−inf", "negative_infinities", formatCount(tensor.negative_infinities));

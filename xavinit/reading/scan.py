@@ -1,0 +1,145 @@
+"""The crew goes over the blocks of all tensors of a file once → a `Summary` of each."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ExitStack
+
+from xavinit.choices import AxisLayout
+from xavinit.crew import Advance, Buffer, Crew, parse_jobs
+from xavinit.formats import Index, Reader, StoredTensor
+from xavinit.reading.guesses import LAYOUTS
+from xavinit.reading.kernels import Kernel, Totals, find_kernel
+from xavinit.reading.moments import Moments, Run
+from xavinit.reading.numbers import find_numbers
+from xavinit.reading.summary import make_summary
+from xavinit.reading.tasks import Group, Piece, find_step, limit_jobs, list_tasks
+from xavinit.reading.values import Summary
+
+
+def summarize(index: Index, jobs: int | None, advance: Advance) -> tuple[Summary, ...]:
+    """The summaries of an index's tensors, in their order; the same for any number of jobs.
+
+    Raises `InputError` where the file cannot be read, or is not as its index says.
+    """
+    wanted = parse_jobs(jobs)
+    scan = _Scan(index.tensors, find_kernel(), find_layouts(index))
+    with ExitStack() as stack:
+
+        def make_worker() -> _Worker:
+            return _Worker(scan.kernel, stack.enter_context(Reader()))
+
+        crew = Crew(make_worker, 1 if index.is_pipe else limit_jobs(index.tensors, wanted))
+        total = sum(tensor.nbytes for tensor in index.tensors)
+        crew.run(list_tasks(index.tensors), total, scan.work, advance)
+    return tuple(scan.summaries[number] for number in range(len(index.tensors)))
+
+
+def find_layouts(index: Index) -> tuple[AxisLayout, ...]:
+    """The layouts that a file's tensors may have. Keras and Flax have one; in PyTorch's names there
+    is GPT-2's Conv1D too, whose weight is (in, out).
+    """
+    if index.format in ("keras", "keras_archive") or index.metadata.get("format") == "flax":
+        return ("in_out",)
+    return LAYOUTS
+
+
+class _Worker:
+    """What a thread has for itself."""
+
+    def __init__(self, kernel: Kernel, reader: Reader) -> None:
+        self.reader = reader
+        self.counter = kernel.make_counter()
+        self.totals = kernel.make_totals()  # of the tensors that it reads alone
+
+
+class _Scan:
+    """What the workers share: the tensors, and what is known of them so far."""
+
+    def __init__(
+        self,
+        tensors: tuple[StoredTensor, ...],
+        kernel: Kernel,
+        layouts: tuple[AxisLayout, ...],
+    ) -> None:
+        self.kernel = kernel
+        self.layouts = layouts
+        self.summaries: dict[int, Summary] = {}  # by the number of the tensor
+        self._tensors = tensors
+        self._lock = threading.Lock()
+        self._open: dict[int, _OpenTensor] = {}  # those that several workers read
+        self._free: list[Totals] = []  # cleared
+
+    def work(self, worker: _Worker, buffer: Buffer, task: Piece | Group) -> None:
+        """Carry out a task."""
+        if isinstance(task, Piece):
+            self._read_piece(worker, buffer, task)
+        else:
+            for number in range(task.first, task.last):
+                self.summaries[number] = _read_whole(
+                    worker, buffer, self._tensors[number], self.layouts
+                )
+
+    def _read_piece(self, worker: _Worker, buffer: Buffer, piece: Piece) -> None:
+        tensor = self._tensors[piece.number]
+        numbers = find_numbers(tensor.dtype)
+        with self._lock:
+            if piece.number not in self._open:
+                totals = self._free.pop() if self._free else self.kernel.make_totals()
+                self._open[piece.number] = _OpenTensor(totals, tensor.size)
+            read = self._open[piece.number]
+        block = buffer.take(piece.nbytes)
+        worker.reader.fill(tensor, piece.start, piece.stop, block)
+        runs = worker.counter.scan(numbers, block, is_last=True)  # a piece has whole runs
+        with read.lock:
+            worker.counter.flush(read.totals)
+            read.take(piece, runs)
+            if read.left:
+                return
+        found = read.totals.find(numbers)
+        self.summaries[piece.number] = make_summary(
+            tensor, numbers, found, read.moments, self.layouts
+        )
+        read.totals.clear()
+        with self._lock:
+            del self._open[piece.number]
+            self._free.append(read.totals)
+
+
+class _OpenTensor:
+    """A tensor of which some pieces have been read. Runs are merged in the tensor's order."""
+
+    def __init__(self, totals: Totals, size: int) -> None:
+        self.lock = threading.Lock()
+        self.totals = totals
+        self.moments = Moments()
+        self.left = size  # elements
+        self._next = 0  # the element at which the next runs to merge begin
+        self._early: dict[int, tuple[Piece, list[Run]]] = {}  # by their first elements
+
+    def take(self, piece: Piece, runs: list[Run]) -> None:
+        """Take the runs of a piece, which may have been read before those in front of it."""
+        self.left -= piece.stop - piece.start
+        self._early[piece.start] = piece, runs
+        while self._next in self._early:
+            piece, runs = self._early.pop(self._next)
+            for run in runs:
+                self.moments.add(run)
+            self._next = piece.stop
+
+
+def _read_whole(
+    worker: _Worker, buffer: Buffer, tensor: StoredTensor, layouts: tuple[AxisLayout, ...]
+) -> Summary:
+    """Read a tensor from its start to its end."""
+    numbers, moments, step = find_numbers(tensor.dtype), Moments(), find_step(tensor)
+    for start in range(0, tensor.size, step):
+        stop = min(start + step, tensor.size)
+        block = buffer.take(tensor.dtype.count_bytes(stop - start))
+        worker.reader.fill(tensor, start, stop, block)
+        for run in worker.counter.scan(numbers, block, is_last=stop == tensor.size):
+            moments.add(run)
+        worker.counter.flush(worker.totals)
+    summary = make_summary(tensor, numbers, worker.totals.find(numbers), moments, layouts)
+    worker.totals.clear()
+    return summary
