@@ -99,12 +99,12 @@ def test_the_table_says_which_parts_are_idle() -> None:
     plan = xavinit.make_plan({"tensors": {"a.{9}": [10, 20], "b": [30, 20], "c": [30, 20]}})
     lines = list(format_division(divide_plan(plan, 9, max_shard_size="2kB")))
     assert lines[7:] == [
-        "7/9        0  -            0      0",
+        "7/9        1  7            1  1,064",
         "8/9        0  -            0      0",
         "9/9        0  -            0      0",
-        "9 parts, 6 shards, 13,848 bytes; the largest part 2.78 kB",
-        "3 parts have nothing to write: a smaller --max-shard-size makes more shards",
-        "2 tensors are larger than a fair share (1.54 kB): the largest b, 2.4 kB, is written by "
+        "9 parts, 7 shards, 14,088 bytes; the largest part 2.66 kB",
+        "2 parts have nothing to write: a smaller --max-shard-size makes more shards",
+        "2 tensors are larger than a fair share (1.57 kB): the largest b, 2.4 kB, is written by "
         "part 1/9 alone",
     ]
 

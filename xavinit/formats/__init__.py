@@ -23,14 +23,13 @@ from xavinit.formats.shard_names import (
     parse_shard_names,
 )
 from xavinit.formats.shards import parse_size
-from xavinit.formats.shares import MOST_PARTS, Part, divide, parse_part, parse_parts
+from xavinit.formats.shares import Part, divide, parse_part, parse_parts
 from xavinit.formats.standing import State, find_state
 from xavinit.formats.stored import Index, PlainRange, Reader, StoredTensor
 
 __all__ = [
     "FORMATS",
     "MANIFESTS",
-    "MOST_PARTS",
     "FileLayout",
     "Format",
     "Gap",
