@@ -57,6 +57,7 @@ ROOMS: dict[str, set[str]] = {
     "torch": {*GROUND, "plan", "output", "verbs"},
     "keras": {*GROUND, "plan", "verbs"},
     "flax": {*GROUND, "plan", "verbs"},
+    "dask": {*GROUND, "plan", "verbs"},
     "report": {*GROUND, "failures", "layers", "plan", "reading", "verbs"},
 }
 # The doors: the public names, the command line. They may open every room, and none opens them.

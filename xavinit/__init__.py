@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from xavinit import flax, keras, torch  # noqa: F401  # the bridges, loaded at first use
+    from xavinit import dask, flax, keras, torch  # noqa: F401  # the bridges, loaded at first use
     from xavinit.dtypes import DType
     from xavinit.errors import (
         InputError,
@@ -157,7 +157,7 @@ _HOMES = {
 
 
 # Modules of ours. Not in `__all__`, whose names an import of * would put before the real ones.
-_BRIDGES = ("flax", "keras", "torch")
+_BRIDGES = ("dask", "flax", "keras", "torch")
 
 
 def __getattr__(name: str) -> Any:

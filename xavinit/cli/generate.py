@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import click
@@ -59,6 +60,12 @@ STANDARD_OUTPUTS = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
     help="Write only the shards of part I of N, into a folder that N runs share.",
 )
 @click.option("--resume", is_flag=True, help="Write only the shards that are missing or cut short.")
+@click.option(
+    "--dask",
+    "address",
+    metavar="ADDRESS",
+    help="Let the workers of a Dask scheduler write the shards, such as tcp://host:8786.",
+)
 @click.option("--force", is_flag=True, help="Replace OUT if it exists.")
 @click.option("--dry-run", is_flag=True, help="Check everything, write nothing.")
 @json_option("Report as JSON on standard output, an object for each spec on a line of its own.")
@@ -67,6 +74,7 @@ def generate(
     specs: tuple[str, ...],
     output: str | None,
     fmt: str | None,
+    address: str | None,
     as_json: bool,
     quiet: bool,
     debug: bool,
@@ -108,6 +116,8 @@ def generate(
     if output == "":
         raise UsageError("the name of the output is empty: give -o a name, or leave it out")
     options["format"] = fmt
+    if address is not None and len(specs) > 1:
+        raise UsageError("--dask takes one SPEC")
     if len(specs) > 1:
         folder = _check_folder(output)
         reports: list[xavinit.Report] = []
@@ -126,8 +136,17 @@ def generate(
         _check_standard_output(as_json, options["dry_run"])
     with showing_progress(quiet) as progress:
         target = sys.stdout.buffer if path in STANDARD_OUTPUTS else path
-        done = xavinit.generate(spec, target, progress=progress, **options)
+        with _open_client(address) as client:
+            done = xavinit.generate(spec, target, progress=progress, client=client, **options)
     show(done)
+
+
+def _open_client(address: str | None) -> AbstractContextManager[Any]:
+    if address is None:
+        return nullcontext()
+    from xavinit.verbs.on_dask import open_client
+
+    return open_client(address)
 
 
 def _check_folder(output: str | None) -> str:

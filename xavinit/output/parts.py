@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 from msgspec import Struct
@@ -27,7 +27,7 @@ from xavinit.output import disk
 from xavinit.output.access import Access, find_access
 from xavinit.output.drawing import Drawing, count_bytes
 from xavinit.output.files import fill_files
-from xavinit.output.publish import find_target, publish_file, sync_folder
+from xavinit.output.publish import find_target, make_temporary_folder, publish_file, sync_folder
 from xavinit.output.sets import find_old
 from xavinit.wording import explain_os_error
 
@@ -72,23 +72,56 @@ def find_work(share: Share, path: str) -> Work:
 
 
 def write_share(share: Share, work: Work, path: str, drawing: Drawing, advance: Advance) -> Work:
-    """Write what is left; return what this run has written."""
+    """Write what is left, and the index if the set is whole then; return what was written."""
+    written = write_shards(share, work, path, drawing, advance)
+    return Work(written, finish_set(share, path, drawing))
+
+
+def write_shards(
+    share: Share, work: Work, path: str, drawing: Drawing, advance: Advance
+) -> tuple[FileLayout, ...]:
+    """Write the files that are left, but for those that have come to stand there by now."""
     written = []
-    try:
+    with _telling(path):
         target = find_target(path)
         with contextlib.suppress(FileExistsError):
             disk.make_folder(target, 0o777)
             sync_folder(os.path.dirname(target))
-        access = _find_usual_access(share, path)
-        publish = partial(_publish, path, access, drawing, advance)
+        publish = _make_publish(share, path, drawing, advance)
         for file in work.files:
             if _write_file(share, file, path, publish):
                 written.append(file)
             else:  # another run was faster
                 advance(count_bytes(file.regions))
-        return Work(tuple(written), _finish(share, path, publish))
+    return tuple(written)
+
+
+def finish_set(share: Share, path: str, drawing: Drawing) -> bool:
+    """Publish the index if all files of tensors are there; return whether the set is."""
+    with _telling(path):
+        return _finish(share, path, _make_publish(share, path, drawing, lambda _: None))
+
+
+@contextlib.contextmanager
+def mark_folder(path: str) -> Iterator[str]:
+    """Within the block, an empty folder of a random name stands where the set is or will be."""
+    with _telling(path):
+        target = find_target(path)
+        folder = target if os.path.isdir(target) else os.path.dirname(target)
+        with make_temporary_folder(folder, is_private=False) as marker:
+            yield marker
+
+
+@contextlib.contextmanager
+def _telling(path: str) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise OutputError(f"cannot write {path}: {explain_os_error(error)}") from error
+
+
+def _make_publish(share: Share, path: str, drawing: Drawing, advance: Advance) -> Publish:
+    return partial(_publish, path, _find_usual_access(share, path), drawing, advance)
 
 
 def _look(share: Share, path: str) -> dict[str, State]:
@@ -175,7 +208,6 @@ def _remove_index(share: Share, path: str) -> None:
 
 
 def _finish(share: Share, path: str, publish: Publish) -> bool:
-    """Publish the index if all files of tensors are there; return whether the set is."""
     states = _look(share, path)
     foreign = _find_foreign(share, path)
     _check_states(share, path, states, foreign)

@@ -83,7 +83,7 @@ def draw(
         if index is not ...:
             raise UsageError(f"an index needs the name of a tensor; got {format_value(index)}")
         return _draw_all(plan, Drawing(plan, jobs))
-    tensor = _find_tensor(plan, name)
+    tensor = find_tensor(plan, name)
     cut = parse_index(index, tensor.shape)
     drawing = Drawing(plan, jobs)
     if drawing.stream.is_ordered:  # one sequence, in which the tensor has its place
@@ -95,7 +95,8 @@ def draw(
     return array.reshape(cut.shape) if part is not None else np.array(array[index])
 
 
-def _find_tensor(plan: Plan, name: object) -> TensorPlan:
+def find_tensor(plan: Plan, name: object) -> TensorPlan:
+    """The tensor of a name, or `UsageError`."""
     if isinstance(name, str):
         with contextlib.suppress(KeyError):
             return plan[name]

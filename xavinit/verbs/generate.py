@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from xavinit.errors import OutputError, SpecError
+from xavinit.errors import OutputError, SpecError, UsageError
 from xavinit.formats import Layout
 from xavinit.plan import Plan
 from xavinit.verbs.prepare import make_overrides, take_plan
 from xavinit.verbs.progress import Progress, make_advance
 from xavinit.verbs.sources import SpecSource
 from xavinit.verbs.target import Output, check_output
-from xavinit.wording import explain_os_error
+from xavinit.wording import explain_os_error, format_value
 
 if TYPE_CHECKING:
     from xavinit.output import BinaryWriter, Drawing, Share, Work
@@ -65,6 +65,7 @@ def generate(
     shard_name: str | None = None,
     part: PartSource | None = None,
     resume: bool = False,
+    client: Any = None,
     force: bool = False,
     dry_run: bool = False,
     strict: bool = False,
@@ -90,6 +91,9 @@ def generate(
             that n runs share, in any order (docs/scale.md). Shards that are there are left. The run
             that finds all of them there writes the index.
         resume: write only the shards that are missing or cut short.
+        client: a `distributed.Client`: the workers of its Dask cluster write the shards, each a
+            task, into a folder that all of them see. `jobs` is then the threads of a task, by
+            default one.
         force: replace an output that exists; of a part, the shards of this part.
         dry_run: check everything, write nothing.
         progress: called with the bytes done and the total bytes, about ten times a second.
@@ -115,21 +119,50 @@ def generate(
         max_shard_size=max_shard_size,
         shard_name=shard_name,
         force=force,
-        part=part,
+        part=_parse_client(client, part),
         resume=resume,
     )
-    return write_output(output, started=started, dry_run=dry_run, progress=progress)
+    return write_output(
+        output, started=started, dry_run=dry_run, progress=progress, client=client, jobs=jobs
+    )
+
+
+def _parse_client(client: object, part: PartSource | None) -> PartSource | None:
+    """The part to write: of a cluster, the whole set."""
+    if client is None:
+        return part
+    if part is not None:
+        raise UsageError(f"a Dask cluster writes all parts; got part {format_value(part)}")
+    if not hasattr(client, "submit") or not hasattr(client, "run"):
+        raise UsageError(f"client must be a distributed.Client; got {format_value(client)}")
+    return (1, 1)
 
 
 def write_output(
-    output: Output, *, started: float, dry_run: bool, progress: Progress | None
+    output: Output,
+    *,
+    started: float,
+    dry_run: bool,
+    progress: Progress | None,
+    client: Any = None,
+    jobs: int | None = None,
 ) -> Report:
-    """Write what has been checked, unless the run is dry."""
+    """Write what has been checked, unless the run is dry; `client` is that of a Dask cluster."""
     plan, layout, target = output.plan, output.layout, output.target
     advance = make_advance(output.nbytes, progress)
     part = None
     if output.share is not None and output.work is not None:
-        part = _write_share(output, output.share, output.work, advance, dry_run=dry_run)
+        work = output.work
+        if not dry_run and output.file is not None and client is not None:
+            from xavinit.verbs.on_dask import write_on_dask
+
+            path = output.file
+            work = write_on_dask(client, plan, output.share, work, path, jobs, advance)
+        elif not dry_run and output.file is not None:
+            from xavinit.output import write_share
+
+            work = write_share(output.share, work, output.file, output.drawing, advance)
+        part = _report_part(output.share, work)
     elif not dry_run and output.file is None:
         _write_pipe(layout, target, output.drawing, advance)
     elif not dry_run and output.file is not None:
@@ -152,16 +185,10 @@ def write_output(
     )
 
 
-def _write_share(
-    output: Output, share: Share, work: Work, advance: Callable[[int], None], *, dry_run: bool
-) -> PartReport:
-    if not dry_run and output.file is not None:
-        from xavinit.output import write_share
-
-        work = write_share(share, work, output.file, output.drawing, advance)
-    written = len(work.files)
+def _report_part(share: Share, done: Work) -> PartReport:
+    written = len(done.files)
     left = len(share.files) - written
-    return PartReport(str(share.part), written, left, work.nbytes, work.is_complete)
+    return PartReport(str(share.part), written, left, done.nbytes, done.is_complete)
 
 
 def _write_pipe(
