@@ -73,7 +73,7 @@ def write_on_dask(
     }
     written = []
     try:
-        for task in as_completed(tasks):
+        for task in as_completed(tasks, loop=client.loop):
             file = tasks[task]
             try:
                 if task.result():
@@ -118,7 +118,7 @@ def check_workers(client: Any, folder: str) -> None:
         raise OutputError("the Dask cluster has no workers")
     for worker, told in sorted(found.items()):
         if isinstance(told, Exception):
-            reason = " ".join(f"{type(told).__name__}: {told}".split())[:200]
+            reason = " ".join(str(told).split())[:200]
             raise RefusedError(f"the worker {worker} cannot use xavinit: {reason}")
         if tuple(told) != describe():
             raise RefusedError(
@@ -143,6 +143,4 @@ def _check_folder(client: Any, folder: str) -> None:
     for worker, is_seen in sorted(found.items()):
         if not is_seen:
             place = os.path.dirname(marker)
-            raise RefusedError(
-                f"the worker {worker} does not see the folder {place} of this machine"
-            )
+            raise RefusedError(f"the worker {worker} does not see the folder {place} that is here")
