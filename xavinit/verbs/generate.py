@@ -108,6 +108,8 @@ def generate(
     401408
     """
     started = time.perf_counter()
+    if client is not None and not (hasattr(client, "submit") and hasattr(client, "run")):
+        raise UsageError(f"client must be a distributed.Client; got {format_value(client)}")
     plan, source = take_plan(spec, make_overrides(seed, dtype, framework, dims), strict=strict)
     output = check_output(
         plan,
@@ -119,23 +121,13 @@ def generate(
         max_shard_size=max_shard_size,
         shard_name=shard_name,
         force=force,
-        part=_parse_client(client, part),
+        part=part,
         resume=resume,
+        engine="" if client is None else "a Dask cluster",
     )
     return write_output(
         output, started=started, dry_run=dry_run, progress=progress, client=client, jobs=jobs
     )
-
-
-def _parse_client(client: object, part: PartSource | None) -> PartSource | None:
-    """The part to write: of a cluster, the whole set."""
-    if client is None:
-        return part
-    if part is not None:
-        raise UsageError(f"a Dask cluster writes all parts; got part {format_value(part)}")
-    if not hasattr(client, "submit") or not hasattr(client, "run"):
-        raise UsageError(f"client must be a distributed.Client; got {format_value(client)}")
-    return (1, 1)
 
 
 def write_output(

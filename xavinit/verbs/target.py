@@ -70,10 +70,12 @@ def check_output(
     force: bool,
     part: object = None,
     resume: bool = False,
+    engine: str = "",
 ) -> Output:
     """Lay out a plan and refuse before any work what would be refused after it.
 
-    `source` tells where errors are; it and `spec` must not be replaced.
+    `source` tells where errors are; it and `spec` must not be replaced. `engine` is what writes
+    the parts, if not this process.
     """
     from xavinit.output import Drawing, check_handle, check_pipe, is_pipe
 
@@ -90,7 +92,7 @@ def check_output(
     if shard_name is not None and most is None:
         raise UsageError("a name of shards needs the size of a shard, such as 5GB")
     names = parse_shard_names(shard_name)
-    piece = _parse_part(part, resume=resume, is_sharded=most is not None)
+    piece = _parse_part(part, resume=resume, engine=engine, is_sharded=most is not None)
     fmt = choose_format(file, format) if most is None else _choose_sharded(file, format)
     with source.document.locating() if source else contextlib.nullcontext():
         layout = _lay_out(plan, fmt, file, most, names)
@@ -218,13 +220,15 @@ def _lay_out(
     return layout
 
 
-def _parse_part(given: object, *, resume: bool, is_sharded: bool) -> Part | None:
-    """The part that is to be written; a run that only resumes is the one part of one."""
-    if given is None and not resume:
+def _parse_part(given: object, *, resume: bool, engine: str, is_sharded: bool) -> Part | None:
+    """The part that is to be written; of a run that resumes, or by an engine, the whole set."""
+    if given is not None and engine:
+        raise UsageError(f"{engine} writes all parts; got part {format_value(given)}")
+    if given is None and not resume and not engine:
         return None
     part = Part() if given is None else parse_part(given)
     if not is_sharded:
-        what = "to resume" if given is None else "a part"
+        what = engine or ("to resume" if given is None else "a part")
         raise UsageError(
             f"{what} needs a set of shards: give the size of a shard, such as 5GB",
             hint="a single file is written whole or not at all",
