@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from xavinit.verbs.digest import digest, digest_tensors
     from xavinit.verbs.draw import draw
     from xavinit.verbs.explain import Explanation, explain
-    from xavinit.verbs.generate import Report, generate
+    from xavinit.verbs.generate import PartReport, Report, generate
     from xavinit.verbs.generate_many import generate_many
     from xavinit.verbs.initializers import (
         glorot_normal,
@@ -76,6 +76,7 @@ __all__ = [
     "MissingLibraryError",
     "Normal",
     "OutputError",
+    "PartReport",
     "Plan",
     "RefusedError",
     "Report",
@@ -123,6 +124,7 @@ _HOMES = {
     "MissingLibraryError": "xavinit.errors",
     "Normal": "xavinit.plan",
     "OutputError": "xavinit.errors",
+    "PartReport": "xavinit.verbs.generate",
     "Plan": "xavinit.plan",
     "RefusedError": "xavinit.errors",
     "Report": "xavinit.verbs.generate",
