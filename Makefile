@@ -14,7 +14,7 @@ BUILT = pyproject.toml setup.py $(wildcard xavinit/*/_kernel*.[ch])
 QUICK = -m "not frameworks and not slow and not browser and not cluster"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-budgets test-kernel test-sanitize test-oldest test-pythons test-frameworks test-page test-cluster matrix fuzz fuzz-files lint format bench clean measure-guesses
+.PHONY: help demo test test-slow test-ci test-budgets test-kernel test-sanitize test-oldest test-pythons test-frameworks test-page test-cluster matrix fuzz fuzz-files lint format bench clean measure-guesses
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -28,6 +28,9 @@ test: $(VENV)/test ## Set up, and run the quick tests (a minute or two).
 
 test-slow: $(VENV)/test ## Run the tests that take minutes (every float32 of the quantile, the fit).
 	$(VENV)/bin/python -m pytest -q -s -m slow
+
+test-ci: $(VENV)/ci ## Run the hooks by pre-commit, and the action's installation (a minute).
+	$(VENV)/bin/python -m pytest -q -m slow tests/test_ci_install.py
 
 test-budgets: $(VENV)/test ## Plan the hostile specs that take seconds, each within its time and memory.
 	$(VENV)/bin/python -m pytest -q -m slow tests/test_budgets.py
@@ -104,7 +107,7 @@ $(VENV)/demo: $(BUILT)
 	$(call install,-e .)
 
 # One environment; each job adds the extra of its name.
-$(VENV)/test $(VENV)/fuzz $(VENV)/lint $(VENV)/browser $(VENV)/cluster: $(VENV)/%: $(BUILT)
+$(VENV)/test $(VENV)/ci $(VENV)/fuzz $(VENV)/lint $(VENV)/browser $(VENV)/cluster: $(VENV)/%: $(BUILT)
 	$(call install,-e ".[$*]")
 
 $(OLDEST)/test: $(BUILT) tests/oldest.txt

@@ -9,6 +9,9 @@ import pytest
 
 from xavinit.streams import CHOICE, KERNELS, Filler
 
+# A program that needs PyTorch, not a test.
+collect_ignore = ["torch_files/make_torch_files.py"]
+
 
 @pytest.fixture(scope="module", params=sorted(KERNELS))
 def kernel(request: pytest.FixtureRequest) -> Iterator[str]:

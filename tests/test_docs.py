@@ -10,10 +10,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from checkpoints import load
 from click.testing import CliRunner
 
 import xavinit
 from xavinit.cli import cli
+from xavinit.deriving import Model, derive_text
 from xavinit.streams.quantile import DOUBLE, SINGLE, Precision
 
 ROOT = Path(__file__).parent.parent
@@ -62,7 +64,9 @@ def test_readme_python_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> No
         exec(compile(block, "README.md", "exec"), {})
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/spec.md", "docs/frameworks.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/spec.md", "docs/frameworks.md", "docs/derive.md"]
+)
 def test_specs_in_the_documentation_are_valid(page: str, tmp_path: Path) -> None:
     blocks = find_blocks((ROOT / page).read_text(), "yaml")
     assert blocks
@@ -73,12 +77,28 @@ def test_specs_in_the_documentation_are_valid(page: str, tmp_path: Path) -> None
         assert not plan.warnings
 
 
+def test_derived_specs_in_the_documentation_are_those_of_their_checkpoints() -> None:
+    blocks = find_blocks((ROOT / "docs" / "derive.md").read_text(), "yaml")
+    assert len(blocks) == 3
+    for block in blocks:
+        found = re.match(r"# Derived from (\w+): ", block)
+        assert found
+        assert block == derive_text(Model(load(found[1]), title=found[1]))
+
+
+def test_python_in_the_page_of_derive_runs() -> None:
+    blocks = find_blocks((ROOT / "docs" / "derive.md").read_text(), "python")
+    assert blocks
+    for block in blocks:
+        exec(compile(block, "derive.md", "exec"), {})
+
+
 def make_cli_page() -> str:
     page = (
         "# The command line\n\n"
         "Exit codes: 0 done · 1 internal error · 2 usage · 3 spec · 4 input or output, missing\n"
-        "library · 6 refused (the output exists, or must not be replaced) · 130, 143, 129\n"
-        "interrupted, terminated, hung up · 141 closed pipe.\n\n"
+        "library · 5 verification: something differs · 6 refused (the output exists, or must not\n"
+        "be replaced) · 130, 143, 129 interrupted, terminated, hung up · 141 closed pipe.\n\n"
         "Data alone goes to standard output, everything else to standard error. What is printed\n"
         "is written whole, also to a pipe that does not block, or the exit code is 4; a message\n"
         "that standard error does not take changes no exit code. What the terminal's encoding\n"
@@ -94,6 +114,9 @@ def make_cli_page() -> str:
         "A SPEC may be a weights file that xavinit wrote, or the folder of a set or of `.npy`\n"
         "files: it stands for the spec that it carries. `generate` then needs `-o`. It makes the\n"
         "same again, another format or framework, or with `--seed` other numbers.\n\n"
+        "`verify` compares files with a spec, or with the one that each carries;\n"
+        "`generate --verify` compares what would be written with what is there.\n"
+        "[verify.md](verify.md) says what is compared, and what is not.\n\n"
         "Several specs go to one folder, `generate a.yaml b.yaml -o DIR/`, each under its own\n"
         "name. The folder must exist, and no two specs may have one name. All are planned and\n"
         "checked before the first byte; where a disk fails later, what is written stays.\n\n"

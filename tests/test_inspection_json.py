@@ -138,8 +138,14 @@ FANS = Fans(784, 128)
         (Constant(2**60), (), None, f"constant {2**60}"),
         (Constant(True), (), None, "constant true"),
         (Constant(0.0), ("zeros",), None, "zeros"),
-        (Normal(0.1), ("lecun_normal",), Fans(2.5, 4), "lecun_normal, fans 2.5 and 4"),
-        (Normal(0.1), ("lecun_normal",), Fans(10**9, 4), "lecun_normal, fans 1000000000 and 4"),
+        (Normal(0.1), ("lecun_normal",), Fans(2.5, 4), "lecun_normal, fan_in 2.5"),
+        (
+            Uniform(0.5),
+            ("pytorch_default",),
+            Fans(4, 2),
+            "PyTorch's default, uniform ±1/√fan_in, fan_in 4",
+        ),
+        (Normal(0.1), ("lecun_normal",), Fans(10**9, 4), "lecun_normal, fan_in 1000000000"),
     ],
 )
 def test_a_law_in_words(

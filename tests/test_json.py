@@ -9,13 +9,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import h5py
+import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
 DOCS = Path(__file__).parent.parent / "docs"
 SCHEMAS = {
     name: json.loads((DOCS / f"json.{name}.schema.json").read_text(encoding="utf-8"))
-    for name in ("check", "errors", "explain", "generate", "inspect", "plan")
+    for name in ("check", "diff", "errors", "explain", "generate", "inspect", "plan", "verify")
 }
 
 
@@ -95,11 +97,30 @@ def test_an_explanation(folder: Path, name: str) -> None:
         (["none.yaml"], 4, 1),
     ],
 )
-def test_a_verdict(folder: Path, arguments: list[str], code: int, count: int) -> None:
+def test_a_result_of_a_check(folder: Path, arguments: list[str], code: int, count: int) -> None:
     found, content, messages = run("check", *arguments, "--json", cwd=folder)
     Draft202012Validator(SCHEMAS["check"]).validate(content)
     assert (found, content["ok"], len(content["errors"])) == (code, not count, count)
     assert not messages or code == 0  # a warning, of a spec that is right
+
+
+@pytest.mark.parametrize("output", ["w.safetensors", "w.h5", "set", "npy"])
+def test_a_verdict(folder: Path, output: str) -> None:
+    """Of an output that is missing, one that is right, one of another seed."""
+    options = ["-o", output]
+    options += {"set": ["--max-shard-size", "64"], "npy": ["-f", "npy"]}.get(output, [])
+    code, content, _ = run("generate", "s.yaml", *options, "--verify", "--json", cwd=folder)
+    assert (code, [fault["kind"] for fault in content["faults"]]) == (5, ["missing_file"])
+    run("generate", "s.yaml", *options, "--json", cwd=folder)
+    code, content, _ = run("verify", output, "--json", cwd=folder)
+    assert (code, content["same"], content["own_spec"]) == (0, True, True)
+    Draft202012Validator(SCHEMAS["verify"]).validate(content)
+    command = ["verify", output, "--spec", "s.yaml", "--seed", "1", "--json"]
+    code, content, _ = run(*command, cwd=folder)
+    assert (code, content["same"], content["own_spec"]) == (5, False, False)
+    assert {"metadata", "values"} <= {fault["kind"] for fault in content["faults"]}
+    assert content["warnings"]
+    Draft202012Validator(SCHEMAS["verify"]).validate(content)
 
 
 @pytest.mark.parametrize(
@@ -120,6 +141,27 @@ def test_a_report(folder: Path, options: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("arguments", "code"), [(["w.h5", "w.h5"], 0), (["w.h5", "x.h5", "--map", "a=b:T"], 5)]
+)
+def test_a_difference(folder: Path, arguments: list[str], code: int) -> None:
+    """With numbers that JSON does not have, other shapes, and tensors in one file alone."""
+    with h5py.File(folder / "w.h5", "w") as file:
+        file["a"] = np.ones((2, 3))
+        file["c"] = np.array([np.nan, complex(1, np.inf)])
+        file["d"] = np.arange(4)
+        file["s"] = np.zeros(2)
+    with h5py.File(folder / "x.h5", "w") as file:
+        file["b"] = np.ones((3, 2)) * 2
+        file["c"] = np.array([1, 2j])
+        file["d"] = np.array([0, 5, 2, 3])
+        file["s"] = np.zeros((2, 1))
+        file["t"] = np.zeros(2)
+    found, content, messages = run("diff", *arguments, "--json", cwd=folder)
+    assert (found, content["is_same"], messages) == (code, not code, "")
+    Draft202012Validator(SCHEMAS["diff"]).validate(content)
+
+
+@pytest.mark.parametrize(
     ("arguments", "code", "kind", "count"),
     [
         (["plan", "bad.yaml"], 3, "spec", 3),
@@ -129,11 +171,16 @@ def test_a_report(folder: Path, options: list[str]) -> None:
         (["generate", "s.yaml", "-o", "there.h5"], 6, "refused", 1),
         (["generate", "s.yaml", "--framework", "torch"], 2, "usage", 1),
         (["generate", "s.yaml", "-o", "x.pt"], 2, "usage", 1),
+        (["diff", "there.h5", "there.h5"], 4, "input_output", 1),
+        (["diff", "none.h5", "s.yaml"], 4, "input_output", 1),
+        (["diff", "there.h5", "there.h5", "--map", "a"], 2, "usage", 1),
         (["plan", "s.yaml", "--versoin"], 2, "usage", 1),
         (["plan", "s.yaml", "--seed", "x"], 2, "usage", 1),
         (["plan", "s.yaml", "--dtype", "fp32"], 2, "usage", 1),
         (["plan"], 2, "usage", 1),
         (["pln"], 2, "usage", 1),
+        (["verify", "none.h5"], 4, "input_output", 1),
+        (["verify", "there.h5", "--spec", "bad.yaml"], 3, "spec", 3),
     ],
 )
 def test_errors(folder: Path, arguments: list[str], code: int, kind: str, count: int) -> None:

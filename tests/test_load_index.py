@@ -198,3 +198,14 @@ def test_layers_of_keras_are_labels(tmp_path: Path) -> None:
     assert index.format == "keras"
     assert index.labels == {"a/vars/0": "first"}
     assert len(index.tensors) == 4
+
+
+@pytest.mark.parametrize("length", [0x0280, 0x0380, 0x0480, 0x0580, 0x8B1F, 0x5A42])
+def test_a_header_s_length_may_be_what_another_kind_begins_with(
+    tmp_path: Path, length: int
+) -> None:
+    """640 bytes begin as a pickle of protocol 2 does, 35,615 as a gzip file."""
+    header = b'{"w":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}'.ljust(length)
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(length.to_bytes(8, "little") + header + b"\7")
+    assert [tensor.name for tensor in load_index(str(path)).tensors] == ["w"]

@@ -143,6 +143,22 @@ def test_an_ordered_stream_is_drawn_in_the_plans_order(output: str, tmp_path: Pa
     assert found[0] == found[1] == found[2]
 
 
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_an_ordered_stream_is_compared_in_the_plans_order(output: str, tmp_path: Path) -> None:
+    """Also of one file of several: what comes before it is drawn, and not read."""
+    plan, path = make_counted(), tmp_path / output
+    xavinit.generate(plan, path, **OUTPUTS[output])
+    size = OUTPUTS[output].get("max_shard_size")
+    for part in [path, *(path.glob("*[0-9l].safetensors") if path.is_dir() else ())]:
+        for jobs in JOBS:
+            verdict = xavinit.verify(part, plan, jobs=jobs, max_shard_size=size)
+            assert verdict.list_lines() == []
+    faults = xavinit.verify(path, replace(plan, seed=101), max_shard_size=size).faults
+    values = {fault.tensor: fault for fault in faults if fault.kind == "values"}
+    assert set(values) == {tensor.name for tensor in plan.tensors if tensor.size}
+    assert (values["z"].expected, values["z"].got) == ("101.0", "100.0")
+
+
 @pytest.mark.parametrize("jobs", JOBS)
 def test_an_ordered_stream_fills_arrays_in_the_plans_order(jobs: int) -> None:
     plan = make_counted()

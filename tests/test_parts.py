@@ -489,3 +489,13 @@ def test_several_specs_in_parts(tmp_path: Path) -> None:
     assert [report.part.is_complete for report in reports if report.part] == [True, True]
     xavinit.generate(specs[1], tmp_path / "c", max_shard_size=SIZE)
     assert read(tmp_path / "b") == read(tmp_path / "c")
+
+
+@pytest.mark.parametrize("options", [["--part", "1/2"], ["--resume"], ["--dask", "tcp://x:1"]])
+def test_verify_compares_the_whole_set(tmp_path: Path, options: list[str]) -> None:
+    (tmp_path / "s.yaml").write_text(json.dumps(SPEC))
+    command = [sys.executable, "-m", "xavinit", "generate", "s.yaml", "-o", "w", "--verify"]
+    command += ["--max-shard-size", SIZE, *options]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    told = f"xavinit: --verify writes nothing: it takes no {options[0]}\n"
+    assert (done.returncode, done.stderr) == (2, told)

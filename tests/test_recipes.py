@@ -369,10 +369,7 @@ def test_a_verb(copy: Copy) -> None:
                     "from xavinit.cli.count import count\n"
                     "from xavinit.cli.generate import generate\n",
                 ),
-                (
-                    "(check, completion, digest, generate,",
-                    "(check, completion, count, digest, generate,",
-                ),
+                ("(check, completion, ", "(check, completion, count, "),
             ],
         },
     )

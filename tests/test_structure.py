@@ -52,12 +52,14 @@ ROOMS: dict[str, set[str]] = {
     "crew": {"errors", "wording"},
     "output": {*GROUND, "plan", "streams", "formats", "crew"},
     "reading": {*GROUND, "layers", "plan", "streams", "formats", "crew"},
-    "verbs": {*GROUND, "spec", "plan", "formats", "output", "reading"},
+    "deriving": {*GROUND, "spec", "plan"},
+    "verbs": {*GROUND, "deriving", "layers", "spec", "plan", "formats", "output", "reading"},
     "failures": {"errors", "widths"},
     "torch": {*GROUND, "plan", "output", "verbs"},
     "keras": {*GROUND, "plan", "verbs"},
     "flax": {*GROUND, "plan", "verbs"},
     "dask": {*GROUND, "plan", "verbs"},
+    "testing": {"plan", "verbs"},
     "report": {*GROUND, "failures", "layers", "plan", "reading", "verbs"},
 }
 # The doors: the public names, the command line. They may open every room, and none opens them.
@@ -200,6 +202,13 @@ def test_files_stay_short(file: Path) -> None:
     assert len(file.read_text(encoding="utf-8").splitlines()) <= LONGEST
 
 
+def test_every_folder_is_packaged() -> None:
+    """One that is missing is in a checkout, but in no wheel."""
+    project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    folders = {find_module(file) for file in FILES if file.name == "__init__.py"}
+    assert sorted(project["tool"]["setuptools"]["packages"]) == sorted(folders)
+
+
 def test_every_c_file_of_the_kernels_is_built() -> None:
     """Where one is missing, the build succeeds and the import fails."""
     root = PACKAGE.parent
@@ -253,6 +262,15 @@ def test_the_native_kernel_needs_no_arrays(output: str, framework: str, tmp_path
     (tmp_path / "s.yaml").write_text("layers: [{name: w, type: dense, in: 9, out: 5, bias: false}]")
     arguments = ["generate", "s.yaml", "-o", output, "--framework", framework]
     assert find_loaded(RUN, *arguments, cwd=tmp_path) == []
+
+
+@pytest.mark.parametrize("output", ["w.safetensors", "w.npy"])
+def test_a_file_that_is_right_needs_no_arrays(output: str, tmp_path: Path) -> None:
+    pytest.importorskip("xavinit.streams._kernel")
+    (tmp_path / "s.yaml").write_text("tensors: {w: [3, 4]}")
+    assert find_loaded(RUN, "generate", "s.yaml", "-o", output, cwd=tmp_path) == []
+    assert find_loaded(RUN, "verify", output, "--spec", "s.yaml", cwd=tmp_path) == []
+    assert find_loaded(RUN, "generate", "s.yaml", "-o", output, "--verify", cwd=tmp_path) == []
 
 
 SUMMARIZE = """

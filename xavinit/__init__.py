@@ -42,7 +42,10 @@ if TYPE_CHECKING:
         Uniform,
         Values,
     )
-    from xavinit.verbs.check import Verdict, check
+    from xavinit.verbs.check import CheckResult, check
+    from xavinit.verbs.derive import Derived, derive
+    from xavinit.verbs.diff import diff
+    from xavinit.verbs.difference import Difference
     from xavinit.verbs.digest import digest, digest_tensors
     from xavinit.verbs.draw import draw
     from xavinit.verbs.explain import Explanation, explain
@@ -61,11 +64,16 @@ if TYPE_CHECKING:
     from xavinit.verbs.inspect import Inspection, inspect
     from xavinit.verbs.load import load
     from xavinit.verbs.prepare import make_plan
+    from xavinit.verbs.verdict import Verdict
+    from xavinit.verbs.verify import verify
 
 __all__ = [
     "Arange",
+    "CheckResult",
     "Constant",
     "DType",
+    "Derived",
+    "Difference",
     "Explanation",
     "Fans",
     "GateConstant",
@@ -90,6 +98,8 @@ __all__ = [
     "VerificationError",
     "XavinitError",
     "check",
+    "derive",
+    "diff",
     "digest",
     "digest_tensors",
     "draw",
@@ -105,6 +115,7 @@ __all__ = [
     "lecun_uniform",
     "load",
     "make_plan",
+    "verify",
     "xavier_normal",
     "xavier_uniform",
 ]
@@ -112,8 +123,11 @@ __all__ = [
 # Where each name is at home.
 _HOMES = {
     "Arange": "xavinit.plan",
+    "CheckResult": "xavinit.verbs.check",
     "Constant": "xavinit.plan",
     "DType": "xavinit.dtypes",
+    "Derived": "xavinit.verbs.derive",
+    "Difference": "xavinit.verbs.difference",
     "Explanation": "xavinit.verbs.explain",
     "Fans": "xavinit.plan",
     "GateConstant": "xavinit.plan",
@@ -134,10 +148,12 @@ _HOMES = {
     "Uniform": "xavinit.plan",
     "UsageError": "xavinit.errors",
     "Values": "xavinit.plan",
-    "Verdict": "xavinit.verbs.check",
+    "Verdict": "xavinit.verbs.verdict",
     "VerificationError": "xavinit.errors",
     "XavinitError": "xavinit.errors",
     "check": "xavinit.verbs.check",
+    "derive": "xavinit.verbs.derive",
+    "diff": "xavinit.verbs.diff",
     "digest": "xavinit.verbs.digest",
     "digest_tensors": "xavinit.verbs.digest",
     "draw": "xavinit.verbs.draw",
@@ -153,6 +169,7 @@ _HOMES = {
     "lecun_uniform": "xavinit.verbs.initializers",
     "load": "xavinit.verbs.load",
     "make_plan": "xavinit.verbs.prepare",
+    "verify": "xavinit.verbs.verify",
     "xavier_normal": "xavinit.verbs.initializers",
     "xavier_uniform": "xavinit.verbs.initializers",
 }

@@ -207,7 +207,6 @@ ADVICE: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     },
     "command": {
         "xavinit plan SPEC --explain TENSOR": ("explain",),
-        "it is in Python alone: xavinit.digest": ("digest", "hash", "sha256"),
         "xavinit -h": ("help",),
         "xavinit --version": ("version",),
     },

@@ -41,6 +41,10 @@ def find_kind(head: bytes) -> str | None:
     >>> find_kind(b"%PDF-1.7"), find_kind(b"tensors: {}")
     ('a PDF', None)
     """
+    # The length of the header, which is below 2⁴⁰, and the header. First of all: the length may be
+    # any number, as that with which a pickle begins.
+    if head[5:9] == b"\0\0\0{":
+        return SAFETENSORS
     for start, kind in _STARTS:
         if head[:HEAD].startswith(start):
             return kind
@@ -48,7 +52,4 @@ def find_kind(head: bytes) -> str | None:
         return "a TensorFlow Lite file"
     if head[257:262] == b"ustar":
         return "a tar archive, as the oldest .pt files are"
-    # The length of the header, which is below 2⁴⁰, and the header.
-    if head[5:9] == b"\0\0\0{":
-        return SAFETENSORS
     return None

@@ -1,7 +1,7 @@
 """The process around the command line: signals, and the exit code for each error.
 
-0 done · 1 internal error · 2 usage · 3 spec · 4 input or output · 6 refused (exists)
-130, 141, 143 interrupted, closed pipe, terminated
+0 done · 1 internal error · 2 usage · 3 spec · 4 input or output · 5 verification
+6 refused (exists) · 130, 141, 143 interrupted, closed pipe, terminated
 """
 
 from __future__ import annotations

@@ -118,7 +118,9 @@ SAME: Final[Mapping[str, Rows]] = {
         "check": ("validate", "lint"),
         "completion": ("completions", "complete", "autocomplete"),
         "generate": ("gen", "create", "make", "write", "draw", "init"),
-        "plan": ("show", "list", "inspect", "describe", "summary"),
+        "plan": ("show", "list", "describe"),
+        "inspect": ("info", "look", "stat", "stats", "summarize", "summary"),
+        "digest": ("checksum", "hash", "sha256", "sha256sum"),
         "schema": ("json-schema",),
     },
     "key": {

@@ -11,6 +11,8 @@ import click
 import xavinit
 from xavinit.cli.check import check
 from xavinit.cli.completion import completion
+from xavinit.cli.derive import derive
+from xavinit.cli.diff import diff
 from xavinit.cli.digest import digest
 from xavinit.cli.generate import generate
 from xavinit.cli.group import Group
@@ -18,6 +20,7 @@ from xavinit.cli.inspect import inspect
 from xavinit.cli.options import FORMATS, FRAMEWORKS
 from xavinit.cli.plan import plan
 from xavinit.cli.schema import schema
+from xavinit.cli.verify import verify
 from xavinit.console import print_text
 
 __all__ = ["FORMATS", "FRAMEWORKS", "cli"]
@@ -50,5 +53,5 @@ def cli() -> None:
     """
 
 
-for _command in (check, completion, digest, generate, inspect, plan, schema):
+for _command in (check, completion, derive, diff, digest, generate, inspect, plan, schema, verify):
     cli.add_command(_command)

@@ -27,22 +27,22 @@ def check(
     checked, and what is wrong is told on standard error. The exit code is 0 where all are
     right, 3 where one is not, and 4 where the only fault is a file that cannot be read.
     """
-    from xavinit.report.verdicts import format_verdict, verdict_to_json
+    from xavinit.report.checks import check_to_json, format_check
 
     if specs.count("-") > 1:
         raise UsageError("standard input can be read once; got - twice")
     kinds = set()
     for spec in specs:
-        verdict = xavinit.check(spec, **overrides)
-        show_warnings(verdict.warnings, quiet=quiet)
-        if verdict.error is not None:
-            kinds.add(type(verdict.error).exit_code)
+        result = xavinit.check(spec, **overrides)
+        show_warnings(result.warnings, quiet=quiet)
+        if result.error is not None:
+            kinds.add(type(result.error).exit_code)
             if not as_json:
-                say_error(verdict.error)
+                say_error(result.error)
         if as_json:
-            print_text(verdict_to_json(verdict))
+            print_text(check_to_json(result))
         elif not quiet:
-            print_text(format_verdict(verdict))
+            print_text(format_check(result))
             sys.stdout.flush()  # in the order of the messages
     if kinds:
         click.get_current_context().exit(min(kinds))

@@ -21,7 +21,7 @@ from xavinit.cli.options import (
 )
 from xavinit.cli.progress import showing_progress
 from xavinit.console import print_text, say
-from xavinit.errors import UsageError
+from xavinit.errors import UsageError, VerificationError
 
 # Names of standard output, all written by the one stream that writes whatever is printed.
 STANDARD_OUTPUTS = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
@@ -67,6 +67,11 @@ STANDARD_OUTPUTS = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
     help="Let the workers of a Dask scheduler write the shards, such as tcp://host:8786.",
 )
 @click.option("--force", is_flag=True, help="Replace OUT if it exists.")
+@click.option(
+    "--verify",
+    is_flag=True,
+    help="Compare OUT with what would be written; write nothing. Exit code 5 where it differs.",
+)
 @click.option("--dry-run", is_flag=True, help="Check everything, write nothing.")
 @json_option("Report as JSON on standard output, an object for each spec on a line of its own.")
 @quiet_option("No report, no progress, no warnings.")
@@ -75,6 +80,7 @@ def generate(
     output: str | None,
     fmt: str | None,
     address: str | None,
+    verify: bool,
     as_json: bool,
     quiet: bool,
     debug: bool,
@@ -116,6 +122,10 @@ def generate(
     if output == "":
         raise UsageError("the name of the output is empty: give -o a name, or leave it out")
     options["format"] = fmt
+    if verify:
+        options["dask"] = address
+        _verify(specs, output, options, as_json=as_json, quiet=quiet)
+        return
     if address is not None and len(specs) > 1:
         raise UsageError("--dask takes one SPEC")
     if len(specs) > 1:
@@ -147,6 +157,41 @@ def _open_client(address: str | None) -> AbstractContextManager[Any]:
     from xavinit.verbs.on_dask import open_client
 
     return open_client(address)
+
+
+def _verify(
+    specs: tuple[str, ...],
+    output: str | None,
+    options: dict[str, Any],
+    *,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Compare what would be written with what is there."""
+    from xavinit.report.verification import format_verified, verdict_to_json
+    from xavinit.verbs.verify_outputs import verify_outputs
+
+    for name in ("force", "dry_run", "part", "resume", "dask"):
+        if options.pop(name):
+            raise UsageError(f"--verify writes nothing: it takes no --{name.replace('_', '-')}")
+    if output in STANDARD_OUTPUTS or (output is None and "-" in specs):
+        raise UsageError("--verify needs a file to compare: give -o its name")
+    path = _check_folder(output) if len(specs) > 1 else output
+    verdicts: list[xavinit.Verdict] = []
+    try:
+        with showing_progress(quiet) as progress:
+            verify_outputs(specs, path, progress=progress, report=verdicts.append, **options)
+    finally:  # where one cannot be read, of those before it
+        for verdict in verdicts:
+            show_warnings(verdict.warnings, quiet=quiet)
+            if as_json:
+                print_text(verdict_to_json(verdict))
+            elif not verdict.is_same:
+                print_text("\n".join(verdict.list_lines()))
+            elif not quiet:
+                say(format_verified(verdict))
+    if not all(verdict.is_same for verdict in verdicts):
+        click.get_current_context().exit(VerificationError.exit_code)
 
 
 def _check_folder(output: str | None) -> str:

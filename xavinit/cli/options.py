@@ -64,7 +64,27 @@ def files_options(command: Callable[..., None]) -> Callable[..., None]:
     return files(debug_option(command))
 
 
+def shard_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of a command that compares sets of shards."""
+    size = click.option(
+        "--max-shard-size",
+        metavar="SIZE",
+        help="The limit of a set's shards, such as 5GB; by default the one that it carries.",
+    )
+    name = click.option(
+        "--shard-name",
+        metavar="NAME",
+        help="How shards are named: STEM or STEM.VARIANT; by default as the set says.",
+    )
+    return size(name(command))
+
+
 def _add_options(command: Callable[..., None]) -> Callable[..., None]:
+    return spec_overrides(debug_option(command))
+
+
+def spec_overrides(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that replace something in a spec."""
     for option in reversed(
         (
             click.option("--seed", type=int, help="Replace the spec's seed (0 … 2⁶⁴−1)."),
@@ -89,7 +109,6 @@ def _add_options(command: Callable[..., None]) -> Callable[..., None]:
                 help="Replace one of the spec's dims; may be repeated.",
             ),
             click.option("--strict", is_flag=True, help="Take warnings for errors."),
-            debug_option,
         )
     ):
         command = option(command)

@@ -6,6 +6,8 @@ manifest). `load_index` reads any file; it knows what a file is by its content.
 
 from __future__ import annotations
 
+from xavinit.formats.heads import OddByte, find_odd_byte
+from xavinit.formats.keras_paths import name_keras_datasets
 from xavinit.formats.known import (
     FORMATS,
     MANIFESTS,
@@ -14,8 +16,16 @@ from xavinit.formats.known import (
     name_output,
     parse_format,
 )
-from xavinit.formats.layout import FileLayout, Format, Gap, Layout, Region
+from xavinit.formats.layout import Contents, FileLayout, Format, Gap, Layout, Region
 from xavinit.formats.load import load_index
+from xavinit.formats.metadata import Recipe
+from xavinit.formats.rearranged import (
+    Portion,
+    assemble,
+    cut_tensor,
+    make_zeros,
+    permute,
+)
 from xavinit.formats.shard_names import (
     ShardNames,
     find_names,
@@ -30,24 +40,33 @@ from xavinit.formats.stored import Index, PlainRange, Reader, StoredTensor
 __all__ = [
     "FORMATS",
     "MANIFESTS",
+    "Contents",
     "FileLayout",
     "Format",
     "Gap",
     "Index",
     "Layout",
+    "OddByte",
     "Part",
     "PlainRange",
+    "Portion",
     "Reader",
+    "Recipe",
     "Region",
     "ShardNames",
     "State",
     "StoredTensor",
+    "assemble",
     "choose_default",
+    "cut_tensor",
     "divide",
     "find_names",
+    "find_odd_byte",
     "find_state",
     "find_suffix",
     "load_index",
+    "make_zeros",
+    "name_keras_datasets",
     "name_output",
     "parse_format",
     "parse_index_name",
@@ -55,4 +74,5 @@ __all__ = [
     "parse_parts",
     "parse_shard_names",
     "parse_size",
+    "permute",
 ]

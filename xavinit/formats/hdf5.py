@@ -7,15 +7,16 @@ the version of the HDF5 library.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from xavinit.dtypes import DType
 from xavinit.errors import SpecError
+from xavinit.formats.attributes import read_attributes
 from xavinit.formats.datasets import read_index
 from xavinit.formats.hdf5_library import has_type, import_h5py, make_type, map_errors, open_to_write
-from xavinit.formats.layout import FileLayout, Format, Layout, Region
+from xavinit.formats.layout import Contents, FileLayout, Format, Layout, Region
 from xavinit.formats.metadata import KEY, make_metadata
 from xavinit.plan import Plan, TensorPlan
 from xavinit.wording import format_value
@@ -33,9 +34,10 @@ def lay_out(plan: Plan) -> Layout:
             )
         _check_name(tensor, names)
     metadata = make_metadata(plan)
-    begin = partial(begin_file, tensors=plan.tensors, metadata=metadata)
+    contents = Contents(plan.tensors, {"/": {KEY: metadata}})
+    file = FileLayout(begin=partial(begin_file, contents=contents), contents=contents)
     nbytes = plan.nbytes + estimate_container(plan.tensors, metadata)
-    return Layout((FileLayout(begin=begin),), nbytes)
+    return Layout((file,), nbytes, metadata={KEY: metadata})
 
 
 def estimate_container(tensors: Sequence[TensorPlan], metadata: str) -> int:
@@ -76,17 +78,15 @@ def _check_name(tensor: TensorPlan, names: set[str]) -> None:
 
 def begin_file(
     path: str,
-    tensors: Sequence[TensorPlan],
-    metadata: str,
+    contents: Contents,
     make_type: Callable[[Any, DType], Any] = make_type,
-    finish: Callable[[Any], None] | None = None,
 ) -> tuple[Region, ...]:
     """Make the file at `path` and return where each tensor's bytes belong.
 
-    `make_type` gives the HDF5 type of a dtype where it is not the usual one; `finish` may add
-    attributes to the open file.
+    `make_type` gives the HDF5 type of a dtype where it is not the usual one.
     """
     h5py = import_h5py()
+    tensors = contents.tensors
     regions = []
     with map_errors(), open_to_write(h5py, path) as file:
         creation, link = _make_properties(h5py)
@@ -98,10 +98,14 @@ def begin_file(
             offset = dataset.get_offset()
             # An empty dataset has no place in the file, and needs none.
             regions.append(Region(tensor, offset or 0))
-        file.attrs[KEY] = metadata
-        if finish is not None:
-            finish(file)
+        for item, texts in contents.attributes.items():
+            _write_attributes(file[item], texts)
     return tuple(sorted(regions, key=lambda region: region.offset))  # neighbours in the file too
+
+
+def _write_attributes(item: Any, texts: Mapping[str, str]) -> None:
+    for name, text in texts.items():
+        item.attrs[name] = text
 
 
 def _make_properties(h5py: Any) -> tuple[Any, Any]:
@@ -121,4 +125,4 @@ def _make_space(h5py: Any, shape: tuple[int, ...]) -> Any:
     return h5py.h5s.create_simple(shape) if shape else h5py.h5s.create(h5py.h5s.SCALAR)
 
 
-FORMAT = Format("hdf5", lay_out, read_index, fits_pipe=False)
+FORMAT = Format("hdf5", lay_out, read_index, fits_pipe=False, read_attributes=read_attributes)

@@ -19,12 +19,13 @@ from msgspec import structs
 from xavinit.dtypes import DType
 from xavinit.errors import SpecError, UsageError
 from xavinit.formats import hdf5_library
+from xavinit.formats.attributes import read_attributes
 from xavinit.formats.datasets import read_index
 from xavinit.formats.hdf5 import begin_file, estimate_container
 from xavinit.formats.hdf5_library import has_type
 from xavinit.formats.known import FORMATS
-from xavinit.formats.layout import FileLayout, Format, Layout
-from xavinit.formats.metadata import make_metadata
+from xavinit.formats.layout import Contents, FileLayout, Format, Layout
+from xavinit.formats.metadata import KEY, make_metadata
 from xavinit.plan import Plan, TensorPlan
 from xavinit.wording import format_value
 
@@ -52,25 +53,20 @@ def lay_out(plan: Plan) -> Layout:
             raise SpecError(f"HDF5 has no form for {tensor.dtype.name}", tensor.place)
     tensors, names = name_datasets(plan)
     wide = [tensor.name for tensor in tensors if tensor.dtype.name == "bfloat16"]
-
-    def finish(file: Any) -> None:
-        # As Keras does: the name is for people, the dtype says what the opaque bytes are.
-        for group, name in names.items():
-            file[group].attrs["name"] = name
-        for dataset in wide:
-            file[dataset].attrs["dtype"] = "bfloat16"
-
     metadata = make_metadata(plan)
-    begin = partial(
-        begin_file,
-        tensors=tensors,
-        metadata=metadata,
-        make_type=make_type,
-        finish=finish,
+    contents = Contents(
+        tuple(tensors),
+        # As Keras does: the name is for people, the dtype says what the opaque bytes are.
+        {"/": {KEY: metadata}}
+        | {group: {"name": name} for group, name in names.items()}
+        | {dataset: {"dtype": "bfloat16"} for dataset in wide},
+        {own.name: planned.name for own, planned in zip(tensors, plan.tensors, strict=True)},
     )
+    begin = partial(begin_file, contents=contents, make_type=make_type)
     attributes = sum(500 + 2 * len(name.encode()) for name in names.values()) + 500 * len(wide)
     nbytes = plan.nbytes + estimate_container(tensors, metadata) + attributes
-    return Layout((FileLayout(begin=begin),), nbytes)
+    file = FileLayout(begin=begin, contents=contents)
+    return Layout((file,), nbytes, metadata={KEY: metadata})
 
 
 def name_datasets(plan: Plan) -> tuple[list[TensorPlan], dict[str, str]]:
@@ -137,4 +133,4 @@ def make_type(h5py: Any, dtype: DType) -> Any:
     return kind
 
 
-FORMAT = Format("keras", lay_out, read_index, fits_pipe=False)
+FORMAT = Format("keras", lay_out, read_index, fits_pipe=False, read_attributes=read_attributes)

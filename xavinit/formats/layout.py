@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from msgspec import Struct
 
@@ -25,13 +25,27 @@ class Gap(Struct, frozen=True):
     nbytes: int
 
 
+class Contents(Struct, frozen=True):
+    """What a file that a library makes must hold, whatever bytes it takes for that.
+
+    `tensors` bear the names that the file has for them; `names` gives the spec's where that is
+    another. `attributes` are texts by their names, for each object of the file by its path; those
+    of the file itself are under `/`.
+    """
+
+    tensors: tuple[TensorPlan, ...] = ()
+    attributes: Mapping[str, Mapping[str, str]] = {}
+    names: Mapping[str, str] = {}
+
+
 class FileLayout(Struct, frozen=True):
     """One file: `head` at its start, then the regions, then zeros up to `nbytes`.
 
     In a set, `shared` follows the head, the same bytes in memory for all files, and then `tail`.
 
     A format whose library must make the file itself (HDF5) gives `begin` instead: it makes the
-    file at a path, values not yet filled in, and returns the regions, in any order.
+    file at a path, values not yet filled in, and returns the regions, in any order. `contents`
+    then says what is in it.
     """
 
     name: str = ""  # within the folder; empty for an output that is a single file
@@ -41,6 +55,7 @@ class FileLayout(Struct, frozen=True):
     begin: Callable[[str], tuple[Region, ...]] | None = None
     shared: bytes = b""
     tail: bytes = b""
+    contents: Contents | None = None
 
     @property
     def pieces(self) -> tuple[bytes, ...]:
@@ -70,12 +85,15 @@ class Layout(Struct, frozen=True):
     If `find_set` is given, the files go into a folder among others that are not ours. It lists the
     names in that folder that belong to such a set. The file that makes them a set (the index) is
     the first of these names, and the last of `files`.
+
+    `metadata` is what `read_index` finds in each of the files, or in the folder.
     """
 
     files: tuple[FileLayout, ...]
     nbytes: int  # of all files; for HDF5 at most, since its container's own are estimated
     folder: bool = False
     find_set: Callable[[str], list[str]] | None = None
+    metadata: Mapping[str, str] = {}
     index_name: str = ""  # of such a set, also where it is a single file and has no index
 
     @property
@@ -104,9 +122,14 @@ class Format(Struct, frozen=True):
     # In files of so many bytes at most, with these names.
     lay_out_shards: Callable[[Plan, int, ShardNames], Layout] | None = None
     fits_pipe: bool = True  # can it be written in order
+    names_tensors: bool = True  # else the name of the file is that of its only tensor
     # Does an existing folder hold an earlier output of this format and nothing foreign? Raises
     # `InputError` where it cannot be read.
     is_ours: Callable[[str], bool] = lambda path: False
+    # The metadata of a folder, whatever else is wrong with it; else `read_index` has them.
+    read_metadata: Callable[[str], dict[str, str]] | None = None
+    # The texts among the attributes of these objects of a file, each by its path.
+    read_attributes: Callable[[str, Iterable[str]], dict[str, dict[str, str]]] | None = None
     # The name of an output beside this path that loaders would take for the same checkpoint.
     find_rival: Callable[[str], str | None] = lambda path: None
 

@@ -70,10 +70,12 @@ def lay_out(plan: Plan) -> Layout:
             "file": file_name,
             "shape": list(tensor.shape),
         }
-    content = {"tensors": entries, KEY: json.loads(make_metadata(plan))}
+    metadata = make_metadata(plan)
+    content = {"tensors": entries, KEY: json.loads(metadata)}
     manifest = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     files.append(lay_out_file(MANIFEST, manifest.encode()))
-    return Layout(tuple(files), sum(file.nbytes for file in files), folder=True)
+    nbytes = sum(file.nbytes for file in files)
+    return Layout(tuple(files), nbytes, folder=True, metadata={KEY: metadata})
 
 
 def lay_out_single(plan: Plan) -> Layout:
@@ -171,6 +173,11 @@ def _list_files(manifest: str, size: int) -> list[str] | None:
     return list(files.values()) if is_sound else None
 
 
+def read_metadata(path: str) -> dict[str, str]:
+    """The metadata of a folder, from its manifest alone."""
+    return _read_manifest(path)[1]
+
+
 def _read_manifest(path: str) -> tuple[dict[str, str], dict[str, str]]:
     """The file of each tensor of a folder, and the folder's metadata."""
     try:
@@ -200,4 +207,12 @@ def _read_file(path: str, name: str) -> StoredTensor:
     return StoredTensor(name, header.dtype, header.shape, find_source(path, header))
 
 
-FORMAT = Format("npy", lay_out, read_index, lay_out_single, is_ours=is_ours)
+FORMAT = Format(
+    "npy",
+    lay_out,
+    read_index,
+    lay_out_single,
+    names_tensors=False,
+    is_ours=is_ours,
+    read_metadata=read_metadata,
+)

@@ -68,10 +68,11 @@ _DTYPES = {code: STORED_DTYPES[name] for name, code in CODES.items()}
 
 def lay_out(plan: Plan) -> Layout:
     """One file with all tensors."""
-    metadata = encode_metadata(_make_metadata(plan, make_metadata(plan)))
+    carried = _make_metadata(plan, make_metadata(plan))
+    metadata = encode_metadata(carried)
     file = lay_out_tensors(plan.tensors, metadata)
     _check_headers([file], metadata, plan)
-    return Layout((file,), file.nbytes)
+    return Layout((file,), file.nbytes, metadata=carried)
 
 
 def lay_out_shards(plan: Plan, most: int, names: ShardNames) -> Layout:
@@ -79,15 +80,22 @@ def lay_out_shards(plan: Plan, most: int, names: ShardNames) -> Layout:
     shards = name_shards(plan.tensors, most, names)
     is_set = len(shards) > 1  # else the file is one like any other
     text = make_set_metadata(plan, most, names) if is_set else make_metadata(plan)
-    metadata = encode_metadata(_make_metadata(plan, text))
+    carried = _make_metadata(plan, text)
+    metadata = encode_metadata(carried)
     check_number(len(shards), len(metadata), plan.tensors, most)
     files = [lay_out_tensors(tensors, metadata, name) for name, tensors in shards.items()]
     _check_headers(files, metadata, plan, most)
     if is_set:
         files.append(lay_out_file(names.index, make_index(shards)))
     total = sum(file.nbytes for file in files)
-    found = names.find_set
-    return Layout(tuple(files), total, folder=True, find_set=found, index_name=names.index)
+    return Layout(
+        tuple(files),
+        total,
+        folder=True,
+        find_set=names.find_set,
+        metadata=carried,
+        index_name=names.index,
+    )
 
 
 def _check_headers(

@@ -18,6 +18,7 @@ from xavinit.plan.laws import (
     Values,
 )
 from xavinit.plan.origins import Origin, find_origin
+from xavinit.plan.placed import PlacedTensor, list_parts_of, list_placed
 from xavinit.plan.plan import STREAM, Plan, plan_spec
 from xavinit.plan.selection import select_tensors
 from xavinit.plan.tensor import Module, TensorPlan
@@ -37,6 +38,7 @@ __all__ = [
     "Module",
     "Normal",
     "Origin",
+    "PlacedTensor",
     "Plan",
     "Roles",
     "Sequence",
@@ -50,6 +52,8 @@ __all__ = [
     "find_gain",
     "find_origin",
     "find_roles",
+    "list_parts_of",
+    "list_placed",
     "parse_index",
     "plan_spec",
     "scale_variance",

@@ -5,9 +5,17 @@
 """
 
 from xavinit.reading.candidates import PYTORCH_DEFAULT
+from xavinit.reading.comparison import Mismatch, compare_tensors
+from xavinit.reading.differences import Number, Place, Tally, Tolerance
 from xavinit.reading.digests import hash_all, hash_each, make_head
+from xavinit.reading.exact import format_element
+from xavinit.reading.faults import Fault, FaultKind
 from xavinit.reading.guesses import guess_law
+from xavinit.reading.heads import Found, compare_files, compare_index
 from xavinit.reading.histograms import compute_quantiles, make_histogram
+from xavinit.reading.memory import MemoryRange
+from xavinit.reading.orders import begins_alike, find_axes
+from xavinit.reading.pairs import Pair, compare, count_bytes
 from xavinit.reading.scan import summarize
 from xavinit.reading.values import QUANTILES, Bins, Guess, Histogram, Summary
 
@@ -15,10 +23,28 @@ __all__ = [
     "PYTORCH_DEFAULT",
     "QUANTILES",
     "Bins",
+    "Fault",
+    "FaultKind",
+    "Found",
     "Guess",
     "Histogram",
+    "MemoryRange",
+    "Mismatch",
+    "Number",
+    "Pair",
+    "Place",
     "Summary",
+    "Tally",
+    "Tolerance",
+    "begins_alike",
+    "compare",
+    "compare_files",
+    "compare_index",
+    "compare_tensors",
     "compute_quantiles",
+    "count_bytes",
+    "find_axes",
+    "format_element",
     "guess_law",
     "hash_all",
     "hash_each",

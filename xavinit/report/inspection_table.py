@@ -97,7 +97,7 @@ def format_inspection(
         yield from format_rows(cells, rights, width)
     else:
         yield from _interleave(cells, rights, width, tensors)
-    yield format_totals(inspection)
+    yield from wrap("", format_totals(inspection), 0, width)
     yield from _format_facts(inspection, width)
 
 

@@ -11,7 +11,7 @@ from xavinit.plan import Plan
 from xavinit.report.divisions import division_to_data
 from xavinit.report.folding import Row, fold, list_rows
 from xavinit.report.laws import compute_zero_share, format_law, law_to_json
-from xavinit.report.tables import NOTHING, format_rows
+from xavinit.report.tables import NOTHING, format_rows, wrap
 from xavinit.verbs.shares import Division
 from xavinit.wording import format_bytes, plural
 
@@ -31,7 +31,7 @@ def format_plan(
     rows = fold(plan.tensors) if is_folded else list_rows(plan.tensors)
     cells = [_COLUMNS, *(_format_row(row, is_wide=width is None) for row in rows)]
     yield from format_rows(cells, _RIGHTS, width)
-    yield format_total(plan, whole)
+    yield from wrap("", format_total(plan, whole), 0, width)
 
 
 def format_total(plan: Plan, whole: Plan | None = None) -> str:

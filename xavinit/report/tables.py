@@ -65,11 +65,19 @@ def _format_narrow(
             if text in ("", NOTHING):
                 continue
             cell = f"{title.lower()} {text}" if right else text
-            if line and measure(_INDENT + line + _GAP + cell) > width:
-                yield _INDENT + line
-                line = ""
-            line = f"{line}{_GAP}{cell}" if line else cell
+            for part in _break(cell, width - len(_INDENT)):
+                if line and measure(_INDENT + line + _GAP + part) > width:
+                    yield _INDENT + line
+                    line = ""
+                line = f"{line}{_GAP}{part}" if line else part
         yield _INDENT + line
+
+
+def _break(cell: str, room: int) -> list[str]:
+    """A cell in parts that fit, broken between words."""
+    if measure(cell) <= room:
+        return [cell]
+    return textwrap.wrap(cell, max(room, 1), break_long_words=False, break_on_hyphens=False)
 
 
 def wrap(label: str, text: str, indent: int, width: int | None) -> Iterator[str]:

@@ -154,8 +154,8 @@ def parse_pattern(text: str, dims: Mapping[str, int]) -> Pattern:
         pattern = Pattern((text,), measure([text]))
     else:
         pattern = make_pattern(
-            piece if literal else Brace(piece, *_parse_words(piece, text, dims))
-            for literal, piece in _split(text)
+            piece if literal else Brace(piece, *parse_words(piece, text, dims))
+            for literal, piece in split_braces(text)
         )
     check_length(pattern.extent, text)
     return pattern
@@ -208,7 +208,7 @@ def parse_reference(text: str, braces: tuple[Brace, ...]) -> Reference:
     taken: dict[str, int] = {}
     pieces: list[str | int] = []
     length = 0  # of the longest that it gives
-    for literal, piece in _split(text):
+    for literal, piece in split_braces(text):
         if literal:
             pieces.append(piece)
             length += len(piece.encode())
@@ -231,7 +231,7 @@ def parse_reference(text: str, braces: tuple[Brace, ...]) -> Reference:
     return Reference(tuple(pieces))
 
 
-def _split(text: str) -> Iterator[tuple[bool, str]]:
+def split_braces(text: str) -> Iterator[tuple[bool, str]]:
     """Piece after piece: is it literal, and its text, with `{{` as `{` and `}}` as `}`."""
     braces = 0
     for match in _PIECE.finditer(text):
@@ -250,7 +250,7 @@ def _split(text: str) -> Iterator[tuple[bool, str]]:
         yield False, inside
 
 
-def _parse_words(
+def parse_words(
     inside: str, text: str, dims: Mapping[str, int]
 ) -> tuple[range | tuple[str, ...], Extent]:
     if "," in inside:

@@ -1,4 +1,4 @@
-"""The verb that validates: `check`, from a spec to a verdict, and no more."""
+"""The verb that validates: `check`, from a spec to what is wrong with it, and no more."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from xavinit.verbs.prepare import make_plan
 from xavinit.verbs.sources import SpecSource
 
 
-class Verdict(Struct, frozen=True):
+class CheckResult(Struct, frozen=True):
     """What a check found: an error, or the size of what the spec stands for."""
 
     source: str
@@ -31,11 +31,11 @@ def check(
     framework: str | None = None,
     dims: Mapping[str, int | str] | None = None,
     strict: bool = False,
-) -> Verdict:
+) -> CheckResult:
     """Validate a spec: read it and plan it, and tell whether that worked.
 
     Takes the arguments of `make_plan`. What is wrong with the spec, or with reading it, is in the
-    verdict; only what is wrong with an argument is raised, a `UsageError`.
+    result; only what is wrong with an argument is raised, a `UsageError`.
 
     >>> check({"tensors": {"w": [3, -4]}}).error.fact
     'must be a positive integer or zero; got -4'
@@ -46,5 +46,5 @@ def check(
             spec, seed=seed, dtype=dtype, framework=framework, dims=dims, strict=strict
         )
     except (SpecError, InputError) as error:
-        return Verdict(source, error)
-    return Verdict(source, None, plan.warnings, len(plan.tensors), plan.parameters, plan.nbytes)
+        return CheckResult(source, error)
+    return CheckResult(source, None, plan.warnings, len(plan.tensors), plan.parameters, plan.nbytes)

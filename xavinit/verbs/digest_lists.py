@@ -41,8 +41,8 @@ def format_entry(entry: Entry) -> str:
     As in `sha256sum`, a line begins with a backslash where a name holds one, or a line's end; here
     also where it holds a tab.
 
-    >>> format_entry(Entry("ab" * 32, "w.npy", "a\nb"))[:8]
-    '\\ababab'
+    >>> format_entry(Entry("ab" * 32, "w.npy", "a\nb"))[-12:]
+    '  w.npy\ta\\nb'
     """
     names = [entry.path] if entry.tensor is None else [entry.path, entry.tensor]
     escaped = ["".join(_ESCAPES.get(char, char) for char in name) for name in names]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from xavinit.errors import OutputError, UsageError
 from xavinit.verbs.generate import PartSource, Report, write_output
 from xavinit.verbs.prepare import make_overrides, take_plan
-from xavinit.verbs.progress import Progress
+from xavinit.verbs.progress import Progress, shift_progress
 from xavinit.verbs.target import Output, check_output, makes_folder, name_default
 from xavinit.wording import format_value
 
@@ -56,18 +56,14 @@ def generate_many(
     place = os.fsdecode(folder)
     if not os.path.isdir(place or "."):
         raise OutputError(f"cannot write to {place}: no such folder", hint="make it first")
-    names = [_parse_path(spec) for spec in specs]
+    names = [parse_path(spec) for spec in specs]
     is_folder = makes_folder(format, max_shard_size)
     overrides = make_overrides(seed, dtype, framework, dims)
     outputs = []
-    taken: dict[str, str] = {}
+    taken = Names(place)
     for spec in names:
         plan, source = take_plan(spec, overrides, strict=strict)
-        path = os.path.join(place, name_default(spec, source, plan, format, is_folder=is_folder))
-        # Names that differ only in case are one to some file systems.
-        other = taken.setdefault(path.casefold(), spec)
-        if other is not spec:
-            raise UsageError(f"{other} and {spec} would both be written to {path}")
+        path = taken.take(spec, name_default(spec, source, plan, format, is_folder=is_folder))
         outputs.append(
             check_output(
                 plan,
@@ -89,7 +85,7 @@ def generate_many(
     total = sum(output.nbytes for output in outputs)
     while outputs:
         output = outputs.pop(0)  # with its buffers, which go when the next one takes its place
-        show = None if progress is None else _shift(progress, before, total)
+        show = None if progress is None else shift_progress(progress, before, total)
         before += output.nbytes
         started = time.perf_counter()
         reports.append(write_output(output, started=started, dry_run=dry_run, progress=show))
@@ -98,7 +94,25 @@ def generate_many(
     return tuple(reports)
 
 
-def _parse_path(given: object) -> str:
+class Names:
+    """The paths of several outputs in one folder, each taken once."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._taken: dict[str, str] = {}
+
+    def take(self, spec: str, name: str) -> str:
+        """The path of a spec's output; `UsageError` where another spec has it."""
+        path = os.path.join(self._folder, name)
+        # Names that differ only in case are one to some file systems.
+        other = self._taken.setdefault(path.casefold(), spec)
+        if other is not spec:
+            raise UsageError(f"{other} and {spec} would both be written to {path}")
+        return path
+
+
+def parse_path(given: object) -> str:
+    """The path of one of several specs."""
     if not isinstance(given, str | bytes | os.PathLike):
         raise UsageError(f"specs must be paths; got {format_value(given)}")
     if given == "-":
@@ -111,8 +125,3 @@ def _check_space(outputs: Sequence[Output]) -> None:
 
     if outputs and outputs[0].file is not None:
         check_space(outputs[0].file, sum(output.file_nbytes for output in outputs))
-
-
-def _shift(progress: Progress, before: int, total: int) -> Progress:
-    """The progress of one of several outputs, as that of all."""
-    return lambda done, _: progress(before + done, total)

@@ -19,3 +19,8 @@ def make_advance(total: int, progress: Progress | None) -> Callable[[int], None]
             progress(done, total)
 
     return advance
+
+
+def shift_progress(progress: Progress, before: int, total: int) -> Progress:
+    """The progress of one of several pieces of work, as that of all."""
+    return lambda done, _: progress(before + done, total)

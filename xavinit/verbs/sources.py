@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from msgspec import Struct
 
 from xavinit.errors import InputError, SpecError
 from xavinit.file_kinds import HDF5, HEAD, NPY, SAFETENSORS, find_kind
-from xavinit.formats import find_names, load_index, parse_index_name
+from xavinit.formats import Recipe, find_names, load_index, parse_index_name
 from xavinit.plan import STREAM
 from xavinit.spec import Document, copy_plain, load_document
 
@@ -45,6 +45,11 @@ def load_source(spec: SpecSource) -> Source:
             f"{path} is {what} that carries no spec of xavinit",
             hint="xavinit.digest (in Python) takes any weights file",
         )
+    return take_recipe(path, recipe)
+
+
+def take_recipe(path: str, recipe: Recipe) -> Source:
+    """The source of the spec that a weights file carries."""
     if recipe.stream != STREAM:
         raise InputError(f"{path} was drawn from another stream, {recipe.stream}; this is {STREAM}")
     with Document(path, None).locating():
@@ -95,3 +100,11 @@ def _has_key(path: str, key: str) -> bool:
     except (InputError, SpecError):
         return False
     return isinstance(data, dict) and key in data
+
+
+def check_not_spec(paths: Iterable[str | int], spec: object) -> None:
+    """Refuse an output one of whose paths or handles is the spec's file."""
+    from xavinit.output import check_apart
+
+    if isinstance(spec, (str, bytes, os.PathLike)):
+        check_apart(paths, os.fsdecode(spec))

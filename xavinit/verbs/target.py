@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -14,18 +13,22 @@ from xavinit.formats import (
     FORMATS,
     Format,
     Layout,
-    Part,
     ShardNames,
     choose_default,
     find_suffix,
     name_output,
     parse_format,
-    parse_part,
     parse_shard_names,
     parse_size,
 )
 from xavinit.plan import Plan
-from xavinit.verbs.sources import Source
+from xavinit.verbs.asked_parts import (
+    check_share,
+    list_old,
+    parse_asked,
+    refuse_unsharded,
+)
+from xavinit.verbs.sources import Source, check_not_spec
 from xavinit.wording import format_choices, format_value, suggest
 
 if TYPE_CHECKING:
@@ -77,7 +80,58 @@ def check_output(
     `source` tells where errors are; it and `spec` must not be replaced. `engine` is what writes
     the parts, if not this process.
     """
-    from xavinit.output import Drawing, check_handle, check_pipe, is_pipe
+    from xavinit.output import Drawing, check_handle, check_pipe
+
+    asked = parse_asked(part, resume=resume, engine=engine)
+    if asked is not None and max_shard_size is None and not (source and source.max_shard_size):
+        raise refuse_unsharded(asked)
+    placed = place_output(
+        plan,
+        source,
+        spec,
+        path,
+        format=format,
+        max_shard_size=max_shard_size,
+        shard_name=shard_name,
+    )
+    fmt, layout, target, file = placed.format, placed.layout, placed.target, placed.file
+    drawing = Drawing(plan, jobs)
+    if file is None:
+        if isinstance(target, str):
+            check_handle(target)
+        check_pipe(layout, drawing)
+        check_not_spec(_find_pipe(target), spec)
+    else:
+        if source is not None and source.weights is not None:
+            check_not_spec([file], source.weights)
+        if asked is not None:
+            share, work = check_share(file, spec, layout, asked, drawing, force=force)
+            return Output(plan, fmt, layout, target, file, drawing, force, share, work)
+        _check_file(file, spec, fmt, layout, force)
+    return Output(plan, fmt, layout, target, file, drawing, force)
+
+
+class Placed(Struct, frozen=True):
+    """Where an output goes: its format and layout, its target, and the path of a file or folder."""
+
+    format: Format
+    layout: Layout
+    target: str | BinaryWriter
+    file: str | None  # None: a pipe
+
+
+def place_output(
+    plan: Plan,
+    source: Source | None,
+    spec: object,
+    path: object,
+    *,
+    format: str | None,
+    max_shard_size: int | str | None,
+    shard_name: str | None,
+) -> Placed:
+    """Find the name, format and layout of an output, whatever is there."""
+    from xavinit.output import is_pipe
 
     target = "" if path is None else _parse_target(path)
     if max_shard_size is None and source and source.max_shard_size and _names_set(target, format):
@@ -92,24 +146,10 @@ def check_output(
     if shard_name is not None and most is None:
         raise UsageError("a name of shards needs the size of a shard, such as 5GB")
     names = parse_shard_names(shard_name)
-    piece = _parse_part(part, resume=resume, engine=engine, is_sharded=most is not None)
     fmt = choose_format(file, format) if most is None else _choose_sharded(file, format)
     with source.document.locating() if source else contextlib.nullcontext():
         layout = _lay_out(plan, fmt, file, most, names)
-    drawing = Drawing(plan, jobs)
-    if file is None:
-        if isinstance(target, str):
-            check_handle(target)
-        check_pipe(layout, drawing)
-        _check_not_spec(_find_pipe(target), spec)
-    else:
-        if source is not None and source.weights is not None:
-            _check_not_spec([file], source.weights)
-        if piece is not None:
-            share, work = _check_share(file, spec, layout, piece, drawing, force, resume)
-            return Output(plan, fmt, layout, target, file, drawing, force, share, work)
-        _check_file(file, spec, fmt, layout, force)
-    return Output(plan, fmt, layout, target, file, drawing, force)
+    return Placed(fmt, layout, target, file)
 
 
 def choose_format(path: str | None, name: str | None) -> Format:
@@ -220,67 +260,18 @@ def _lay_out(
     return layout
 
 
-def _parse_part(given: object, *, resume: bool, engine: str, is_sharded: bool) -> Part | None:
-    """The part that is to be written; of a run that resumes, or by an engine, the whole set."""
-    if given is not None and engine:
-        raise UsageError(f"{engine} writes all parts; got part {format_value(given)}")
-    if given is None and not resume and not engine:
-        return None
-    part = Part() if given is None else parse_part(given)
-    if not is_sharded:
-        what = engine or ("to resume" if given is None else "a part")
-        raise UsageError(
-            f"{what} needs a set of shards: give the size of a shard, such as 5GB",
-            hint="a single file is written whole or not at all",
-        )
-    return part
-
-
-def _check_share(
-    file: str,
-    spec: object,
-    layout: Layout,
-    part: Part,
-    drawing: Drawing,
-    force: bool,
-    resume: bool,
-) -> tuple[Share, Work]:
-    """A part of a set, and what is left of it; refuse before any work what must not be."""
-    from xavinit.output import check_space, find_work, take_share
-
-    if drawing.stream.is_ordered:
-        raise UsageError(
-            f"a set is written in parts where any shard can be drawn alone; the stream "
-            f"{drawing.stream.name} is one sequence"
-        )
-    _check_not_spec([file, *(os.path.join(file, name.name) for name in layout.files)], spec)
-    share = take_share(layout, part, force=force, resume=resume)
-    work = find_work(share, file)
-    if force:
-        _check_not_spec((os.path.join(file, name) for name in _list_old(file, layout)), spec)
-    check_space(file, sum(part.nbytes for part in work.files))
-    return share, work
-
-
-def _list_old(file: str, layout: Layout) -> list[str]:
-    """What goes of a folder that is replaced."""
-    with contextlib.suppress(FileNotFoundError):  # or has gone, by another run
-        return os.listdir(file) if layout.find_set is None else layout.find_set(file)
-    return []
-
-
 def _check_file(file: str, spec: object, fmt: Format, layout: Layout, force: bool) -> None:
     """Refuse, before any work, an output that would be refused after it."""
     from xavinit.output import check_set, check_space, check_target
 
     inside = [part.name for part in layout.files] if layout.folder else []
-    _check_not_spec([file, *(os.path.join(file, name) for name in inside)], spec)
+    check_not_spec([file, *(os.path.join(file, name) for name in inside)], spec)
     if layout.find_set is not None:
         check_set(file, force=force, find_set=layout.find_set)
     else:
         check_target(file, folder=layout.folder, force=force, is_ours=fmt.is_ours)
     if layout.folder:
-        _check_not_spec((os.path.join(file, name) for name in _list_old(file, layout)), spec)
+        check_not_spec((os.path.join(file, name) for name in list_old(file, layout)), spec)
     if not layout.folder and (rival := fmt.find_rival(os.path.realpath(file))) is not None:
         raise RefusedError(
             f"{file} would stand beside {rival}, of a sharded set: two checkpoints in one folder",
@@ -299,10 +290,3 @@ def _find_pipe(target: str | BinaryWriter) -> list[str | int]:
     except (AttributeError, OSError, ValueError):
         return []
     return [handle] if isinstance(handle, int) else []
-
-
-def _check_not_spec(paths: Iterable[str | int], spec: object) -> None:
-    from xavinit.output import check_apart
-
-    if isinstance(spec, (str, bytes, os.PathLike)):
-        check_apart(paths, os.fsdecode(spec))

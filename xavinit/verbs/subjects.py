@@ -1,0 +1,106 @@
+"""What is on the disk to be compared: a file, a shard, a set or a folder, by its content."""
+
+from __future__ import annotations
+
+import os
+
+from msgspec import Struct
+
+from xavinit.errors import InputError, UsageError
+from xavinit.file_kinds import HDF5, HEAD, NPY, SAFETENSORS, find_kind
+from xavinit.formats import (
+    MANIFESTS,
+    Index,
+    Recipe,
+    ShardNames,
+    find_names,
+    find_suffix,
+    load_index,
+    parse_format,
+    parse_index_name,
+    parse_shard_names,
+)
+from xavinit.wording import explain_os_error
+
+_FORMATS = {SAFETENSORS: "safetensors", NPY: "npy", HDF5: "hdf5"}
+
+
+class Subject(Struct, frozen=True):
+    """A file, or the folder of several.
+
+    `format` is the one that xavinit would write, or None; `names` are those of a sharded set.
+    """
+
+    path: str
+    format: str | None
+    is_folder: bool = False
+    names: ShardNames | None = None
+
+
+def find_subject(path: str, shard_name: str | None = None) -> Subject:
+    """What a path stands for; `InputError` where nothing is there, or it cannot be read."""
+    if path == "-":
+        raise UsageError("standard input is read once and in order: give the name of a file")
+    try:
+        os.stat(path)
+        if os.path.isdir(path):
+            return _find_folder(path, shard_name)
+        folder, base = os.path.split(path)
+        names = parse_index_name(base)
+        if names is not None:
+            return Subject(folder or os.curdir, "safetensors", is_folder=True, names=names)
+        head = b""
+        if os.path.isfile(path):  # nothing else, on which a reader might wait for ever
+            with open(path, "rb") as file:
+                head = file.read(HEAD)
+    except (OSError, ValueError) as error:
+        reason = explain_os_error(error) if isinstance(error, OSError) else str(error)
+        raise InputError(f"cannot read {path}: {reason}") from error
+    kind = find_kind(head)
+    by_suffix = find_suffix(path)
+    if kind == HDF5:
+        return Subject(path, _choose_hdf5(path, by_suffix))
+    # Where even the first bytes are damaged, the name says what it should be.
+    return Subject(path, _FORMATS.get(kind or "", by_suffix if kind is None else None))
+
+
+def _find_folder(path: str, shard_name: str | None) -> Subject:
+    for name, manifest in MANIFESTS.items():
+        if os.path.exists(os.path.join(path, manifest)):
+            return Subject(path, name, is_folder=True)
+    names = find_names(path) if shard_name is None else parse_shard_names(shard_name)
+    if not names.find_set(path):
+        listed = " nor ".join([*MANIFESTS.values(), names.index, names.single])
+        raise InputError(f"cannot read {path}: it has neither {listed}")
+    return Subject(path, "safetensors", is_folder=True, names=names)
+
+
+def _choose_hdf5(path: str, by_suffix: str | None) -> str:
+    """Which of the two formats whose files are HDF5: Keras's has its variables under own names."""
+    try:
+        found = load_index(path).format
+    except InputError:
+        found = ""
+    names = ("hdf5", "keras")
+    return next((name for name in (found, by_suffix) if name in names), "hdf5")
+
+
+def find_recipe(subject: Subject) -> Recipe | None:
+    """The recipe that the subject carries, or None; of a set, that of the first sound shard."""
+    if not subject.is_folder or subject.format is None:
+        return load_index(subject.path).parse_recipe()
+    fmt = parse_format(subject.format)
+    if fmt.read_metadata is not None:
+        index = Index(subject.path, (), fmt.read_metadata(subject.path))
+        return index.parse_recipe()
+    fault: InputError | None = None
+    for name in subject.names.find_set(subject.path) if subject.names else ():
+        path = os.path.join(subject.path, name)
+        if parse_index_name(name) is None:
+            try:
+                return fmt.read_index(path).parse_recipe()
+            except InputError as error:
+                fault = fault or error
+    if fault is not None:
+        raise fault
+    return None
