@@ -165,6 +165,22 @@ def test_a_worker_that_would_write_something_else_is_refused(
     assert not (tmp_path / "w").exists()
 
 
+def test_a_worker_that_comes_later_is_asked_too(
+    cluster: Cluster, client: Any, tmp_path: Path
+) -> None:
+    """It is not there when the others are asked; its tasks refuse to write."""
+    from xavinit.verbs import on_dask
+
+    (tmp_path / "odd.py").write_text(PRELOADS["another stream"][0])
+    cluster.start_worker("--preload", str(tmp_path / "odd.py"))
+    client.wait_for_workers(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(on_dask, "check_workers", lambda *_: None)
+        with pytest.raises(RefusedError, match=r"^a worker has xavinit 0\.1\.0 with the stream"):
+            xavinit.generate(MANY, tmp_path / "w", max_shard_size="50MB", client=client)
+    assert not (tmp_path / "w").exists()
+
+
 def test_a_cluster_without_workers(client: Any, spec: Path, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"^the Dask cluster has no workers$"):
         xavinit.generate(spec, tmp_path / "w", max_shard_size=SIZE, client=client)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -65,6 +65,7 @@ def write_on_dask(
             bare,
             folder,
             jobs or 1,
+            describe(),
             key=f"xavinit-{file.name}-{os.urandom(8).hex()}",
             pure=False,
             retries=_RETRIES,
@@ -105,27 +106,41 @@ def _hold(share: Share) -> Share:
     return share
 
 
-def write_shard(share: Share, number: int, plan: Plan, path: str, jobs: int) -> bool:
+def write_shard(
+    share: Share, number: int, plan: Plan, path: str, jobs: int, expected: tuple[str, str]
+) -> bool:
     """What a worker does: write the shard of this number, unless it is there."""
+    if describe() != expected:  # it came after the others were asked
+        raise RefusedError(_explain_other("a worker", describe(), expected))
     work = Work((share.layout.shards[number],), is_complete=False)
     return bool(write_shards(share, work, path, Drawing(plan, jobs), lambda _: None))
 
 
 def check_workers(client: Any, folder: str) -> None:
     """Refuse workers that would write something else, or elsewhere; before anything is written."""
-    found = client.run(describe, on_error="return")
+    found = _ask(client, describe)
     if not found:
         raise OutputError("the Dask cluster has no workers")
-    for worker, told in sorted(found.items()):
+    for worker, told in found.items():
         if isinstance(told, Exception):
             reason = " ".join(str(told).split())[:200]
             raise RefusedError(f"the worker {worker} cannot use xavinit: {reason}")
         if tuple(told) != describe():
-            raise RefusedError(
-                f"the worker {worker} has xavinit {' with the stream '.join(told)}; "
-                f"this is {' with '.join(describe())}"
-            )
+            raise RefusedError(_explain_other(f"the worker {worker}", told, describe()))
     _check_folder(client, folder)
+
+
+def _ask(client: Any, question: Callable[..., Any], *arguments: object) -> dict[str, Any]:
+    """What each worker answers, or the exception that it raises.
+
+    One that is lost at this moment answers nothing: the scheduler will do without it.
+    """
+    found = client.run(question, *arguments, on_error="return")
+    return {name: told for name, told in sorted(found.items()) if not isinstance(told, OSError)}
+
+
+def _explain_other(who: str, told: Sequence[str], expected: Sequence[str]) -> str:
+    return f"{who} has xavinit {' with the stream '.join(told)}; this is {' with '.join(expected)}"
 
 
 def describe() -> tuple[str, str]:
@@ -139,8 +154,8 @@ def describe() -> tuple[str, str]:
 def _check_folder(client: Any, folder: str) -> None:
     """Do all workers see the folder, or the one that it will be in?"""
     with mark_folder(folder) as marker:
-        found = client.run(os.path.lexists, marker)
-    for worker, is_seen in sorted(found.items()):
-        if not is_seen:
+        found = _ask(client, os.path.lexists, marker)
+    for worker, is_seen in found.items():
+        if is_seen is not True:
             place = os.path.dirname(marker)
             raise RefusedError(f"the worker {worker} does not see the folder {place} that is here")
