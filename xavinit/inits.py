@@ -35,6 +35,7 @@ Number = bool | int | float
 MOST_VALUES = 10_000  # numbers in a list of them
 LARGEST_LOG = 10_000  # up to which number there are logarithms; each takes 30 µs
 Positive = Annotated[float, Meta(gt=0)]
+Finite = int | float
 
 
 class Init(Struct, frozen=True, kw_only=True):
@@ -111,11 +112,20 @@ class Uniform(Init, frozen=True, kw_only=True):
     bound: Annotated[Positive | Formula, Meta(description="A uniform law's: draws from ±bound.")]
 
 
+class Between(Init, frozen=True, kw_only=True):
+    """Uniform on [a, b): another form of `uniform`, which only the rng of a framework draws."""
+
+    name: str = "uniform"
+    a: Annotated[Finite | Formula, Meta(description="Where an rng's law begins.")]
+    b: Annotated[Finite | Formula, Meta(description="Where an rng's law ends.")]
+
+
 class Normal(Init, frozen=True, kw_only=True):
     """Normal with mean 0."""
 
     name: str = "normal"
     std: Annotated[Positive | Formula, Meta(description="The standard deviation.")]
+    mean: Annotated[Finite | Formula, Meta(description="An rng's law has a mean; 0 by default.")] = 0
 
 
 class TruncatedNormal(Init, frozen=True, kw_only=True):
@@ -123,6 +133,9 @@ class TruncatedNormal(Init, frozen=True, kw_only=True):
 
     name: str = "truncated_normal"
     std: Annotated[Positive | Formula, Meta(description="The standard deviation.")]
+    mean: Annotated[Finite | Formula, Meta(description="An rng's law has a mean; 0 by default.")] = 0
+    a: Annotated[Finite | Formula, Meta(description="Where an rng's law begins.")] = -2
+    b: Annotated[Finite | Formula, Meta(description="Where an rng's law ends.")] = 2
 
 
 class VarianceScaling(Init, frozen=True, kw_only=True):
@@ -180,6 +193,10 @@ KINDS: dict[str, type[Init]] = {
     "log_arange": LogArange,
 }
 NAMES = (*KINDS, *NAMED)
+
+
+# Keys that only the rng of a framework knows; without one they must have these values.
+OF_RNGS: dict[str, Finite] = {"mean": 0, "a": -2, "b": 2}
 
 
 def needs_fans(init: Init) -> bool:

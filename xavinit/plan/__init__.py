@@ -6,26 +6,33 @@ from xavinit.plan.laws import (
     CUT_STD,
     Arange,
     Constant,
+    CutNormal,
     Fixed,
     GateConstant,
     Law,
     LogArange,
     Normal,
+    NormalAround,
     Sequence,
     TruncatedNormal,
     Uniform,
+    UniformOn,
     Values,
 )
 from xavinit.plan.origins import Origin, find_origin
 from xavinit.plan.plan import STREAM, Plan, plan_spec
+from xavinit.plan.sequence import FEW, count_words, has_pairs, list_places
 from xavinit.plan.selection import select_tensors
 from xavinit.plan.tensor import Module, TensorPlan
+from xavinit.plan.torch_laws import is_drawn
 
 __all__ = [
     "CUT_STD",
+    "FEW",
     "STREAM",
     "Arange",
     "Constant",
+    "CutNormal",
     "Fans",
     "Fixed",
     "GateConstant",
@@ -33,6 +40,7 @@ __all__ = [
     "LogArange",
     "Module",
     "Normal",
+    "NormalAround",
     "Origin",
     "Plan",
     "Roles",
@@ -40,12 +48,17 @@ __all__ = [
     "TensorPlan",
     "TruncatedNormal",
     "Uniform",
+    "UniformOn",
     "Values",
     "compute_fans",
     "compute_n",
+    "count_words",
     "find_gain",
     "find_origin",
     "find_roles",
+    "has_pairs",
+    "is_drawn",
+    "list_places",
     "plan_spec",
     "select_tensors",
 ]

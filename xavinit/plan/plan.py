@@ -27,6 +27,8 @@ class Plan(Struct, frozen=True, dict=True):  # dict: for the cached properties
     order: tuple[str, ...] = ()  # the names of the spec's `tensors`, in its order
     warnings: tuple[SpecError, ...] = ()
     stream: str = STREAM
+    # Of a stream that is one sequence: all that draw from it, in order and in PyTorch's form.
+    sequence: tuple[TensorPlan, ...] = ()
 
     @cached_property
     def nbytes(self) -> int:
@@ -77,17 +79,20 @@ def plan_spec(spec: Spec) -> Plan:
     faults = Faults()
     for family in spec.families:
         try:
-            decisions.append(decide(family, spec.families))
+            decisions.append(decide(family, spec.families, spec.rng))
         except SpecError as error:
             faults.add(error)
     faults.check()
     tensors: list[TensorPlan] = []
+    sources: list[TensorPlan] = []  # those tensors in PyTorch's form, each once
     owners: dict[str, Layer] = {}  # of each module
     for listed in spec.listing:
         if isinstance(listed, TensorSpec):
             tensors.append(_name_tensor(decisions, listed))
+            sources.append(tensors[-1])
             continue
         parts = {role: _name_tensor(decisions, part) for role, part in listed.parts.items()}
+        sources += parts.values()
         made, modules = place_parts(listed.layer, parts, framework)
         for module in modules:
             if owners.setdefault(module, listed.layer) is not listed.layer:
@@ -100,7 +105,17 @@ def plan_spec(spec: Spec) -> Plan:
         _check_names(tensors, framework)
     found = map(find_warning, spec.families, decisions)
     warnings = (*spec.warnings, *(warning for warning in found if warning is not None))
-    plan = Plan(spec.seed, spec.framework, tuple(tensors), spec.canonical, spec.order, warnings)
+    sequence = () if spec.rng.is_ours else tuple(s for s in sources if not s.is_tied)
+    plan = Plan(
+        spec.seed,
+        spec.framework,
+        tuple(tensors),
+        spec.canonical,
+        spec.order,
+        warnings,
+        str(spec.rng),
+        sequence,
+    )
     if plan.nbytes > LARGEST_FILE:
         raise SpecError(
             f"must be at most 2⁶³−1 bytes in total; got {format_value(plan.nbytes)}",

@@ -89,7 +89,7 @@ INLINE void uniform_double(const uint32_t *words, struct xv_mt_law law, size_t c
 /* --- Normal ----------------------------------------------------------------------------------- */
 
 /* Box and Muller (1958): of 16 numbers, the first eight give the radius, the others the angle; the
- * cosines go to the places of the first. */
+ * cosines go to the places of the first. The last step is fused on every processor. */
 INLINE void normal_single(const uint32_t *words, struct xv_mt_law law, size_t count, char *out,
                           bool hard)
 {
@@ -112,8 +112,8 @@ INLINE void normal_single(const uint32_t *words, struct xv_mt_law law, size_t co
         for (size_t i = 0; i < half; i++) {
             float radius = sqrtf(-2.0f * glibc_log_single(first[i])), sine, cosine;
             glibc_sincos_single((float)(TWO_PI * (double)second[i]), &sine, &cosine);
-            first[i] = radius * cosine * std + mean;
-            second[i] = radius * sine * std + mean;
+            first[i] = fuse_single(radius * cosine, std, mean, hard);
+            second[i] = fuse_single(radius * sine, std, mean, hard);
         }
     for (size_t i = 0; i < half; i += 8)
         for (size_t j = 0; j < 8; j++) {
@@ -121,12 +121,6 @@ INLINE void normal_single(const uint32_t *words, struct xv_mt_law law, size_t co
             values[2 * i + 8 + j] = second[i + j];
         }
     store(law.dtype, values, count, out);
-}
-
-INLINE double scale_double(double value, struct xv_mt_law law, bool hard)
-{
-    return law.fused ? fuse_double(value, law.second, law.first, hard)
-                     : value * law.second + law.first;
 }
 
 INLINE void normal_double(const uint32_t *words, struct xv_mt_law law, size_t count, char *out,
@@ -138,8 +132,9 @@ INLINE void normal_double(const uint32_t *words, struct xv_mt_law law, size_t co
             double u = 1.0 - join_words(words[2 * j], words[2 * j + 1]);
             double angle = TWO_PI * join_words(words[2 * j + 16], words[2 * j + 17]);
             double radius = sqrt(-2.0 * glibc_log(u, hard));
-            values[j] = scale_double(radius * glibc_cos(angle, hard), law, hard);
-            values[j + 8] = scale_double(radius * glibc_sin(angle, hard), law, hard);
+            values[j] = fuse_double(radius * glibc_cos(angle, hard), law.second, law.first, hard);
+            values[j + 8] =
+                fuse_double(radius * glibc_sin(angle, hard), law.second, law.first, hard);
         }
     memcpy(out, values, count * sizeof *values);
 }
@@ -167,7 +162,9 @@ INLINE void normal_pairs(struct xv_mt *state, struct xv_mt_law law, size_t count
                          bool hard)
 {
     for (size_t i = 0; i < count; i++) {
-        double value = scale_double(draw_kept(state, hard), law, hard);
+        double value = draw_kept(state, hard);
+        value = law.fused ? fuse_double(value, law.second, law.first, hard)
+                          : value * law.second + law.first;
         if (law.dtype == XV_float64) {
             memcpy(out + i * sizeof value, &value, sizeof value);
         } else {

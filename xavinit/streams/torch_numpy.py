@@ -1,7 +1,8 @@
 """Words → what PyTorch makes of them, readable, on NumPy: the twin of _kernel_mt.c.
 
 `fused` is what PyTorch does where it has AVX2: a product and the sum that follows are rounded once,
-and float32 normals take Cephes's functions; otherwise two roundings, and glibc's functions.
+and float32 normals take Cephes's functions; otherwise two roundings, and glibc's functions. Blocks
+of normals are scaled with one rounding in both.
 """
 
 from __future__ import annotations
@@ -97,16 +98,16 @@ def _make_single(state: bytearray, count: int, fused: bool, mean: float, std: fl
         angle = (_TWO_PI * angle.astype(D)).astype(F)
         sine, cosine = glibc.compute_sine_cosine_single(angle)
     pair = np.stack([(radius * part).reshape(-1, 8) for part in (cosine, sine)], 1).ravel()
-    return fuse_single(pair, F(std), F(mean)) if fused else pair * F(std) + F(mean)
+    return fuse_single(pair, F(std), F(mean))
 
 
-def _make_double(state: bytearray, count: int, fused: bool, mean: float, std: float) -> Array:
+def _make_double(state: bytearray, count: int, _: bool, mean: float, std: float) -> Array:
     x = _read_double(state, count).reshape(-1, 2, 8)
     u, angle = 1.0 - x[:, 0].ravel(), _TWO_PI * x[:, 1].ravel()
     radius = np.sqrt(-2.0 * glibc.compute_log(u))
     parts = (glibc.compute_cosine(angle), glibc.compute_sine(angle))
     pair = np.stack([(radius * part).reshape(-1, 8) for part in parts], 1).ravel()
-    return fuse_double(pair, std, mean) if fused else pair * D(std) + D(mean)
+    return fuse_double(pair, std, mean)
 
 
 def _draw_kept(state: bytearray) -> float:

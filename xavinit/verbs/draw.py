@@ -23,6 +23,7 @@ def draw(
     seed: int | None = None,
     dtype: object = None,
     framework: str | None = None,
+    rng: object = None,
     dims: Mapping[str, int | str] | None = None,
     jobs: int | None = None,
 ) -> dict[str, Array]:
@@ -40,7 +41,7 @@ def draw(
 
     from xavinit.output import Drawing, fill_arrays
 
-    plan, _ = take_plan(spec, make_overrides(seed, dtype, framework, dims))
+    plan, _ = take_plan(spec, make_overrides(seed, dtype, framework, dims, rng))
     types = {name: find_array_type(name) for name in {t.dtype.name for t in plan.tensors}}
     arrays = {t.name: _make_array(t, types[t.dtype.name]) for t in plan.tensors}
     views = {

@@ -106,6 +106,7 @@ def explain(
     seed: int | None = None,
     dtype: str | None = None,
     framework: str | None = None,
+    rng: object = None,
     dims: Mapping[str, int | str] | None = None,
     strict: bool = False,
 ) -> Explanation:
@@ -121,7 +122,7 @@ def explain(
     (784, 456.0, True)
     """
     document = load_source(spec).document
-    found, plan = read_plan(document, make_overrides(seed, dtype, framework, dims), strict=strict)
+    found, plan = read_plan(document, make_overrides(seed, dtype, framework, dims, rng), strict=strict)
     planned = _find_tensor(plan, tensor)
     origin = find_origin(found, planned.name)
     if origin is None:

@@ -48,6 +48,7 @@ def generate(
     seed: int | None = None,
     dtype: object = None,
     framework: str | None = None,
+    rng: object = None,
     dims: Mapping[str, int | str] | None = None,
     jobs: int | None = None,
     max_shard_size: int | str | None = None,
@@ -87,7 +88,7 @@ def generate(
     401408
     """
     started = time.perf_counter()
-    plan, source = take_plan(spec, make_overrides(seed, dtype, framework, dims), strict=strict)
+    plan, source = take_plan(spec, make_overrides(seed, dtype, framework, dims, rng), strict=strict)
     output = check_output(
         plan,
         source,
