@@ -21,7 +21,7 @@ TABLE = """
 tensors: {}
 -->
 spec.yaml:1:1: \\x1b[31m: unknown key "\\u001b[31m"
-  choices: $schema, defaults, dims, framework, layers, rules, seed, tensors
+  choices: $schema, defaults, dims, framework, layers, rng, rules, seed, tensors
 === several errors in every table
 defaults: {dtype: half, init: glorut_normal}
 rules: [{match: "*", dtype: half, init: zeross}]
@@ -285,7 +285,7 @@ tensors:
   w: [3, 3]
 -->
 spec.yaml:1:1: version: unknown key "version"
-  choices: $schema, defaults, dims, framework, layers, rules, seed, tensors
+  choices: $schema, defaults, dims, framework, layers, rng, rules, seed, tensors
 === a list at the top
 - a
 -->

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import mpmath as mp
 
+Tables = dict[str, tuple[str, list[tuple[float, ...]]]]  # what each is, and its rows
+
 STREAMS = Path(__file__).parents[1] / "xavinit" / "streams"
 mp.mp.prec = 300
 
@@ -48,7 +50,7 @@ INVERSES = """
 0x1.8e6528effd79dp-1 0x1.8bfce9fcc007cp-1 0x1.899c0dabec30ep-1 0x1.87427aa2317fbp-1
 0x1.84f00acb39a08p-1 0x1.82a49e8653e55p-1 0x1.8060195f4026p-1 0x1.7e22563e0a329p-1
 0x1.7beb377dcb5adp-1 0x1.79baa679725c2p-1 0x1.77907f2170657p-1 0x1.756cadbd6130cp-1
-""".split()
+"""
 
 # The same of `logf`: 1/c and log c.
 SINGLE = """
@@ -60,27 +62,27 @@ SINGLE = """
 0x1.ca4b31f026aap-1 0x1.c5e53aa362eb4p-4 0x1.b2036576afce6p-1 0x1.526e57720db08p-3
 0x1.9c2d163a1aa2dp-1 0x1.bc2860d22477p-3 0x1.886e6037841edp-1 0x1.1058bc8a07ee1p-2
 0x1.767dcf5534862p-1 0x1.4043057b6ee09p-2
-""".split()
+"""
 
 # Coefficients, as their authors print them.
 NEAR = """
 -0x1p-1 0x1.5555555555577p-2 -0x1.ffffffffffdcbp-3 0x1.999999995dd0cp-3 -0x1.55555556745a7p-3
 0x1.24924a344de3p-3 -0x1.fffffa4423d65p-4 0x1.c7184282ad6cap-4 -0x1.999eb43b068ffp-4
 0x1.78182f7afd085p-4 -0x1.5521375d145cdp-4
-""".split()
+"""
 FAR = """
 -0x1.0000000000001p-1 0x1.555555551305bp-2 -0x1.fffffffeb459p-3 0x1.999b324f10111p-3
 -0x1.55575e506c89fp-3
-""".split()
+"""
 LOG1P = """
 0 6.666666666666735130e-01 3.999999999940941908e-01 2.857142874366239149e-01
 2.222219843214978396e-01 1.818357216161805012e-01 1.531383769920937332e-01
 1.479819860511658591e-01
-""".split()
+"""
 SINE = """
 0 -0x1.5555555555555p-3 0x1.1111111110ecep-7 -0x1.a01a019db08b8p-13 0x1.71de27b9a7ed9p-19
 -0x1.addffc2fcdf59p-26
-""".split()
+"""
 
 SINES = 110  # k/128 up to the angle from which glibc takes a quarter turn's difference
 
@@ -97,11 +99,11 @@ def split(number: mp.mpf) -> tuple[float, float]:
     return high, float(number - mp.mpf(high))
 
 
-def make_tables() -> dict[str, tuple[str, list[tuple[float, ...]]]]:
+def make_tables() -> Tables:
     """Each table by its name: what it is, and its rows."""
     angles = [mp.mpf(k) / 128 for k in range(SINES)]
-    inverses = [read(text) for text in INVERSES]
-    single = [read(text) for text in SINGLE]
+    inverses = read(INVERSES)
+    single = read(SINGLE)
     return {
         "LOG_SINGLE": (
             "logf: 1/c and log c of each sixteenth of [0x1.66p-1, 0x1.66p0).",
@@ -122,12 +124,12 @@ def make_tables() -> dict[str, tuple[str, list[tuple[float, ...]]]]:
     }
 
 
-def read(text: str) -> float:
-    return float.fromhex(text) if "0x" in text else float(text)
+def read(text: str) -> list[float]:
+    return [float.fromhex(w) if "0x" in w else float(w) for w in text.split()]
 
 
-def as_row(texts: list[str]) -> list[tuple[float, ...]]:
-    return [tuple(map(read, texts))]
+def as_row(text: str) -> list[tuple[float, ...]]:
+    return [tuple(read(text))]
 
 
 def write(number: float) -> str:
@@ -147,7 +149,7 @@ def fill_lines(items: list[str], indent: str, width: int = 100) -> list[str]:
     return [*lines, line.rstrip()]
 
 
-def write_python(tables: dict[str, tuple[str, list[tuple[float, ...]]]]) -> str:
+def write_python(tables: Tables) -> str:
     lines = [
         '"""Tables of glibc\'s logarithm, sine and cosine, written by tools/make_glibc_tables.py.',
         "",
@@ -162,9 +164,9 @@ def write_python(tables: dict[str, tuple[str, list[tuple[float, ...]]]]) -> str:
     return "\n".join(lines)
 
 
-def write_c(tables: dict[str, tuple[str, list[tuple[float, ...]]]]) -> str:
+def write_c(tables: Tables) -> str:
     lines = [
-        "/* Tables of glibc's logarithm, sine and cosine, written by tools/make_glibc_tables.py. */",
+        "/* Tables of glibc's logarithms, sine and cosine, by tools/make_glibc_tables.py. */",
         "#ifndef XAVINIT_KERNEL_MT_TABLES_H",
         "#define XAVINIT_KERNEL_MT_TABLES_H",
         "",

@@ -125,7 +125,9 @@ class Normal(Init, frozen=True, kw_only=True):
 
     name: str = "normal"
     std: Annotated[Positive | Formula, Meta(description="The standard deviation.")]
-    mean: Annotated[Finite | Formula, Meta(description="An rng's law has a mean; 0 by default.")] = 0
+    mean: Annotated[
+        Finite | Formula, Meta(description="An rng's law has a mean; 0 by default.")
+    ] = 0
 
 
 class TruncatedNormal(Init, frozen=True, kw_only=True):
@@ -133,7 +135,9 @@ class TruncatedNormal(Init, frozen=True, kw_only=True):
 
     name: str = "truncated_normal"
     std: Annotated[Positive | Formula, Meta(description="The standard deviation.")]
-    mean: Annotated[Finite | Formula, Meta(description="An rng's law has a mean; 0 by default.")] = 0
+    mean: Annotated[
+        Finite | Formula, Meta(description="An rng's law has a mean; 0 by default.")
+    ] = 0
     a: Annotated[Finite | Formula, Meta(description="Where an rng's law begins.")] = -2
     b: Annotated[Finite | Formula, Meta(description="Where an rng's law ends.")] = 2
 
@@ -219,3 +223,25 @@ def list_keys(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     has_default = [default is not NODEFAULT for default in kind.__struct_defaults__[1:]]
     needed = tuple(key for key, has in zip(keys, has_default, strict=True) if not has)
     return needed, tuple(key for key in keys if key not in needed)
+
+
+def describe(init: Init) -> str | dict[str, object]:
+    """The initializer as a spec gives it.
+
+    >>> describe(Normal(std=0.5)), describe(NAMED["glorot_normal"])
+    ({'type': 'normal', 'std': 0.5}, 'glorot_normal')
+    """
+    needed, optional = (("a", "b"), ()) if isinstance(init, Between) else list_keys(init.name)
+    keys: tuple[str, ...] = (*needed, *optional)
+    parameters = {key: getattr(init, key) for key in keys}
+    for key, value in parameters.items():
+        if isinstance(value, Formula):
+            parameters[key] = value.text
+    default = NAMED[init.name].gain if init.name in NAMED else 1.0
+    if parameters.get("gain") == default:
+        del parameters["gain"]
+    if not isinstance(init, Between):
+        for key, value in OF_RNGS.items():
+            if parameters.get(key) == value:
+                del parameters[key]
+    return {"type": init.name, **parameters} if parameters else init.name

@@ -21,8 +21,8 @@ from xavinit.plan.laws import (
 )
 from xavinit.plan.origins import Origin, find_origin
 from xavinit.plan.plan import STREAM, Plan, plan_spec
-from xavinit.plan.sequence import FEW, count_words, has_pairs, list_places
 from xavinit.plan.selection import select_tensors
+from xavinit.plan.sequence import FEW, count_words, has_pairs, list_places
 from xavinit.plan.tensor import Module, TensorPlan
 from xavinit.plan.torch_laws import is_drawn
 

@@ -288,12 +288,5 @@ def _compute_share_between(limit: float, mean: float, std: float) -> float:
 
 Sequence = Arange | Values | LogArange
 Law = (
-    Constant
-    | Sequence
-    | Uniform
-    | Normal
-    | TruncatedNormal
-    | UniformOn
-    | NormalAround
-    | CutNormal
+    Constant | Sequence | Uniform | Normal | TruncatedNormal | UniformOn | NormalAround | CutNormal
 )

@@ -10,6 +10,7 @@ from msgspec import Struct
 from xavinit.errors import Faults, SpecError
 from xavinit.layers import Framework, Layer, find_framework
 from xavinit.plan.parts import place_parts
+from xavinit.plan.sequence import list_places
 from xavinit.plan.tensor import LARGEST_FILE, Decision, TensorPlan, decide, find_warning
 from xavinit.spec import Spec, TensorSpec
 from xavinit.wording import format_bytes, format_value, plural
@@ -61,6 +62,14 @@ class Plan(Struct, frozen=True, dict=True):  # dict: for the cached properties
         count = plural(len(self.tensors), "tensor")
         parameters = plural(self.parameters, "parameter")
         return f"{count}, {parameters}, {format_bytes(self.nbytes)}, seed {self.seed}"
+
+    @cached_property
+    def words(self) -> dict[str, int | None]:
+        """Where each stream name begins in a stream that is one sequence, in words of 32 bits.
+
+        None where no one can know, since a truncated normal comes before.
+        """
+        return dict(list_places(self.sequence))
 
     @cached_property
     def memory(self) -> int:

@@ -1,8 +1,8 @@
 """Where each tensor stands in a stream that is one sequence over all of them, as PyTorch's is.
 
 A tensor takes words of 32 bits from the stream: how many is known from its size, dtype and law, and
-from whether a normal is kept from the small tensors before it. Only PyTorch's truncated normal takes
-as many as its values need; so what follows one has no number here.
+from whether a normal is kept from the small tensors before it. Only PyTorch's truncated normal
+takes as many as its values need; so what follows one has no number here.
 """
 
 from __future__ import annotations

@@ -10,19 +10,18 @@ from msgspec import Struct
 from xavinit import inits
 from xavinit.dtypes import DTYPES, DType
 from xavinit.errors import Path, SpecError
-from xavinit.layers import Axes, View
+from xavinit.layers import View
 from xavinit.plan.fans import Fans, compute_fans
 from xavinit.plan.initializers import compute_law
 from xavinit.plan.laws import Law
 from xavinit.plan.ranges import check_range
 from xavinit.plan.torch_laws import compute_torch_law
 from xavinit.rngs import Rng
-from xavinit.spec import OF_AXES, Family
+from xavinit.spec import Family
 from xavinit.wording import format_value
 
 LARGEST_FILE = 2**63 - 1  # bytes
 OURS = Rng()
-PYTORCH = Axes()  # its fans are those of the shape: nothing is split
 
 
 class Module(Struct, frozen=True):
@@ -99,8 +98,6 @@ def decide(family: Family, families: Sequence[Family], rng: Rng = OURS) -> Decis
     Raises `SpecError`, with the path of the key at fault.
     """
     dtype, place = DTYPES[family.dtype], family.places[""]
-    if not rng.is_ours:
-        _check_keys(family, rng)
     nbytes = dtype.count_bytes(math.prod(family.shape))
     if nbytes > LARGEST_FILE:  # before its fans overflow a float
         fact = f"must be at most 2⁶³−1 bytes; got {format_value(nbytes)}"
@@ -109,7 +106,7 @@ def decide(family: Family, families: Sequence[Family], rng: Rng = OURS) -> Decis
         return Decision(family.shape, dtype, None, None, place)
     owner = family if family.fans_of is None else families[family.fans_of]
     try:
-        fans = compute_fans(owner.shape, owner.axes if rng.is_ours else PYTORCH)
+        fans = compute_fans(owner.shape, owner.axes)
     except SpecError as error:
         raise _place(error, owner, str(error.path[0])) from None
     try:
@@ -130,20 +127,6 @@ def decide(family: Family, families: Sequence[Family], rng: Rng = OURS) -> Decis
             error.path = (*error.path, *key)
         raise
     return Decision(family.shape, dtype, fans, law, place, family.zero_rows)
-
-
-def _check_keys(family: Family, rng: Rng) -> None:
-    """Refuse keys of a raw tensor that mean nothing to the rng of a framework."""
-    for key in ("stream", *OF_AXES):
-        if key in family.places and (key, family.axes.layout) != ("layout", "out_in"):
-            why = (
-                "is one stream in the spec's order, from which no tensor draws another's numbers"
-                if key == "stream"
-                else "takes the fans of the shape as PyTorch does: out, in, then the spatial axes"
-            )
-            error = SpecError(f"{rng.name} {why}; got {key}")
-            error.at_key = True
-            raise _place(error, family, key)
 
 
 def find_warning(family: Family, decision: Decision) -> SpecError | None:

@@ -13,7 +13,16 @@ from xavinit.dtypes import DType
 from xavinit.errors import SpecError
 from xavinit.plan.fans import Fans
 from xavinit.plan.initializers import compute_law, find_gain, settle
-from xavinit.plan.laws import AnyLaw, CutNormal, Fixed, Law, Normal, NormalAround, Uniform, UniformOn
+from xavinit.plan.laws import (
+    AnyLaw,
+    CutNormal,
+    Fixed,
+    Law,
+    Normal,
+    NormalAround,
+    Uniform,
+    UniformOn,
+)
 from xavinit.rngs import Rng
 from xavinit.wording import format_choices, format_value
 
@@ -39,9 +48,7 @@ def compute_torch_law(
     return law
 
 
-def _compute(
-    init: inits.Init, fans: Fans | None, shape: tuple[int, ...], rng: Rng
-) -> Law:
+def _compute(init: inits.Init, fans: Fans | None, shape: tuple[int, ...], rng: Rng) -> Law:
     match init:
         case inits.Uniform(bound=bound):
             return Uniform(settle("bound", bound, fans))
@@ -50,8 +57,9 @@ def _compute(
         case inits.Normal(std=std, mean=mean):
             return _make_normal(float(settle("mean", mean, fans)), settle("std", std, fans))
         case inits.TruncatedNormal(std=std, mean=mean, a=a, b=b):
-            given = (("mean", mean), ("std", std), ("a", a), ("b", b))
-            return _make_cut(*(float(settle(key, value, fans)) for key, value in given), rng)
+            given = {"mean": mean, "std": std, "a": a, "b": b}
+            mean, std, a, b = (float(settle(key, value, fans)) for key, value in given.items())
+            return _make_cut(CutNormal(mean, std, a, b), rng)
         case inits.VarianceScaling() if fans is not None:
             return _scale_variance(init, fans, rng)
     return compute_law(init, fans, shape)
@@ -89,17 +97,18 @@ def _make_normal(mean: float, std: float) -> Law:
     return NormalAround(mean, std) if mean else Normal(std)
 
 
-def _make_cut(mean: float, std: float, low: float, high: float, rng: Rng) -> Law:
-    if not low < high:
-        raise SpecError(f"a must be less than b; got {low:g} and {high:g}", ("a",))
-    share = _compute_share((high - mean) / std) - _compute_share((low - mean) / std)
+def _make_cut(law: CutNormal, rng: Rng) -> Law:
+    if not law.low < law.high:
+        raise SpecError(f"a must be less than b; got {law.low:g} and {law.high:g}", ("a",))
+    below, above = ((end - law.mean) / law.std for end in (law.low, law.high))
+    share = _compute_share(above) - _compute_share(below)
     if not share > _LEAST_SHARE:
         raise SpecError(
             f"{rng.name} draws a truncated normal only where more than {_LEAST_SHARE:.0%} of the "
             f"uncut law lies between a and b; got {share:.1%}",
             ("std",),
         )
-    return CutNormal(mean, std, low, high)
+    return law
 
 
 def _compute_share(x: float) -> float:

@@ -49,6 +49,14 @@ DESCRIPTIONS: Final[Mapping[str, Mapping[str, str]]] = {
         "keras": "Keras's layers.",
         "flax": "Flax's modules, of Linen.",
     },
+    "rng": {
+        "xavinit-1": "Ours: each tensor has a stream of its own; the default.",
+        "torch-2.13": "What PyTorch draws on a processor, one stream in the order of the tensors.",
+    },
+    "cpu": {
+        "avx2": "PyTorch where the processor has AVX2 or AVX-512; the default.",
+        "plain": "PyTorch without both (ATEN_CPU_CAPABILITY=default).",
+    },
     "mode": {
         "fan_in": "n is fan_in: keeps the variance forward.",
         "fan_out": "n is fan_out: keeps the variance backward.",

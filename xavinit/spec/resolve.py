@@ -21,6 +21,7 @@ from xavinit.spec.expressions import (
 )
 from xavinit.spec.families import Family
 from xavinit.spec.listed import Listed, parse_listed
+from xavinit.spec.rng_families import adapt_families
 from xavinit.spec.settings import ParsedRule, Settings, join_faults, parse_rules, read_settings
 from xavinit.spec.tensors import Listing, expand_tensors
 from xavinit.wording import format_value
@@ -88,6 +89,8 @@ def resolve_spec(data: Any, overrides: Overrides = NO_OVERRIDES) -> Spec:
         written = attempt(written, parse_listed, data, dims)
     faults.check()  # before rules are followed: without one of them keys would be missing
     families, listing, used = expand_tensors(written, dims or {}, defaults, rules)
+    if not rng.is_ours:
+        families = adapt_families(families, rng)
     warnings = tuple(
         _warn(rule, is_used)
         for rule, is_used in zip(rules, used, strict=True)

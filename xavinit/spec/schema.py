@@ -6,6 +6,7 @@ which keys go together. The reader says more: what dims, axes and fans come to.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ import msgspec
 
 from xavinit import inits
 from xavinit.dtypes import DTYPES
+from xavinit.rngs import LEAST_SEEDS, RNGS
 from xavinit.spec.convert import CHOICES, INITS
 from xavinit.spec.descriptions import DESCRIPTIONS
 from xavinit.spec.entries import HIGHEST_RANK
@@ -44,6 +46,7 @@ def make_schema() -> Schema:
     (top, *_), tables = msgspec.json.schema_components(kinds, ref_template=_REFERENCE)
     spec = tables["SpecTable"]
     spec["properties"]["seed"]["maximum"] = LARGEST_SEED
+    _refine_rng(spec, tables["RngTable"])
     spec["anyOf"] = [{"required": ["tensors"]}, {"required": ["layers"]}]
     spec["properties"]["dims"] |= {
         "propertyNames": {"pattern": _DIM},
@@ -88,6 +91,29 @@ def make_schema() -> Schema:
         **top,
         "$defs": tables,
     }
+
+
+def _refine_rng(spec: Schema, table: Schema) -> None:
+    """The choices of an rng with what they are, and seeds below 0 for those that take them."""
+    for key in ("type", "cpu"):
+        told = table["properties"][key]
+        told |= _list_choices("rng" if key == "type" else key, tuple(told.pop("enum")))
+    choices = [_list_choices("rng", tuple(RNGS)), _refer("RngTable")]
+    patterns = [
+        f"{re.escape(name)}(,{key}=({'|'.join(values)}))?"
+        for name, variants in RNGS.items()
+        for key, values in variants.items()
+    ]
+    choices.append({"type": "string", "pattern": f"^({'|'.join(patterns)})$"})
+    spec["properties"]["rng"]["anyOf"] = choices
+    spec["properties"]["rng"].pop("enum", None)
+    begins = [f"^{re.escape(name)}" for name in LEAST_SEEDS]
+    takes = {"type": "string", "pattern": "|".join(begins)}
+    table_takes = {"type": "object", "properties": {"type": takes}, "required": ["type"]}
+    spec["if"] = {
+        "not": {"properties": {"rng": {"anyOf": [takes, table_takes]}}, "required": ["rng"]}
+    }
+    spec["then"] = {"properties": {"seed": {"minimum": 0}}}
 
 
 def _refer(name: str) -> Schema:
@@ -211,7 +237,7 @@ def _make_layer(tables: Mapping[str, Schema]) -> Schema:
 
 def _make_init() -> Schema:
     """The table form of an initializer: the keys of all, and which of them each name takes."""
-    kinds = inits.KINDS.values()
+    kinds: tuple[type[inits.Init], ...] = (*inits.KINDS.values(), inits.Between)
     _, tables = msgspec.json.schema_components(kinds, ref_template=_REFERENCE)
     keys: dict[str, Any] = {}
     for kind in kinds:
@@ -239,15 +265,27 @@ def _make_init() -> Schema:
         "allOf": [
             {
                 "if": {"properties": {"type": {"const": name}}, "required": ["type"]},
-                "then": {
-                    "required": ["type", *needed],
-                    "propertyNames": {"enum": ["type", *needed, *optional]},
-                },
+                "then": _bind_parameters(name),
             }
             for name in inits.NAMES
-            for needed, optional in (inits.list_keys(name),)
         ],
     }
+
+
+def _bind_parameters(name: str) -> Schema:
+    """The keys that an initializer takes, and those that it needs."""
+    needed, optional = inits.list_keys(name)
+    forms = [(needed, optional)]
+    if name == "uniform":  # two forms of one name
+        forms.append((inits.Between.__struct_fields__[1:], ()))
+    bound = [
+        {
+            "required": ["type", *needed],
+            "propertyNames": {"enum": ["type", *needed, *optional]},
+        }
+        for needed, optional in forms
+    ]
+    return bound[0] if len(bound) == 1 else {"anyOf": bound}
 
 
 def _allow_expression(told: dict[str, Any]) -> dict[str, Any]:

@@ -4,9 +4,9 @@ A `Stream` cuts tensors into pieces and fills them, in any order or one after an
 `xavinit-1` has two kernels that give the same bits: `reference`, written in NumPy to be read, and
 `native`, in C, where it was built.
 
-To add one: a module with `make_stream`, and a line in `STREAMS`. The stream of another library, which
-an rng asks for, has a line in `RNGS`; its `make_stream` also takes its name with variants, and the
-plan's sequence of tensors.
+To add one: a module with `make_stream`, and a line in `STREAMS`. The stream of another library,
+which an rng asks for, has a line in `RNGS`; its `make_stream` also takes its name with variants,
+and the plan's sequence of tensors.
 """
 
 from __future__ import annotations

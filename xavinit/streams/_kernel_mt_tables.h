@@ -1,4 +1,4 @@
-/* Tables of glibc's logarithm, sine and cosine, written by tools/make_glibc_tables.py. */
+/* Tables of glibc's logarithms, sine and cosine, by tools/make_glibc_tables.py. */
 #ifndef XAVINIT_KERNEL_MT_TABLES_H
 #define XAVINIT_KERNEL_MT_TABLES_H
 

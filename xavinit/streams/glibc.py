@@ -1,10 +1,10 @@
 """The logarithm, sine and cosine that PyTorch takes from glibc, written out on NumPy's arrays.
 
 float64's are those of glibc 2.28 and later where the processor can fuse: `log` is ARM's (Szabolcs
-Nagy, 2018), `sin` and `cos` come from IBM's Accurate Mathematical Library (2001, without its slow
-paths since 2.28), `log1p` is Sun's (1993). float32's `logf`, `sinf` and `cosf` are ARM's. They were
-compared with glibc 2.36 over 10⁸ arguments (2²⁴ of float32: all that a stream has): every bit is the
-same. glibc promises no bits; the versions that were seen stand in docs/same-seed.md.
+Nagy, 2018), `sin` and `cos` come from IBM's Accurate Mathematical Library (2001, without
+its slow paths since 2.28), `log1p` is Sun's (1993). float32's `logf`, `sinf` and `cosf` are ARM's.
+Each was compared with glibc 2.36 over 10⁸ arguments (float32: all 2²⁴ that a stream has): every bit
+is the same. glibc promises no bits; the versions that were seen stand in docs/same-seed.md.
 
 Every operation is one of IEEE 754's in the order written; no function of a library is called.
 """
@@ -29,9 +29,7 @@ def _read(text: str, width: int = 1) -> Array:
 
 LOG_SINGLE, LOG_DOUBLE = _read(tables.LOG_SINGLE, 2), _read(tables.LOG_DOUBLE, 2)
 SINCOS = _read(tables.SINCOS, 4)
-_NEAR, _FAR, _SUN, _SINE = map(
-    _read, (tables.LOG_NEAR, tables.LOG_FAR, tables.LOG1P, tables.SINE)
-)
+_NEAR, _FAR, _SUN, _SINE = map(_read, (tables.LOG_NEAR, tables.LOG_FAR, tables.LOG1P, tables.SINE))
 _HEX = float.fromhex
 
 
@@ -68,7 +66,9 @@ def compute_sine_cosine_single(angle: Array) -> tuple[Array, Array]:
     c1 = x2 * _HEX("-0x1.ffffffd0c621cp-2") + 1.0
     s1 = x2 * _HEX("-0x1.994eb3774cf24p-13") + _HEX("0x1.1107605230bc4p-7")
     s = (x5 * s1 + (x3 * _HEX("-0x1.555545995a603p-3") + x)).astype(F)
-    c = ((x6 * c2 + (x4 * _HEX("0x1.55553e1068f19p-5") + c1)) * np.where(n & 2, -1.0, 1.0)).astype(F)
+    c = ((x6 * c2 + (x4 * _HEX("0x1.55553e1068f19p-5") + c1)) * np.where(n & 2, -1.0, 1.0)).astype(
+        F
+    )
     tiny = top < 0x398
     s, c = np.where(tiny, angle, s), np.where(tiny, F(1), c)
     return np.where(n & 1, c, s), np.where(n & 1, s, c)
@@ -79,7 +79,9 @@ def compute_sine_cosine_single(angle: Array) -> tuple[Array, Array]:
 
 def compute_log(x: Array) -> Array:
     """The logarithm of numbers from 0 to 1, not 0."""
-    return np.where(x == 1.0, 0.0, np.where(x >= 1.0 - 2.0**-4, _log_near(x), _log_far(x)))
+    value = np.where(x >= 1.0 - 2.0**-4, _log_near(x), _log_far(x))
+    logarithm: Array = np.where(x == 1.0, 0.0, value)
+    return logarithm
 
 
 def _log_near(x: Array) -> Array:
@@ -96,7 +98,8 @@ def _log_near(x: Array) -> Array:
     w = high * high * b[0]
     total = r + w
     rest = fuse(b[0] * low, high + r, r - total + w)
-    return fuse(r3, y, rest) + total
+    value: Array = fuse(r3, y, rest) + total
+    return value
 
 
 def _log_far(x: Array) -> Array:
@@ -111,7 +114,8 @@ def _log_far(x: Array) -> Array:
     total = w + r
     rest = fuse(k, _HEX("0x1.ef35793c76730p-45"), w - total + r)
     y = fuse(r2, fuse(r, a[4], a[3]), fuse(r, a[2], a[1]))
-    return fuse(r * r2, y, fuse(r2, a[0], rest)) + total
+    value: Array = fuse(r * r2, y, fuse(r2, a[0], rest)) + total
+    return value
 
 
 _HIGH, _LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10  # ln 2, in two parts
@@ -216,7 +220,8 @@ def _cosine_of(x: Array, rest: Array) -> Array:
     xx = x * x
     s = fuse(x * xx, fuse(xx, _SINE_5, _SINE_3), x)
     c = xx * fuse(xx, fuse(xx, _COSINES[2], _COSINES[1]), _COSINES[0])
-    return cs + fuse(-sn, s, fuse(-cs, c, fuse(-s, ssn, ccs)))
+    value: Array = cs + fuse(-sn, s, fuse(-cs, c, fuse(-s, ssn, ccs)))
+    return value
 
 
 def _sine_of(x: Array, rest: Array) -> Array:
@@ -237,4 +242,6 @@ def _table_sine(x: Array, rest: Array) -> Array:
     xx = x * x
     s = x + fuse(x * xx, fuse(xx, _SINE_5, _SINE_3), rest)
     c = fuse(x, rest, xx * fuse(xx, fuse(xx, _COSINES[2], _COSINES[1]), _COSINES[0]))
-    return np.copysign(sn + fuse(cs, s, fuse(-sn, c, fuse(s, ccs, ssn))), sign)
+    value = sn + fuse(cs, s, fuse(-sn, c, fuse(s, ccs, ssn)))
+    signed: Array = np.copysign(value, sign)
+    return signed

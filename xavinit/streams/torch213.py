@@ -1,7 +1,7 @@
 """Stream `torch-2.13`: what PyTorch 2.13 draws on a processor from the same seed, bit for bit.
 
-It is one sequence over all tensors of the plan. Its words are cheap; what is made of them is not. So
-the generator runs ahead in one thread, as pieces are cut, and any thread fills a piece from the
+It is one sequence over all tensors of the plan. Its words are cheap; what is made of them is not.
+So the generator runs ahead in one thread, as pieces are cut, and any thread fills a piece from the
 state at its beginning. Tensors may be cut in any order: their beginnings are kept (`positions.py`).
 """
 

@@ -87,8 +87,7 @@ def make_overrides(
         if value is not None and not isinstance(value, str):
             raise UsageError(f"{name} must be a string; got {format_value(value)}")
     try:
-        return Overrides(
-            copy_plain(seed), dtype, framework, copy_plain(dims or {}), copy_plain(rng)
-        )  # type: ignore[arg-type]  # checked above
+        plain = copy_plain(seed), dtype, framework, copy_plain(dims or {}), copy_plain(rng)
+        return Overrides(*plain)  # type: ignore[arg-type]  # checked above, or by the spec's reader
     except SpecError as error:
         raise error.blame_caller() from None
