@@ -95,6 +95,12 @@ class LogArange(Init, frozen=True, kw_only=True):
     name: str = "log_arange"
 
 
+class Default(Init, frozen=True, kw_only=True):
+    """A layer's own numbers, as its framework's module has them when made; of an rng alone."""
+
+    name: str = "default"
+
+
 class GateConstant(Constant, frozen=True, kw_only=True):
     """A number in one gate of a recurrent layer's bias, zero in the others. Only a layer's key
     `forget_bias` gives it.
@@ -195,6 +201,7 @@ KINDS: dict[str, type[Init]] = {
     "arange": Arange,
     "values": Values,
     "log_arange": LogArange,
+    "default": Default,
 }
 NAMES = (*KINDS, *NAMED)
 

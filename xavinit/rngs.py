@@ -21,8 +21,10 @@ OURS = "xavinit-1"
 # The name of each rng, and its variants.
 RNGS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     OURS: {},
-    # PyTorch on a processor with AVX2 or AVX-512, or without both (ATEN_CPU_CAPABILITY=default)
-    "torch-2.13": {"cpu": ("avx2", "plain")},
+    # PyTorch on a processor with AVX2 or AVX-512, or without both (as under
+    # ATEN_CPU_CAPABILITY=default). And with `construction: drawn` every layer first draws what its
+    # module draws when it is made, before the spec's initializers draw.
+    "torch-2.13": {"cpu": ("avx2", "plain"), "construction": ("skipped", "drawn")},
 }
 # The least seed of each that takes less than 0; it is counted back from 2⁶⁴, as PyTorch does.
 LEAST_SEEDS: Final[Mapping[str, int]] = {"torch-2.13": -(2**63)}

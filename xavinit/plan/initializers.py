@@ -50,6 +50,11 @@ def compute_law(init: inits.Init, fans: Fans | None, shape: tuple[int, ...]) -> 
             return _make_values(init)
         case inits.LogArange():
             return LogArange(_check_row(row))
+        case inits.Default():
+            raise SpecError(
+                "default is the numbers of a framework's module, which its rng alone draws",
+                hint="rng: torch-2.13 draws a layer's",
+            )
         case inits.Between():
             raise SpecError(
                 "uniform from a to b is drawn by the rng of a framework alone",

@@ -8,8 +8,9 @@ from functools import cached_property
 from msgspec import Struct
 
 from xavinit.errors import Faults, SpecError
-from xavinit.layers import Framework, Layer, find_framework
+from xavinit.layers import DRAW, Framework, Layer, find_framework
 from xavinit.plan.parts import place_parts
+from xavinit.plan.rng_order import RngOrder
 from xavinit.plan.sequence import list_places
 from xavinit.plan.tensor import LARGEST_FILE, Decision, TensorPlan, decide, find_warning
 from xavinit.spec import Spec, TensorSpec
@@ -93,15 +94,18 @@ def plan_spec(spec: Spec) -> Plan:
             faults.add(error)
     faults.check()
     tensors: list[TensorPlan] = []
-    sources: list[TensorPlan] = []  # those tensors in PyTorch's form, each once
+    order = RngOrder(spec)
     owners: dict[str, Layer] = {}  # of each module
     for listed in spec.listing:
         if isinstance(listed, TensorSpec):
             tensors.append(_name_tensor(decisions, listed))
-            sources.append(tensors[-1])
+            order.add_tensor(tensors[-1])
             continue
-        parts = {role: _name_tensor(decisions, part) for role, part in listed.parts.items()}
-        sources += parts.values()
+        if listed.layer.type == DRAW:
+            order.add_draw(listed.layer)
+            continue
+        named = {role: _name_tensor(decisions, part) for role, part in listed.parts.items()}
+        parts = order.add_layer(listed, named)
         made, modules = place_parts(listed.layer, parts, framework)
         for module in modules:
             if owners.setdefault(module, listed.layer) is not listed.layer:
@@ -114,7 +118,6 @@ def plan_spec(spec: Spec) -> Plan:
         _check_names(tensors, framework)
     found = map(find_warning, spec.families, decisions)
     warnings = (*spec.warnings, *(warning for warning in found if warning is not None))
-    sequence = () if spec.rng.is_ours else tuple(s for s in sources if not s.is_tied)
     plan = Plan(
         spec.seed,
         spec.framework,
@@ -123,7 +126,7 @@ def plan_spec(spec: Spec) -> Plan:
         spec.order,
         warnings,
         str(spec.rng),
-        sequence,
+        order.list_sequence(),
     )
     if plan.nbytes > LARGEST_FILE:
         raise SpecError(

@@ -109,6 +109,8 @@ def decide(family: Family, families: Sequence[Family], rng: Rng = OURS) -> Decis
         fans = compute_fans(owner.shape, owner.axes)
     except SpecError as error:
         raise _place(error, owner, str(error.path[0])) from None
+    if family.is_part and isinstance(family.init, inits.Default) and not rng.is_ours:
+        return Decision(family.shape, dtype, fans, None, place)  # the law is its module's
     try:
         if rng.is_ours:
             law = compute_law(family.init, fans, family.shape)

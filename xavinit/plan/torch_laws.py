@@ -11,6 +11,7 @@ import math
 from xavinit import inits
 from xavinit.dtypes import DType
 from xavinit.errors import SpecError
+from xavinit.layers import Axes
 from xavinit.plan.fans import Fans
 from xavinit.plan.initializers import compute_law, find_gain, settle
 from xavinit.plan.laws import (
@@ -27,6 +28,7 @@ from xavinit.rngs import Rng
 from xavinit.wording import format_choices, format_value
 
 DRAWN = ("float64", "float32", "float16", "bfloat16")
+PYTORCH = Axes()  # fans are those of the shape: out, in, then the spatial axes
 CUT_DTYPES = ("float64", "float32")
 _LEAST_SHARE = 0.3  # of a normal within its bounds: up to it, trunc_normal_ draws in another way
 
@@ -50,6 +52,8 @@ def compute_torch_law(
 
 def _compute(init: inits.Init, fans: Fans | None, shape: tuple[int, ...], rng: Rng) -> Law:
     match init:
+        case inits.Default():
+            raise SpecError("default is for a layer, whose type tells what its module draws")
         case inits.Uniform(bound=bound):
             return Uniform(settle("bound", bound, fans))
         case inits.Between(a=a, b=b):
@@ -61,11 +65,11 @@ def _compute(init: inits.Init, fans: Fans | None, shape: tuple[int, ...], rng: R
             mean, std, a, b = (float(settle(key, value, fans)) for key, value in given.items())
             return _make_cut(CutNormal(mean, std, a, b), rng)
         case inits.VarianceScaling() if fans is not None:
-            return _scale_variance(init, fans, rng)
+            return scale_variance(init, fans, rng)
     return compute_law(init, fans, shape)
 
 
-def _scale_variance(rule: inits.VarianceScaling, fans: Fans, rng: Rng) -> Law:
+def scale_variance(rule: inits.VarianceScaling, fans: Fans, rng: Rng) -> Law:
     """`xavier_uniform_`, `xavier_normal_`, `kaiming_uniform_`, `kaiming_normal_`."""
     if rule.distribution == "truncated_normal":
         raise SpecError(

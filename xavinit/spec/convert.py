@@ -87,6 +87,7 @@ _RULES: dict[str, tuple[str, ...]] = {
     "step": ("must be a finite number",),
     "repeat": (_INTEGER,),
     "values": (f"must be a list of at most {inits.MOST_VALUES:,} numbers", _VALUE),
+    "count": (_INTEGER,),
     "zero_rows": ("must be a list of rows", _INTEGER),
     "fans_of": (_STRING,),
 }

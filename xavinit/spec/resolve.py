@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from msgspec import Struct
 
+from xavinit import inits
 from xavinit.errors import Faults, Path, SpecError, UsageError
 from xavinit.rngs import LEAST_SEEDS, OURS, Rng, parse_rng
 from xavinit.spec import types
@@ -57,6 +58,7 @@ class Spec(Struct, frozen=True):
     order: tuple[str, ...]  # the names of `tensors` as the text has them, which canonical sorts
     warnings: tuple[SpecError, ...] = ()
     rng: Rng = Rng()
+    is_default: bool = False  # are layers left as their modules make them, unless they say more?
 
 
 def resolve_spec(data: Any, overrides: Overrides = NO_OVERRIDES) -> Spec:
@@ -98,7 +100,8 @@ def resolve_spec(data: Any, overrides: Overrides = NO_OVERRIDES) -> Spec:
     )
     order = tuple(data.get("tensors", ()))
     canonical = make_canonical({**data, "seed": seed}, rng)
-    return Spec(seed, framework, families, listing, canonical, order, warnings, rng)
+    is_default = "init" in defaults and isinstance(defaults["init"][0], inits.Default)
+    return Spec(seed, framework, families, listing, canonical, order, warnings, rng, is_default)
 
 
 def _check_top(data: dict[str, Any]) -> None:

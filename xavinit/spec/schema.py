@@ -14,6 +14,7 @@ import msgspec
 
 from xavinit import inits
 from xavinit.dtypes import DTYPES
+from xavinit.layers import DRAW
 from xavinit.rngs import LEAST_SEEDS, RNGS
 from xavinit.spec.convert import CHOICES, INITS
 from xavinit.spec.descriptions import DESCRIPTIONS
@@ -21,7 +22,7 @@ from xavinit.spec.entries import HIGHEST_RANK
 from xavinit.spec.expressions import EXPRESSION_LENGTH, LARGEST_VALUE
 from xavinit.spec.globs import LONGEST_GLOB
 from xavinit.spec.initializers import NUMBERS
-from xavinit.spec.layer_types import LAYER_TYPES, LayerGroup
+from xavinit.spec.layer_types import LAYER_TYPES, Draw, LayerGroup
 from xavinit.spec.settings import MOST_RULES
 from xavinit.spec.types import LARGEST_SEED, SpecTable
 
@@ -42,7 +43,7 @@ _NAME = r"^(?:[^{}]|\{\{|\}\}|\{[^{}]*\})*$"
 
 def make_schema() -> Schema:
     """The JSON Schema (draft 2020-12) of a spec, for editors and other checkers."""
-    kinds = (SpecTable, *LAYER_TYPES.values(), LayerGroup)
+    kinds = (SpecTable, *LAYER_TYPES.values(), LayerGroup, Draw)
     (top, *_), tables = msgspec.json.schema_components(kinds, ref_template=_REFERENCE)
     spec = tables["SpecTable"]
     spec["properties"]["seed"]["maximum"] = LARGEST_SEED
@@ -81,6 +82,7 @@ def make_schema() -> Schema:
     for kind in LAYER_TYPES.values():
         _refine(tables[kind.__name__], is_layer=True, rank=getattr(kind, "spatial_rank", None))
     _refine(tables["LayerGroup"], is_layer=True)
+    _refine(tables["Draw"], is_layer=True)
     for name, tied_with in (("TensorKeys", 1), ("TensorTable", 1), ("Rule", 2)):
         _bind_keys(tables[name], tied_with)
     tables["TensorTable"]["properties"]["shape"] = _refer("Shape")
@@ -95,15 +97,14 @@ def make_schema() -> Schema:
 
 def _refine_rng(spec: Schema, table: Schema) -> None:
     """The choices of an rng with what they are, and seeds below 0 for those that take them."""
-    for key in ("type", "cpu"):
+    for key in ("type", "cpu", "construction"):
         told = table["properties"][key]
         told |= _list_choices("rng" if key == "type" else key, tuple(told.pop("enum")))
     choices = [_list_choices("rng", tuple(RNGS)), _refer("RngTable")]
-    patterns = [
-        f"{re.escape(name)}(,{key}=({'|'.join(values)}))?"
-        for name, variants in RNGS.items()
-        for key, values in variants.items()
-    ]
+    patterns = []
+    for name, variants in RNGS.items():
+        pairs = "|".join(f"{key}=({'|'.join(values)})" for key, values in variants.items())
+        patterns += [f"{re.escape(name)}(,({pairs}))*"] if pairs else []
     choices.append({"type": "string", "pattern": f"^({'|'.join(patterns)})$"})
     spec["properties"]["rng"]["anyOf"] = choices
     spec["properties"]["rng"].pop("enum", None)
@@ -210,7 +211,7 @@ def _bind_keys(table: Schema, tied_with: int) -> None:
 def _make_layer(tables: Mapping[str, Schema]) -> Schema:
     """A layer by its type, or a group. Each type's own keys are looked at where it is given."""
     kinds = {name: kind.__name__ for name, kind in LAYER_TYPES.items()}
-    for name in kinds.values():  # the type is told here, once
+    for name in (*kinds.values(), "Draw"):  # the type is told here, once
         tables[name]["properties"]["type"] = {"description": "The type of the layer."}
         tables[name]["required"].remove("type")
     return {
@@ -220,7 +221,7 @@ def _make_layer(tables: Mapping[str, Schema]) -> Schema:
         "properties": {
             "type": {
                 "description": "The type of the layer.",
-                **_list_choices("layer", tuple(kinds)),
+                **_list_choices("layer", (*kinds, DRAW)),
             }
         },
         "allOf": [
@@ -228,7 +229,7 @@ def _make_layer(tables: Mapping[str, Schema]) -> Schema:
                 "if": {"properties": {"type": {"const": name}}, "required": ["type"]},
                 "then": _refer(table),
             }
-            for name, table in kinds.items()
+            for name, table in (*kinds.items(), (DRAW, "Draw"))
         ],
         "if": {"not": {"required": ["type"]}},
         "then": _refer("LayerGroup"),

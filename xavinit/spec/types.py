@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from xavinit.choices import AxisLayout, CpuName, FrameworkName, RngName
+from xavinit.choices import AxisLayout, Construction, CpuName, FrameworkName, RngName
 from xavinit.inits import Init
 
 LARGEST_SEED = 2**64 - 1
@@ -102,6 +102,13 @@ class RngTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     type: Annotated[RngName, Meta(description="The name of the rng.")]
     cpu: (
         Annotated[CpuName, Meta(description="torch-2.13's: avx2 (or AVX-512), or plain.")]
+        | UnsetType
+    ) = UNSET
+    construction: (
+        Annotated[
+            Construction,
+            Meta(description="torch-2.13's: do modules draw when they are made, before all else?"),
+        ]
         | UnsetType
     ) = UNSET
 
