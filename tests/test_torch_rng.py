@@ -273,18 +273,37 @@ def test_a_draw_stands_for_as_many_numbers() -> None:
     np.testing.assert_array_equal(xavinit.draw(spec)["l.weight"], xavinit.draw(other)["l.weight"])
 
 
-@pytest.mark.parametrize("init", ["glorot_normal", "default"])
-def test_other_frameworks_get_views_of_pytorchs_tensors(init: str) -> None:
-    layers = [
-        {"name": "d", "type": "dense", "in": 30, "out": 17},
-        {"name": "c", "type": "conv2d", "in": 3, "out": 8, "kernel": 3},
-        {"name": "g", "type": "gru", "in": 5, "hidden": 4},
-    ]
-    spec = {"rng": RNG, "defaults": {"init": init}, "layers": layers}
-    ours, keras = xavinit.draw(spec), xavinit.draw(spec, framework="keras")
-    kernels = [array for name, array in keras.items() if "kernel" in name]
-    np.testing.assert_array_equal(kernels[0], ours["d.weight"].T)
-    np.testing.assert_array_equal(kernels[1], ours["c.weight"].transpose(2, 3, 1, 0))
+VIEWED = [
+    {"name": "d", "type": "dense", "in": 300, "out": 177},
+    {"name": "c", "type": "conv2d", "in": 3, "out": 8, "kernel": 3},
+    {"name": "l", "type": "lstm", "in": 5, "hidden": 4},
+    {"name": "g", "type": "gru", "in": 5, "hidden": 3, "bias_init": {"type": "normal", "std": 1}},
+    {"name": "m", "type": "multi_head_attention", "size": 24, "heads": 3},
+    {"name": "s", "type": "dense", "in": 3, "out": 4},
+]
+
+
+@pytest.mark.parametrize("framework", ["keras", "flax"])
+@pytest.mark.parametrize(
+    "init", ["glorot_normal", "default", {"type": "truncated_normal", "std": 1}], ids=str
+)
+def test_other_frameworks_get_views_of_pytorchs_tensors(
+    init: Any, framework: str, kernel: str
+) -> None:
+    spec = {"rng": RNG, "defaults": {"init": init}, "layers": VIEWED}
+    ours = xavinit.draw(spec)
+    plan = xavinit.make_plan(spec, framework=framework)
+    for name, array in xavinit.draw(plan, jobs=2).items():
+        tensor = plan[name]
+        source = ours[tensor.stream].reshape(-1)
+        if tensor.view is None:
+            expected = source[: array.size]
+        else:
+            places = np.zeros(1, int)
+            for axis in tensor.view.axes:
+                places = np.add.outer(places, np.asarray(axis)).ravel()
+            expected = np.append(source[places], np.zeros(tensor.view.zeros, source.dtype))
+        np.testing.assert_array_equal(array.reshape(-1), expected, name)
 
 
 # --- The plan ------------------------------------------------------------------------------------

@@ -10,15 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 
-from xavinit.layers import View
-from xavinit.plan import CutNormal, TensorPlan, has_pairs, is_drawn
+from xavinit.plan import TensorPlan, is_drawn
 from xavinit.rngs import parse_rng
 from xavinit.signals import hold_signals
 from xavinit.streams.constants import fill_constant
 from xavinit.streams.kernels import choose_kernel
 from xavinit.streams.positions import Position, Positions
 from xavinit.streams.stream import Fill, Piece, clear_rows, cut_zeros, split_tensor
-from xavinit.streams.torch_values import Kernel, Values
+from xavinit.streams.torch_values import Kernel, Values, is_drawn_whole
+
+# Bytes of viewed tensors that all threads together draw at once: for each such piece the generator
+# runs over the whole tensor.
+_VIEWED = 32 << 20
 
 _MODULES = {"native": "xavinit.streams.torch_native", "numpy": "xavinit.streams.torch_numpy"}
 
@@ -42,19 +45,23 @@ class Torch213:
             return
         source = self._positions.find_source(tensor)
         walker = self._positions.walk_to(source)
-        is_whole = (
-            tensor.view is not None
-            or isinstance(source.law, CutNormal)
-            or has_pairs(source.law, source.size)
-        )
-        pieces = [Piece(tensor, 0, tensor.size)] if is_whole else split_tensor(tensor)
-        for piece in pieces:
-            self._begun[tensor.name, piece.start] = walker.tell()
-            yield piece
-            if is_whole:
-                walker.pass_tensor(source)
-            else:
+        if tensor.view is not None:  # each piece is read from the tensor's beginning on
+            begin = walker.tell()
+            for piece in split_tensor(tensor, _VIEWED // max(buffers, 2)):
+                self._begun[tensor.name, piece.start] = begin
+                yield piece
+            walker.pass_tensor(source)
+        elif is_drawn_whole(source):
+            self._begun[tensor.name, 0] = walker.tell()
+            yield Piece(tensor, 0, tensor.size)
+            walker.pass_tensor(source)
+        else:
+            for piece in split_tensor(tensor):
+                self._begun[tensor.name, piece.start] = walker.tell()
+                yield piece
                 walker.pass_part(source, piece.start, piece.stop)
+            if tensor.size < source.size:  # the first gates of a bias, say
+                walker.pass_part(source, tensor.size, source.size)
         self._positions.give_back(source, walker)
 
     def make_fill(self) -> Fill:
@@ -74,23 +81,18 @@ class Torch213:
         source = self._positions.find_source(tensor)
         state = self._begun.pop((tensor.name, start)).restore(self._kernel)
         if tensor.view is None:
-            self._values.fill(state, out, source, start, stop)
+            is_part = tensor.size < source.size and is_drawn_whole(source)
+            whole = memoryview(bytearray(source.nbytes)) if is_part else out
+            self._values.fill(state, whole, source, start, source.size if is_part else stop)
+            if is_part:
+                out[:] = whole[: len(out)]
             return
-        whole = memoryview(bytearray(source.nbytes))
-        self._values.fill(state, whole, source, 0, source.size)
-        out, _ = cut_zeros(out, tensor, 0, stop, tensor.view.count)
-        _copy_view(whole, out, tensor.view, tensor.dtype.itemsize)
+        from xavinit.streams.torch_views import Reader, fill_view  # with NumPy
 
-
-def _copy_view(whole: memoryview, out: memoryview, view: View, itemsize: int) -> None:
-    """Copy a view's elements of PyTorch's tensor to their places in the file's."""
-    import numpy as np
-
-    values = np.frombuffer(whole, f"<u{itemsize}")
-    places = np.zeros(1, np.int64)
-    for axis in view.axes:
-        places = np.add.outer(places, np.asarray(axis, np.int64)).ravel()
-    np.frombuffer(out, f"<u{itemsize}")[:] = values[places]
+        out, stop = cut_zeros(out, tensor, start, stop, tensor.view.count)
+        if len(out):
+            reader = Reader(self._kernel, self._values, state, source)
+            fill_view(out, reader, tensor.view, start, stop)
 
 
 def make_stream(name: str, seed: int, sequence: Sequence[TensorPlan]) -> Torch213:

@@ -127,6 +127,11 @@ class Values:
             outside = outside[~inside]
 
 
+def is_drawn_whole(source: TensorPlan) -> bool:
+    """Must it be drawn from its first element to its last at once?"""
+    return isinstance(source.law, CutNormal) or has_pairs(source.law, source.size)
+
+
 def has_kept(state: bytearray) -> int:
     """Is a normal kept for the next small tensor? 1 or 0."""
     return int.from_bytes(state[-12:-8], "little")
