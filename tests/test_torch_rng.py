@@ -140,6 +140,25 @@ def test_a_tensor_of_several_pieces_of_each_dtype() -> None:
             assert [array.tobytes() for array in drawn.values()] == outs
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_large_truncated_normal_is_drawn_in_parts(dtype: str) -> None:
+    """As if at once; and what follows begins where its last round ended."""
+    pytest.importorskip("xavinit.streams._kernel")
+    from xavinit.streams import torch_cut
+
+    table = {"shape": [700, 701], "dtype": dtype, "init": {"type": "truncated_normal", "std": 1.2}}
+    plan = xavinit.make_plan({"rng": RNG, "tensors": {"w": table, "after": [3, 5]}})
+    stream: Any = make_stream(RNG, 0, plan.sequence)
+    w, after = plan.tensors
+    assert len(list(stream.split(w, 1))) > 1
+    assert plan.memory == 0
+    state, outs = stream._kernel.make_state(0), [bytearray(t.nbytes) for t in plan.tensors]
+    torch_cut.fill_at_once(stream._values, state, memoryview(outs[0]), w)
+    stream._values.fill(state, memoryview(outs[1]), after, 0, 15)
+    assert [array.tobytes() for array in xavinit.draw(plan, jobs=2).values()] == outs
+    np.testing.assert_array_less(np.abs(np.frombuffer(outs[0], dtype)), 2.0000001)
+
+
 # --- The spec ------------------------------------------------------------------------------------
 
 

@@ -242,8 +242,6 @@ class CutNormal(AnyLaw, frozen=True):
     low: float
     high: float
 
-    is_whole: ClassVar[bool] = True  # each round draws the whole tensor
-
     def largest(self, dtype: DType) -> float:
         return max(abs(self.low), abs(self.high))
 

@@ -47,6 +47,10 @@ class Walker:
             self._held, self._since = bytes(self._state), 0
         return Position(self._held, self._since, bytes(self._state[-_KEPT:]))
 
+    def stand_at(self, state: bytearray) -> None:
+        """Stand at another state from here on."""
+        self._state, self._held = state, None
+
     def pass_tensor(self, source: TensorPlan) -> None:
         """Move over a whole tensor."""
         self._note(self._values.skip(self._state, source))

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 
-from xavinit.plan import TensorPlan, is_drawn
+from xavinit.plan import CutNormal, TensorPlan, is_drawn
 from xavinit.rngs import parse_rng
 from xavinit.signals import hold_signals
 from xavinit.streams.constants import fill_constant
 from xavinit.streams.kernels import choose_kernel
-from xavinit.streams.positions import Position, Positions
+from xavinit.streams.positions import Position, Positions, Walker
 from xavinit.streams.stream import Fill, Piece, clear_rows, cut_zeros, split_tensor
 from xavinit.streams.torch_values import Kernel, Values, is_drawn_whole
 
@@ -37,7 +37,9 @@ class Torch213:
             self._kernel: Kernel = import_module(_MODULES[choose_kernel()])
         self._values = Values(self._kernel, fused=parse_rng(name).get("cpu") == "avx2")
         self._positions = Positions(self._kernel, self._values, seed, sequence)
-        self._begun: dict[tuple[str, int], Position] = {}  # pieces that are cut and not yet filled
+        # Of pieces that are cut and not yet filled: where they begin, or where in each round.
+        self._begun: dict[tuple[str, int], Position] = {}
+        self._rounds: dict[tuple[str, int], tuple[bytes, ...]] = {}
 
     def split(self, tensor: TensorPlan, buffers: int) -> Iterator[Piece]:
         if not is_drawn(tensor.law):
@@ -55,6 +57,8 @@ class Torch213:
             self._begun[tensor.name, 0] = walker.tell()
             yield Piece(tensor, 0, tensor.size)
             walker.pass_tensor(source)
+        elif isinstance(source.law, CutNormal):
+            yield from self._split_cut(tensor, source, walker)
         else:
             for piece in split_tensor(tensor):
                 self._begun[tensor.name, piece.start] = walker.tell()
@@ -63,6 +67,18 @@ class Torch213:
             if tensor.size < source.size:  # the first gates of a bias, say
                 walker.pass_part(source, tensor.size, source.size)
         self._positions.give_back(source, walker)
+
+    def _split_cut(self, tensor: TensorPlan, source: TensorPlan, walker: Walker) -> Iterator[Piece]:
+        """The pieces of a truncated normal that is drawn in parts."""
+        from xavinit.streams.torch_cut import find_rounds, move_rounds  # with NumPy
+
+        state = walker.tell().restore(self._kernel)
+        states = [bytearray(begin) for begin in find_rounds(self._values, state, source)]
+        for piece in split_tensor(tensor):
+            self._rounds[tensor.name, piece.start] = tuple(map(bytes, states))
+            yield piece
+            move_rounds(self._values, states, source, piece.start, piece.stop)
+        walker.stand_at(state)
 
     def make_fill(self) -> Fill:
         def fill(out: memoryview, tensor: TensorPlan, start: int, stop: int) -> None:
@@ -79,6 +95,12 @@ class Torch213:
 
     def _draw(self, out: memoryview, tensor: TensorPlan, start: int, stop: int) -> None:
         source = self._positions.find_source(tensor)
+        if (tensor.name, start) in self._rounds:
+            from xavinit.streams.torch_cut import fill_rounds  # with NumPy
+
+            states = iter(self._rounds.pop((tensor.name, start)))
+            fill_rounds(self._values, states, out, source, start, stop)
+            return
         state = self._begun.pop((tensor.name, start)).restore(self._kernel)
         if tensor.view is None:
             is_part = tensor.size < source.size and is_drawn_whole(source)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
 
 from xavinit.plan import (
     FEW,
@@ -16,6 +16,8 @@ from xavinit.plan import (
     count_words,
     has_pairs,
 )
+
+_SMALL = 1 << 20  # bytes of a truncated normal that is drawn at once
 
 
 class Kernel(Protocol):
@@ -58,14 +60,19 @@ class Values:
             low, high = (-law.bound, law.bound) if isinstance(law, Uniform) else (law.low, law.high)
             self._kernel.fill_uniform(state, out, dtype, self._fused, low, high)
         elif isinstance(law, CutNormal):
-            self._fill_cut(state, out, law, source)
+            self._fill_cut(state, out, source)
         else:
-            self._fill_normal(state, out, source, start, stop)
+            self.fill_normal(state, out, source, start, stop)
 
     def skip(self, state: bytearray, source: TensorPlan) -> int | None:
         """Move the state over a whole tensor; how many words, or None where no one counts them."""
         law, size = source.law, source.size
-        if isinstance(law, CutNormal) or has_pairs(law, size):
+        if isinstance(law, CutNormal) and not is_drawn_whole(source):
+            from xavinit.streams.torch_cut import find_rounds  # with NumPy
+
+            find_rounds(self, state, source)
+            return None
+        if is_drawn_whole(source):
             pairs = (size - has_kept(state) + 1) // 2
             self.fill(state, memoryview(bytearray(source.nbytes)), source, 0, size)
             return None if isinstance(law, CutNormal) else 4 * pairs
@@ -83,9 +90,10 @@ class Values:
         self._kernel.skip_words(state, words)
         return words
 
-    def _fill_normal(
+    def fill_normal(
         self, state: bytearray, out: memoryview, source: TensorPlan, start: int, stop: int
     ) -> None:
+        """Fill `out` with the elements [start, stop) of normals, cut or not."""
         mean, std = find_normal(source.law)
         size, dtype, itemsize = source.size, source.dtype.name, source.dtype.itemsize
         if size < FEW:
@@ -108,28 +116,20 @@ class Values:
             (begin - last) * itemsize : (stop - last) * itemsize
         ]
 
-    def _fill_cut(
-        self, state: bytearray, out: memoryview, law: CutNormal, source: TensorPlan
-    ) -> None:
-        """trunc_normal_: whole tensors of normals, until one of them was within at each place."""
-        import numpy as np
+    def _fill_cut(self, state: bytearray, out: memoryview, source: TensorPlan) -> None:
+        from xavinit.streams.torch_cut import fill_at_once, fill_rounds, find_rounds  # with NumPy
 
-        values: Any = np.frombuffer(out, f"<f{source.dtype.itemsize}")
-        low, high = np.array([law.low, law.high], values.dtype)
-        self._fill_normal(state, out, source, 0, source.size)
-        outside = np.flatnonzero((values < low) | (values > high))
-        again = np.empty_like(values) if len(outside) else values
-        while len(outside):
-            view = memoryview(again.view(np.uint8))
-            self._fill_normal(state, view, source, 0, source.size)
-            values[outside] = again[outside]
-            inside = (again[outside] >= low) & (again[outside] <= high)
-            outside = outside[~inside]
+        if is_drawn_whole(source):
+            fill_at_once(self, state, out, source)
+            return
+        begins = find_rounds(self, state, source)
+        fill_rounds(self, iter(begins), out, source, 0, source.size)
 
 
 def is_drawn_whole(source: TensorPlan) -> bool:
-    """Must it be drawn from its first element to its last at once?"""
-    return isinstance(source.law, CutNormal) or has_pairs(source.law, source.size)
+    """Is it drawn from its first element to its last at once?"""
+    is_small = source.nbytes <= _SMALL
+    return has_pairs(source.law, source.size) or (isinstance(source.law, CutNormal) and is_small)
 
 
 def has_kept(state: bytearray) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from xavinit.layers import View
-from xavinit.plan import FEW, TensorPlan
+from xavinit.plan import FEW, CutNormal, TensorPlan
 from xavinit.streams.gather import Array, gather_words, split_range
 from xavinit.streams.torch_values import Kernel, Values, is_drawn_whole
 
@@ -31,7 +31,7 @@ class Reader:
         self._place = 0  # the element at which the state stands, the first of a block of 16
         self._code = f"<u{source.dtype.itemsize}"
         self._whole: Array | None = None
-        if is_drawn_whole(source):
+        if is_drawn_whole(source) or isinstance(source.law, CutNormal):
             self._whole = self._draw(self._state, 0, source.size)
 
     def read(self, start: int, count: int) -> Array:
