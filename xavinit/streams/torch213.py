@@ -21,7 +21,7 @@ from xavinit.streams.torch_values import Kernel, Values, is_drawn_whole
 
 # Bytes of viewed tensors that all threads together draw at once: for each such piece the generator
 # runs over the whole tensor.
-_VIEWED = 32 << 20
+_VIEWED = 12 << 20
 
 _MODULES = {"native": "xavinit.streams.torch_native", "numpy": "xavinit.streams.torch_numpy"}
 

@@ -8,17 +8,26 @@ drawn twice: once to count them, and once in pieces, each from its state in ever
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from xavinit.plan import CutNormal, TensorPlan
-from xavinit.streams.torch_values import Values
 
 _AT_ONCE = 1 << 17  # elements; whole blocks of 16
 
 
-def find_rounds(values: Values, state: bytearray, source: TensorPlan) -> list[bytes]:
+class Normals(Protocol):
+    """What draws the rounds: `torch_values.Values`."""
+
+    def fill_normal(
+        self, state: bytearray, out: memoryview, source: TensorPlan, start: int, stop: int
+    ) -> None: ...
+
+    def skip_part(self, state: bytearray, source: TensorPlan, start: int, stop: int) -> int: ...
+
+
+def find_rounds(values: Normals, state: bytearray, source: TensorPlan) -> list[bytes]:
     """The states at the beginning of each round; the state moves to the end of the last."""
     begins, running = [bytes(state)], [bytearray(state)]
     for start in range(0, source.size, _AT_ONCE):
@@ -41,7 +50,7 @@ def find_rounds(values: Values, state: bytearray, source: TensorPlan) -> list[by
 
 
 def move_rounds(
-    values: Values, states: list[bytearray], source: TensorPlan, start: int, stop: int
+    values: Normals, states: list[bytearray], source: TensorPlan, start: int, stop: int
 ) -> None:
     """Move each round's state over the elements [start, stop)."""
     for state in states:
@@ -49,7 +58,7 @@ def move_rounds(
 
 
 def fill_rounds(
-    values: Values,
+    values: Normals,
     states: Iterator[bytes],
     out: memoryview,
     source: TensorPlan,
@@ -66,7 +75,7 @@ def fill_rounds(
         outside = outside[~_find_inside(drawn, source)]
 
 
-def fill_at_once(values: Values, state: bytearray, out: memoryview, source: TensorPlan) -> None:
+def fill_at_once(values: Normals, state: bytearray, out: memoryview, source: TensorPlan) -> None:
     """Fill `out` with a whole tensor; the state moves over all rounds."""
     target: Any = np.frombuffer(out, f"<f{source.dtype.itemsize}")
     values.fill_normal(state, out, source, 0, source.size)
@@ -79,7 +88,7 @@ def fill_at_once(values: Values, state: bytearray, out: memoryview, source: Tens
         outside = outside[~_find_inside(drawn, source)]
 
 
-def _draw(values: Values, state: bytearray, source: TensorPlan, start: int, stop: int) -> Any:
+def _draw(values: Normals, state: bytearray, source: TensorPlan, start: int, stop: int) -> Any:
     """The normals of a round, in its own dtype; the state stays as it is."""
     out = bytearray((stop - start) * source.dtype.itemsize)
     values.fill_normal(bytearray(state), memoryview(out), source, start, stop)
