@@ -142,6 +142,8 @@ def explain(
     note = None
     if origin.is_filler:
         note = "zeros that the framework's module has and the spec's layer lacks"
+    elif plan.sequence and _is_left(family, planned):
+        note = "left as PyTorch's module makes it, whatever init says"
     elif giver is not family:
         note = f"axes and fans are those of its fans_of, of shape {list(giver.shape)}"
     return Explanation(
@@ -164,6 +166,12 @@ def explain(
         note=note,
         hint=_find_hint(family, roles) if roles and giver is family else None,
     )
+
+
+def _is_left(family: Family, planned: TensorPlan) -> bool:
+    """Does a layer's tensor have its module's own numbers, since another part is `default`?"""
+    constants = inits.Zeros | inits.Ones
+    return family.is_part and isinstance(family.init, constants) and is_drawn(planned.law)
 
 
 def _find_tensor(plan: Plan, name: str) -> TensorPlan:
