@@ -349,3 +349,9 @@ def test_fans_are_those_of_the_whole_shape() -> None:
     told = xavinit.explain({"rng": RNG, "layers": layers}, "l.weight_ih_l0")
     assert told.fan_out is not None
     assert told.fan_out.blocks == 1
+
+
+def test_an_explanation_tells_what_a_module_keeps() -> None:
+    layers = [{"name": "a", "type": "dense", "in": 3, "out": 2, "init": "default"}]
+    told = xavinit.explain({"rng": RNG, "layers": layers}, "a.bias")
+    assert (told.note, told.word) == ("left as PyTorch's module makes it, whatever init says", 6)

@@ -89,3 +89,20 @@ def test_a_model_as_people_make_it(torch: Any, tmp_path: Path) -> None:
         loaded = load_file(path)
         assert loaded.keys() == expected.keys()
         assert all(torch.equal(loaded[name], expected[name]) for name in loaded)
+
+
+def test_the_example_of_the_documentation(
+    torch: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if read_cpu(torch) != "avx2":
+        pytest.skip("the page shows the default variant")
+    page = (Path(__file__).parents[2] / "docs" / "same-seed.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    Path("model.yaml").write_text(find_block(page, "yaml"), encoding="utf-8")
+    xavinit.generate("model.yaml", "model.safetensors")
+    exec(find_block(page, "python"), {})
+    assert xavinit.digest("model.safetensors") == xavinit.digest("theirs.safetensors")
+
+
+def find_block(page: str, language: str) -> str:
+    return page.split(f"```{language}\n", 1)[1].split("```", 1)[0]
