@@ -13,7 +13,7 @@ from msgspec import structs
 
 from xavinit.errors import MissingLibraryError
 from xavinit.plan import Plan
-from xavinit.verbs.draw import draw, find_array_type, find_tensor
+from xavinit.verbs.draw import check_parts, draw, find_array_type, find_tensor
 from xavinit.verbs.prepare import make_overrides, take_plan
 from xavinit.verbs.sources import SpecSource
 
@@ -26,6 +26,7 @@ def array(
     seed: int | None = None,
     dtype: object = None,
     framework: str | None = None,
+    rng: object = None,
     dims: Mapping[str, int | str] | None = None,
 ) -> Any:
     """Make a lazy Dask array of a tensor, for one that may be larger than memory.
@@ -51,7 +52,8 @@ def array(
         base = import_module("dask.base")
     except ImportError as error:
         raise MissingLibraryError("this needs Dask: pip install 'xavinit[dask]'") from error
-    plan, _ = take_plan(spec, make_overrides(seed, dtype, framework, dims))
+    plan, _ = take_plan(spec, make_overrides(seed, dtype, framework, dims, rng))
+    check_parts(plan)
     tensor = find_tensor(plan, name)
     kind = find_array_type(tensor.dtype.name)
     # What a chunk needs, and no more: the graph carries it.

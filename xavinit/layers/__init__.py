@@ -7,11 +7,12 @@ numbers of a part, through a `View`.
 from xavinit.layers.cuts import cut_view
 from xavinit.layers.frameworks import find_framework, place_layer
 from xavinit.layers.gates import GATES, TENSORS_OF_A_CELL
-from xavinit.layers.layer import Axes, Framework, Layer, Part, Sizes, Variable
+from xavinit.layers.layer import DRAW, Axes, Framework, Layer, Part, Sizes, Variable
 from xavinit.layers.pytorch import VARIANCE, list_parts
 from xavinit.layers.views import Axis, View, fit_rows, make_view, split_boxes, split_index
 
 __all__ = [
+    "DRAW",
     "GATES",
     "TENSORS_OF_A_CELL",
     "VARIANCE",

@@ -7,28 +7,35 @@ from xavinit.plan.laws import (
     CUT_STD,
     Arange,
     Constant,
+    CutNormal,
     Fixed,
     GateConstant,
     Law,
     LogArange,
     Normal,
+    NormalAround,
     Sequence,
     TruncatedNormal,
     Uniform,
+    UniformOn,
     Values,
 )
 from xavinit.plan.origins import Origin, find_origin
 from xavinit.plan.placed import PlacedTensor, list_parts_of, list_placed
 from xavinit.plan.plan import STREAM, Plan, plan_spec
 from xavinit.plan.selection import select_tensors
+from xavinit.plan.sequence import FEW, count_words, has_pairs, list_places
 from xavinit.plan.tensor import Module, TensorPlan
+from xavinit.plan.torch_laws import is_drawn
 
 __all__ = [
     "CUT_STD",
+    "FEW",
     "STREAM",
     "Arange",
     "Constant",
     "Cut",
+    "CutNormal",
     "Fans",
     "Fixed",
     "GateConstant",
@@ -37,6 +44,7 @@ __all__ = [
     "LogArange",
     "Module",
     "Normal",
+    "NormalAround",
     "Origin",
     "PlacedTensor",
     "Plan",
@@ -45,15 +53,20 @@ __all__ = [
     "TensorPlan",
     "TruncatedNormal",
     "Uniform",
+    "UniformOn",
     "Values",
     "compute_fans",
     "compute_n",
+    "count_words",
     "cut_tensor",
     "find_gain",
     "find_origin",
     "find_roles",
+    "has_pairs",
+    "is_drawn",
     "list_parts_of",
     "list_placed",
+    "list_places",
     "parse_index",
     "plan_spec",
     "scale_variance",

@@ -9,7 +9,7 @@ from msgspec import Struct, structs
 
 from xavinit.crew import Advance
 from xavinit.formats import StoredTensor
-from xavinit.plan import Fixed, Plan, TensorPlan
+from xavinit.plan import Fixed, Normal, Plan, TensorPlan, TruncatedNormal, Uniform
 from xavinit.reading.copies import (
     Likeness,
     are_equal,
@@ -112,7 +112,7 @@ def _judge(tensor: TensorPlan, found: Found, moments: Moments, level: float) -> 
     nans, infinities = found.nans, found.positive_infinities + found.negative_infinities
     law = tensor.law
     extremes = find_extremes(find_numbers(tensor.dtype), found)
-    if extremes is None or law is None or isinstance(law, Fixed):
+    if extremes is None or not isinstance(law, Uniform | Normal | TruncatedNormal):
         return _Judged((), nans, infinities)
     zeros = count_zeros(tensor)
     if found.zeros < zeros:  # which is told: one of those that must be zero is not

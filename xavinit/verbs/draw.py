@@ -29,6 +29,7 @@ def draw(
     seed: int | None = None,
     dtype: object = None,
     framework: str | None = None,
+    rng: object = None,
     dims: Mapping[str, int | str] | None = None,
     jobs: int | None = None,
 ) -> dict[str, Array]: ...
@@ -41,6 +42,7 @@ def draw(
     seed: int | None = None,
     dtype: object = None,
     framework: str | None = None,
+    rng: object = None,
     dims: Mapping[str, int | str] | None = None,
     jobs: int | None = None,
 ) -> Array: ...
@@ -52,6 +54,7 @@ def draw(
     seed: int | None = None,
     dtype: object = None,
     framework: str | None = None,
+    rng: object = None,
     dims: Mapping[str, int | str] | None = None,
     jobs: int | None = None,
 ) -> dict[str, Array] | Array:
@@ -78,12 +81,14 @@ def draw(
 
     from xavinit.output import Drawing
 
-    plan, _ = take_plan(spec, make_overrides(seed, dtype, framework, dims))
+    plan, _ = take_plan(spec, make_overrides(seed, dtype, framework, dims, rng))
     if name is None:
         if index is not ...:
             raise UsageError(f"an index needs the name of a tensor; got {format_value(index)}")
         return _draw_all(plan, Drawing(plan, jobs))
     tensor = find_tensor(plan, name)
+    if index is not ...:
+        check_parts(plan)
     cut = parse_index(index, tensor.shape)
     drawing = Drawing(plan, jobs)
     if drawing.stream.is_ordered:  # one sequence, in which the tensor has its place
@@ -93,6 +98,16 @@ def draw(
     array = _draw_all(alone, Drawing(alone, jobs))[name]
     # Of a whole, a copy, so that the rest can go.
     return array.reshape(cut.shape) if part is not None else np.array(array[index])
+
+
+def check_parts(plan: Plan) -> None:
+    """Refuse to draw a part of a tensor alone under an rng that is one stream."""
+    if plan.sequence:
+        raise UsageError(
+            f"a part of a tensor is not drawn alone under {plan.stream}: its numbers come from one "
+            "stream over all tensors",
+            hint="draw the whole tensor, and take the part of it",
+        )
 
 
 def find_tensor(plan: Plan, name: object) -> TensorPlan:

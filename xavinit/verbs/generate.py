@@ -59,6 +59,7 @@ def generate(
     seed: int | None = None,
     dtype: object = None,
     framework: str | None = None,
+    rng: object = None,
     dims: Mapping[str, int | str] | None = None,
     jobs: int | None = None,
     max_shard_size: int | str | None = None,
@@ -110,7 +111,7 @@ def generate(
     started = time.perf_counter()
     if client is not None and not (hasattr(client, "submit") and hasattr(client, "run")):
         raise UsageError(f"client must be a distributed.Client; got {format_value(client)}")
-    plan, source = take_plan(spec, make_overrides(seed, dtype, framework, dims), strict=strict)
+    plan, source = take_plan(spec, make_overrides(seed, dtype, framework, dims, rng), strict=strict)
     output = check_output(
         plan,
         source,

@@ -24,6 +24,7 @@ def generate_many(
     seed: int | None = None,
     dtype: object = None,
     framework: str | None = None,
+    rng: object = None,
     dims: Mapping[str, int | str] | None = None,
     jobs: int | None = None,
     max_shard_size: int | str | None = None,
@@ -58,7 +59,7 @@ def generate_many(
         raise OutputError(f"cannot write to {place}: no such folder", hint="make it first")
     names = [parse_path(spec) for spec in specs]
     is_folder = makes_folder(format, max_shard_size)
-    overrides = make_overrides(seed, dtype, framework, dims)
+    overrides = make_overrides(seed, dtype, framework, dims, rng)
     outputs = []
     taken = Names(place)
     for spec in names:

@@ -12,6 +12,7 @@ from xavinit.errors import InputError, SpecError
 from xavinit.file_kinds import HDF5, HEAD, NPY, SAFETENSORS, find_kind
 from xavinit.formats import Recipe, find_names, load_index, parse_index_name
 from xavinit.plan import STREAM
+from xavinit.rngs import parse_rng
 from xavinit.spec import Document, copy_plain, load_document
 
 # A spec: the path of its file or of a weights file of ours, `-` for standard input, or its data.
@@ -50,11 +51,19 @@ def load_source(spec: SpecSource) -> Source:
 
 def take_recipe(path: str, recipe: Recipe) -> Source:
     """The source of the spec that a weights file carries."""
-    if recipe.stream != STREAM:
+    if recipe.stream != _find_stream(recipe.spec):
         raise InputError(f"{path} was drawn from another stream, {recipe.stream}; this is {STREAM}")
     with Document(path, None).locating():
         data = copy_plain({**recipe.spec, "seed": recipe.seed})
     return Source(Document(path, data), path, recipe.max_shard_size)
+
+
+def _find_stream(spec: Mapping[str, Any]) -> str:
+    """The stream that a spec asks for; ours where it asks for none that we know."""
+    try:
+        return str(parse_rng(spec.get("rng", STREAM)))
+    except SpecError:
+        return STREAM
 
 
 def _find_weights(spec: object) -> str | None:

@@ -35,6 +35,7 @@ def verify(
     seed: int | None = None,
     dtype: object = None,
     framework: str | None = None,
+    rng: object = None,
     dims: Mapping[str, int | str] | None = None,
     jobs: int | None = None,
     max_shard_size: int | str | None = None,
@@ -79,7 +80,7 @@ def verify(
     if statistics and (max_shard_size is not None or shard_name is not None):
         raise UsageError("statistics look at values alone: they take no size or name of shards")
     subject = find_subject(os.fsdecode(path), shard_name)
-    overrides = make_overrides(seed, dtype, framework, dims)
+    overrides = make_overrides(seed, dtype, framework, dims, rng)
     source: Source | None
     recipe: Recipe | None = None
     if spec is None:

@@ -23,6 +23,7 @@ def verify_arrays(
     seed: int | None = None,
     dtype: object = None,
     framework: str | None = None,
+    rng: object = None,
     dims: Mapping[str, int | str] | None = None,
     statistics: bool = False,
     jobs: int | None = None,
@@ -34,7 +35,7 @@ def verify_arrays(
     With `statistics`, the values are judged by the spec's laws alone.
     """
     started = time.perf_counter()
-    plan, _ = take_plan(spec, make_overrides(seed, dtype, framework, dims))
+    plan, _ = take_plan(spec, make_overrides(seed, dtype, framework, dims, rng))
     stored = tuple(store_array(name, array) for name, array in arrays.items())
     found = compare_index(Index(PLACE, stored, {}), Contents(plan.tensors))
     if statistics:

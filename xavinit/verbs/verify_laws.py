@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from msgspec import structs
 
+from xavinit.errors import UsageError
 from xavinit.formats import Contents, Index, load_index, parse_format
-from xavinit.plan import Plan
+from xavinit.plan import CutNormal, NormalAround, Plan, UniformOn
 from xavinit.reading import (
     FALSE_ALARMS,
     Found,
@@ -16,6 +17,7 @@ from xavinit.reading import (
 )
 from xavinit.verbs.progress import Progress, make_advance
 from xavinit.verbs.verdict import Compared, Verdict, make_fault, make_verdict
+from xavinit.wording import format_value
 
 SCOPE = "statistics"
 
@@ -57,6 +59,12 @@ def judge_values(
     progress: Progress | None,
 ) -> Verdict:
     """Compare the values that are known, judge those that are drawn, and say all that is wrong."""
+    for tensor in plan.tensors:
+        if isinstance(tensor.law, UniformOn | NormalAround | CutNormal):
+            raise UsageError(
+                "--statistics judges laws of mean 0; got "
+                f"{tensor.law} of {format_value(tensor.name)}: compare its bytes"
+            )
     advance = make_advance(sum(tensor.nbytes for tensor in found.stored.values()), progress)
     known = {name: there for name, there in found.stored.items() if not is_drawn(plan[name])}
     mismatches = compare_tensors(plan, known, jobs, advance)
