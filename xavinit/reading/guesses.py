@@ -30,6 +30,7 @@ _MISS_LIMIT = 6.11  # of a unit normal's magnitude
 _MISS_RARE = -math.log(_MISS)
 _FEW_BINS = 256  # in such a dtype, rounding moves the std
 _COARSE = 0.25  # what rounding may add to a kurtosis
+_LEAST_STD, _LARGEST_STD = 1e-60, 1e60  # so that fourth powers are float64s; nobody draws others
 _LEAST_BINS = 16  # with values in them, in a dtype that has few
 
 
@@ -93,6 +94,8 @@ def guess_law(
     if min == max:
         return _guess_constant(min, size, dtype)
     if not dtype.is_float or len(bins.counts) < _LEAST_BINS or min >= 0 or max <= 0:
+        return None
+    if not _LEAST_STD < std < _LARGEST_STD:
         return None
     if size < _KINDS["uniform"].least_known or abs(mean) > LIMIT * std / math.sqrt(size):
         return None

@@ -1,4 +1,8 @@
-"""The crew goes over the blocks of all tensors of a file once → a `Summary` of each."""
+"""The crew goes over the blocks of all tensors of a file → a `Summary` of each.
+
+Once; but a tensor whose bins tell too little of it is read again at once (`zooms`), by the worker
+that ended it.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +13,13 @@ from xavinit.choices import AxisLayout
 from xavinit.crew import Advance, Buffer, Crew, parse_jobs
 from xavinit.formats import Index, Reader, StoredTensor
 from xavinit.reading.guesses import LAYOUTS
-from xavinit.reading.kernels import Kernel, Totals, find_kernel
+from xavinit.reading.kernels import Found, Kernel, Totals, find_kernel
 from xavinit.reading.moments import Moments, Run
-from xavinit.reading.numbers import find_numbers
+from xavinit.reading.numbers import Zoom, find_numbers
 from xavinit.reading.summary import make_summary
 from xavinit.reading.tasks import Group, Piece, find_step, limit_jobs, list_tasks
 from xavinit.reading.values import Summary
+from xavinit.reading.zooms import Counts, look_closer
 
 
 def summarize(index: Index, jobs: int | None, advance: Advance) -> tuple[Summary, ...]:
@@ -23,7 +28,7 @@ def summarize(index: Index, jobs: int | None, advance: Advance) -> tuple[Summary
     Raises `InputError` where the file cannot be read, or is not as its index says.
     """
     wanted = parse_jobs(jobs)
-    scan = _Scan(index.tensors, find_kernel(), find_layouts(index))
+    scan = _Scan(index.tensors, find_kernel(), find_layouts(index), is_pipe=index.is_pipe)
     with ExitStack() as stack:
 
         def make_worker() -> _Worker:
@@ -61,8 +66,11 @@ class _Scan:
         tensors: tuple[StoredTensor, ...],
         kernel: Kernel,
         layouts: tuple[AxisLayout, ...],
+        *,
+        is_pipe: bool,
     ) -> None:
         self.kernel = kernel
+        self.is_pipe = is_pipe
         self.layouts = layouts
         self.summaries: dict[int, Summary] = {}  # by the number of the tensor
         self._tensors = tensors
@@ -76,9 +84,7 @@ class _Scan:
             self._read_piece(worker, buffer, task)
         else:
             for number in range(task.first, task.last):
-                self.summaries[number] = _read_whole(
-                    worker, buffer, self._tensors[number], self.layouts
-                )
+                self.summaries[number] = self._read_whole(worker, buffer, self._tensors[number])
 
     def _read_piece(self, worker: _Worker, buffer: Buffer, piece: Piece) -> None:
         tensor = self._tensors[piece.number]
@@ -96,7 +102,7 @@ class _Scan:
             read.take(piece, runs)
             if read.left:
                 return
-        found = read.totals.find(numbers)
+        found = self._find(worker, buffer, tensor, read.totals)
         self.summaries[piece.number] = make_summary(
             tensor, numbers, found, read.moments, self.layouts
         )
@@ -104,6 +110,42 @@ class _Scan:
         with self._lock:
             del self._open[piece.number]
             self._free.append(read.totals)
+
+    def _read_whole(self, worker: _Worker, buffer: Buffer, tensor: StoredTensor) -> Summary:
+        """Read a tensor from its start to its end."""
+        numbers, moments, step = find_numbers(tensor.dtype), Moments(), find_step(tensor)
+        for start in range(0, tensor.size, step):
+            stop = min(start + step, tensor.size)
+            block = buffer.take(tensor.dtype.count_bytes(stop - start))
+            worker.reader.fill(tensor, start, stop, block)
+            for run in worker.counter.scan(numbers, block, is_last=stop == tensor.size):
+                moments.add(run)
+            worker.counter.flush(worker.totals)
+        found = self._find(worker, buffer, tensor, worker.totals)
+        summary = make_summary(tensor, numbers, found, moments, self.layouts)
+        worker.totals.clear()
+        return summary
+
+    def _find(self, worker: _Worker, buffer: Buffer, tensor: StoredTensor, totals: Totals) -> Found:
+        """What was counted of a tensor; the buffer has its last block. The totals are used up."""
+        numbers, step = find_numbers(tensor.dtype), find_step(tensor)
+        found = totals.find(numbers)
+        is_held = tensor.size <= step
+        if numbers.is_narrow or (self.is_pipe and not is_held):
+            return found
+
+        def look(zoom: Zoom) -> Counts:
+            totals.clear()
+            for start in range(0, tensor.size, step):
+                stop = min(start + step, tensor.size)
+                block = buffer.take(tensor.dtype.count_bytes(stop - start))
+                if not is_held:
+                    worker.reader.fill(tensor, start, stop, block)
+                worker.counter.look(numbers, block, zoom)
+                worker.counter.flush(totals)
+            return totals.list_keys()
+
+        return look_closer(numbers, found, look)
 
 
 class _OpenTensor:
@@ -126,20 +168,3 @@ class _OpenTensor:
             for run in runs:
                 self.moments.add(run)
             self._next = piece.stop
-
-
-def _read_whole(
-    worker: _Worker, buffer: Buffer, tensor: StoredTensor, layouts: tuple[AxisLayout, ...]
-) -> Summary:
-    """Read a tensor from its start to its end."""
-    numbers, moments, step = find_numbers(tensor.dtype), Moments(), find_step(tensor)
-    for start in range(0, tensor.size, step):
-        stop = min(start + step, tensor.size)
-        block = buffer.take(tensor.dtype.count_bytes(stop - start))
-        worker.reader.fill(tensor, start, stop, block)
-        for run in worker.counter.scan(numbers, block, is_last=stop == tensor.size):
-            moments.add(run)
-        worker.counter.flush(worker.totals)
-    summary = make_summary(tensor, numbers, worker.totals.find(numbers), moments, layouts)
-    worker.totals.clear()
-    return summary
