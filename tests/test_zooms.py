@@ -147,6 +147,23 @@ def test_integers_beyond_float64_s_digits_are_counted_exactly() -> None:
         assert 65 <= len(found.counts) <= 128
 
 
+def test_the_largest_integers_are_counted_once() -> None:
+    """As float64 they are 2⁶³, which begins a bin that no int64 is in."""
+    values = np.append(2**63 - 1 - np.arange(500), 2**62)
+    found = measure(values)
+    assert found.histogram is not None
+    assert found.quantiles is not None
+    assert sum(found.histogram.counts) == 501
+    assert all(2.0**62 <= value <= 2.0**63 for value in found.quantiles)
+
+
+def test_a_least_number_that_is_hardly_below_0_is_in_a_bin_of_its_own() -> None:
+    found = measure(np.array([-1e-300, *np.linspace(1e250, 2e250, 99)])).histogram
+    assert found is not None
+    assert found.edges[0] < 0 == found.edges[1]
+    assert found.counts[0] == 1
+
+
 # --- The same figures, whoever looks -----------------------------------------------------------
 
 

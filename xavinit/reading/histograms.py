@@ -68,8 +68,13 @@ def _find_ends(min: float, max: float, exponent: int) -> tuple[int, int]:
     if exponent >= sys.float_info.max_exp:
         return -1 if min < 0 else 0, 1 if max >= 0 else 0
     width = math.ldexp(1.0, exponent)
-    # Exact: a power of two divides.
-    return math.floor(min / width), math.floor(max / width) + 1
+    return _floor(min, width), _floor(max, width) + 1
+
+
+def _floor(number: float, width: float) -> int:
+    """The last multiple of a power of two up to a number. The quotient is exact, or hardly 0."""
+    quotient = math.floor(number / width)
+    return -1 if quotient == 0 and number < 0 else quotient
 
 
 def _scale(index: int, exponent: int) -> float:
@@ -111,8 +116,8 @@ def _find_ranked(bins: Bins, sums: list[int], share: float, min: float, max: flo
     if bins.is_exact:
         return float(bins.values[index])
     lower, upper = bins.lower[index], bins.upper[index]
-    if lower == bins.values[index]:
-        return lower  # the bin's only value
+    if lower == bins.values[index]:  # the bin's only value, as near as float64 has it
+        return _clamp(lower, min, max)
     if lower == 0:  # zeros, or hardly more
         return float(min) if min > 0 else 0.0
     if lower < min:
@@ -125,7 +130,9 @@ def _find_ranked(bins: Bins, sums: list[int], share: float, min: float, max: flo
         start = math.ceil(lower)
         # A bin's upper end is not in it, but max is.
         stop = max + 1 if upper == max else math.ceil(upper)
-        value = float(start + math.floor(part * (stop - start)))
-    else:
-        value = lower + part * (upper - lower)
+        return _clamp(float(start + math.floor(part * (stop - start))), min, max)
+    return _clamp(lower + part * (upper - lower), min, max)
+
+
+def _clamp(value: float, min: float, max: float) -> float:
     return float(min) if value < min else float(max) if value > max else value

@@ -36,7 +36,7 @@ def look_closer(numbers: Numbers, found: Found, look: Look) -> Found:
         zoom = find_zoom(numbers, found)
         if zoom is None:
             break
-        found = structs.replace(found, bins=_divide(numbers, found.bins, zoom, look(zoom)))
+        found = structs.replace(found, bins=_divide(numbers, found, zoom, look(zoom)))
     return found
 
 
@@ -47,6 +47,11 @@ class _Orders(NamedTuple):
     bins: Bins
     low: int  # the least number
     high: int
+
+    @property
+    def largest(self) -> float | int:
+        """The largest magnitude."""
+        return max(abs(find_number(self.numbers, order)) for order in (self.low, self.high))
 
     def find_start(self, index: int) -> int:
         """The first integer of a bin; of the first bin the least number."""
@@ -77,6 +82,9 @@ def find_zoom(numbers: Numbers, found: Found) -> Zoom | None:
     if step == 1 or stop - start >= _ENOUGH * step:
         return None
     whole = _make_zoom(orders, low, high)
+    if numbers.is_integer and orders.largest > 2**_DIGITS:
+        # They were binned as float64, perhaps beyond the end of their bin: no part can be replaced.
+        return whole if 1 << whole.shift < step else None
     if _ENOUGH << whole.shift <= step:
         return whole
     reach = _REACH * (stop - start)
@@ -102,8 +110,7 @@ def _make_zoom(orders: _Orders, first: int, last: int) -> Zoom:
     while (last >> shift) - (first >> shift) >= ZOOMED:
         shift += 1
     if orders.numbers.is_integer:
-        ends = (find_number(orders.numbers, first), find_number(orders.numbers, last))
-        shift = max(shift, int(max(map(abs, ends))).bit_length() - _DIGITS)
+        shift = max(shift, int(orders.largest).bit_length() - _DIGITS)
         # Beyond the extremes there is nothing, but ends that float64 has.
         if first == orders.low:
             first = first >> shift << shift
@@ -112,8 +119,9 @@ def _make_zoom(orders: _Orders, first: int, last: int) -> Zoom:
     return Zoom(first, last, shift)
 
 
-def _divide(numbers: Numbers, bins: Bins, zoom: Zoom, counts: Counts) -> Bins:
+def _divide(numbers: Numbers, found: Found, zoom: Zoom, counts: Counts) -> Bins:
     """The bins, those of the zoom's range replaced by its own."""
+    bins = found.bins
     lower, upper, values = array("d"), array("d"), array("d")
     for key, _ in counts:
         place = key + (zoom.first >> zoom.shift)
@@ -123,10 +131,7 @@ def _divide(numbers: Numbers, bins: Bins, zoom: Zoom, counts: Counts) -> Bins:
         lower.append(low)
         upper.append(_find_end(numbers, stop))
         values.append(low if stop == start + 1 else low + (upper[-1] - low) / 2)
-    begin = bisect_left(bins.lower, lower[0])
-    if begin and bins.upper[begin - 1] > lower[0]:
-        begin -= 1
-    end = bisect_left(bins.lower, upper[-1])
+    begin, end = _find_replaced(found, zoom, lower[0], upper[-1])
     inner = array("q", [count for _, count in counts])
 
     def insert(outer: array[float], columns: array[float]) -> array[float]:
@@ -139,6 +144,19 @@ def _divide(numbers: Numbers, bins: Bins, zoom: Zoom, counts: Counts) -> Bins:
         array("q", bins.counts[:begin]) + inner + array("q", bins.counts[end:]),
         is_exact=False,
     )
+
+
+def _find_replaced(found: Found, zoom: Zoom, first: float, last: float) -> tuple[int, int]:
+    """The bins of a zoom's range, in which the first number is in the bin that begins at `first`,
+    the last one in the bin that ends at `last`.
+    """
+    bins = found.bins
+    begin, end = bisect_left(bins.lower, first), bisect_left(bins.lower, last)
+    if begin and bins.upper[begin - 1] > first:
+        begin -= 1
+    if found.extremes is not None and zoom.last >= found.extremes[1]:
+        end = len(bins.lower)  # also one that begins at 2⁶³, which int64 does not have
+    return begin, end
 
 
 def _find_end(numbers: Numbers, order: int) -> float:
