@@ -267,6 +267,18 @@ def test_in_a_pipe_small_tensors_are_looked_at_and_large_ones_are_not(
             assert (summary.mean, summary.std) == (expected.mean, expected.std)
 
 
+@pytest.mark.parametrize("others", [[5.0], [1.0, 1.001]], ids=["elsewhere", "fewer"])
+def test_of_a_file_that_is_written_to_meanwhile_the_first_reading_stands(
+    others: list[float],
+) -> None:
+    module, dtype = find_kernel().module, STORED_DTYPES["float32"]
+    blocks = [memoryview(draw(1 + 3e-3 * Z).tobytes())]
+    numbers, (found, _) = find_numbers(dtype), count(module, dtype, blocks)
+    later = [memoryview(np.array(others, np.float32).tobytes())]
+    assert look_closer(numbers, found, lambda zoom: look(module, dtype, blocks, zoom)) != found
+    assert look_closer(numbers, found, lambda zoom: look(module, dtype, later, zoom)) == found
+
+
 def test_a_file_that_shrinks_before_the_second_look_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

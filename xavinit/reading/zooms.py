@@ -36,7 +36,10 @@ def look_closer(numbers: Numbers, found: Found, look: Look) -> Found:
         zoom = find_zoom(numbers, found)
         if zoom is None:
             break
-        found = structs.replace(found, bins=_divide(numbers, found, zoom, look(zoom)))
+        bins = _divide(numbers, found, zoom, look(zoom))
+        if sum(bins.counts) != sum(found.bins.counts):
+            break  # the file was written to meanwhile: its first reading stands
+        found = structs.replace(found, bins=bins)
     return found
 
 
@@ -131,7 +134,7 @@ def _divide(numbers: Numbers, found: Found, zoom: Zoom, counts: Counts) -> Bins:
         lower.append(low)
         upper.append(_find_end(numbers, stop))
         values.append(low if stop == start + 1 else low + (upper[-1] - low) / 2)
-    begin, end = _find_replaced(found, zoom, lower[0], upper[-1])
+    begin, end = _find_replaced(found, zoom, lower[0], upper[-1]) if counts else (0, 0)
     inner = array("q", [count for _, count in counts])
 
     def insert(outer: array[float], columns: array[float]) -> array[float]:
