@@ -10,10 +10,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from checkpoints import load
 from click.testing import CliRunner
 
 import xavinit
 from xavinit.cli import cli
+from xavinit.deriving import Model, derive_text
 from xavinit.streams.quantile import DOUBLE, SINGLE, Precision
 
 ROOT = Path(__file__).parent.parent
@@ -62,7 +64,9 @@ def test_readme_python_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> No
         exec(compile(block, "README.md", "exec"), {})
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/spec.md", "docs/frameworks.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/spec.md", "docs/frameworks.md", "docs/derive.md"]
+)
 def test_specs_in_the_documentation_are_valid(page: str, tmp_path: Path) -> None:
     blocks = find_blocks((ROOT / page).read_text(), "yaml")
     assert blocks
@@ -71,6 +75,22 @@ def test_specs_in_the_documentation_are_valid(page: str, tmp_path: Path) -> None
         plan = xavinit.make_plan(tmp_path / "spec.yaml")
         assert plan.tensors
         assert not plan.warnings
+
+
+def test_derived_specs_in_the_documentation_are_those_of_their_checkpoints() -> None:
+    blocks = find_blocks((ROOT / "docs" / "derive.md").read_text(), "yaml")
+    assert len(blocks) == 3
+    for block in blocks:
+        found = re.match(r"# Derived from (\w+): ", block)
+        assert found
+        assert block == derive_text(Model(load(found[1]), title=found[1]))
+
+
+def test_python_in_the_page_of_derive_runs() -> None:
+    blocks = find_blocks((ROOT / "docs" / "derive.md").read_text(), "python")
+    assert blocks
+    for block in blocks:
+        exec(compile(block, "derive.md", "exec"), {})
 
 
 def make_cli_page() -> str:
@@ -116,6 +136,9 @@ def make_cli_page() -> str:
         "sockets are written as streams. An output never replaces the spec it is made from.\n\n"
         "A sharded set has at most 2,000 shards. Each repeats the whole metadata, in all at most\n"
         "250 MB. A safetensors header has at most 100 MB.\n\n"
+        "`--part I/N` and `--resume` leave what is there; a shard of another spec, seed, stream\n"
+        "or size is refused (6) without `--force`. `plan --parts N` shows who would write what.\n"
+        "[scale.md](scale.md) has the rules, and recipes for Slurm, Kubernetes and Dask.\n\n"
         "`--shard-name diffusion_pytorch_model.fp16` gives the stem and, after the dot, the\n"
         "variant: `diffusion_pytorch_model.fp16-00001-of-00002.safetensors` and\n"
         "`diffusion_pytorch_model.safetensors.index.fp16.json`, as diffusers names them. Its\n"

@@ -25,6 +25,7 @@ GROUND = {
     "wording",
     "choices",
     "inits",
+    "rngs",
     "dtypes",
     "file_kinds",
     "inputs",
@@ -42,6 +43,7 @@ ROOMS: dict[str, set[str]] = {
     "wording": {"errors", "advice", "vocabulary"},
     "choices": set(),
     "inits": {"choices"},
+    "rngs": {"errors", "wording"},
     "dtypes": {"errors", "wording"},
     "signals": set(),
     "layers": {*GROUND},
@@ -52,11 +54,13 @@ ROOMS: dict[str, set[str]] = {
     "crew": {"errors", "wording"},
     "output": {*GROUND, "plan", "streams", "formats", "crew"},
     "reading": {*GROUND, "layers", "plan", "streams", "formats", "crew"},
-    "verbs": {*GROUND, "layers", "spec", "plan", "formats", "output", "reading"},
+    "deriving": {*GROUND, "spec", "plan"},
+    "verbs": {*GROUND, "deriving", "layers", "spec", "plan", "formats", "output", "reading"},
     "failures": {"errors", "widths"},
     "torch": {*GROUND, "plan", "output", "verbs"},
     "keras": {*GROUND, "plan", "verbs"},
     "flax": {*GROUND, "plan", "verbs"},
+    "dask": {*GROUND, "plan", "verbs"},
     "testing": {"plan", "verbs"},
     "report": {*GROUND, "failures", "layers", "plan", "reading", "verbs"},
 }
@@ -198,6 +202,13 @@ def test_the_command_line_starts_with_click_alone(file: Path) -> None:
 @pytest.mark.parametrize("file", [*FILES, *C_FILES], ids=lambda file: file.name)
 def test_files_stay_short(file: Path) -> None:
     assert len(file.read_text(encoding="utf-8").splitlines()) <= LONGEST
+
+
+def test_every_folder_is_packaged() -> None:
+    """One that is missing is in a checkout, but in no wheel."""
+    project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    folders = {find_module(file) for file in FILES if file.name == "__init__.py"}
+    assert sorted(project["tool"]["setuptools"]["packages"]) == sorted(folders)
 
 
 def test_every_c_file_of_the_kernels_is_built() -> None:

@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from xavinit import flax, keras, torch  # noqa: F401  # the bridges, loaded at first use
+    from xavinit import dask, flax, keras, torch  # noqa: F401  # the bridges, loaded at first use
     from xavinit.dtypes import DType
     from xavinit.errors import (
         InputError,
@@ -43,12 +43,13 @@ if TYPE_CHECKING:
         Values,
     )
     from xavinit.verbs.check import CheckResult, check
+    from xavinit.verbs.derive import Derived, derive
     from xavinit.verbs.diff import diff
     from xavinit.verbs.difference import Difference
     from xavinit.verbs.digest import digest, digest_tensors
     from xavinit.verbs.draw import draw
     from xavinit.verbs.explain import Explanation, explain
-    from xavinit.verbs.generate import Report, generate
+    from xavinit.verbs.generate import PartReport, Report, generate
     from xavinit.verbs.generate_many import generate_many
     from xavinit.verbs.initializers import (
         glorot_normal,
@@ -71,6 +72,7 @@ __all__ = [
     "CheckResult",
     "Constant",
     "DType",
+    "Derived",
     "Difference",
     "Explanation",
     "Fans",
@@ -82,6 +84,7 @@ __all__ = [
     "MissingLibraryError",
     "Normal",
     "OutputError",
+    "PartReport",
     "Plan",
     "RefusedError",
     "Report",
@@ -95,6 +98,7 @@ __all__ = [
     "VerificationError",
     "XavinitError",
     "check",
+    "derive",
     "diff",
     "digest",
     "digest_tensors",
@@ -122,6 +126,7 @@ _HOMES = {
     "CheckResult": "xavinit.verbs.check",
     "Constant": "xavinit.plan",
     "DType": "xavinit.dtypes",
+    "Derived": "xavinit.verbs.derive",
     "Difference": "xavinit.verbs.difference",
     "Explanation": "xavinit.verbs.explain",
     "Fans": "xavinit.plan",
@@ -133,6 +138,7 @@ _HOMES = {
     "MissingLibraryError": "xavinit.errors",
     "Normal": "xavinit.plan",
     "OutputError": "xavinit.errors",
+    "PartReport": "xavinit.verbs.generate",
     "Plan": "xavinit.plan",
     "RefusedError": "xavinit.errors",
     "Report": "xavinit.verbs.generate",
@@ -146,6 +152,7 @@ _HOMES = {
     "VerificationError": "xavinit.errors",
     "XavinitError": "xavinit.errors",
     "check": "xavinit.verbs.check",
+    "derive": "xavinit.verbs.derive",
     "diff": "xavinit.verbs.diff",
     "digest": "xavinit.verbs.digest",
     "digest_tensors": "xavinit.verbs.digest",
@@ -169,7 +176,7 @@ _HOMES = {
 
 
 # Modules of ours. Not in `__all__`, whose names an import of * would put before the real ones.
-_BRIDGES = ("flax", "keras", "torch")
+_BRIDGES = ("dask", "flax", "keras", "torch")
 
 
 def __getattr__(name: str) -> Any:

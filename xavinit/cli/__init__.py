@@ -11,6 +11,7 @@ import click
 import xavinit
 from xavinit.cli.check import check
 from xavinit.cli.completion import completion
+from xavinit.cli.derive import derive
 from xavinit.cli.diff import diff
 from xavinit.cli.digest import digest
 from xavinit.cli.generate import generate
@@ -52,5 +53,5 @@ def cli() -> None:
     """
 
 
-for _command in (check, completion, diff, digest, generate, inspect, plan, schema, verify):
+for _command in (check, completion, derive, diff, digest, generate, inspect, plan, schema, verify):
     cli.add_command(_command)
