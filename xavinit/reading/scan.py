@@ -1,4 +1,7 @@
-"""The crew goes over the blocks of all tensors of a file once → what is made of each one's counts.
+"""The crew goes over the blocks of all tensors of a file → what is made of each one's counts.
+
+Once; but a tensor whose bins tell too little of it is read again at once (`zooms`), by the worker
+that ended it.
 
 `summarize` makes a `Summary` of each; whoever needs something else of the counts, such as the tests
 of laws, gives `scan` a function of its own.
@@ -17,10 +20,11 @@ from xavinit.formats import Index, Reader, StoredTensor
 from xavinit.reading.guesses import LAYOUTS
 from xavinit.reading.kernels import Found, Kernel, Totals, find_kernel
 from xavinit.reading.moments import Moments, Run
-from xavinit.reading.numbers import find_numbers
+from xavinit.reading.numbers import Zoom, find_numbers
 from xavinit.reading.summary import make_summary
 from xavinit.reading.tasks import Group, Piece, find_step, limit_jobs, list_tasks
 from xavinit.reading.values import Summary
+from xavinit.reading.zooms import Counts, look_closer
 
 Made = TypeVar("Made")
 
@@ -55,7 +59,7 @@ def scan(
     gone when it returns. Raises `InputError` as `summarize` does.
     """
     wanted = parse_jobs(jobs)
-    shared = _Scan(tensors, find_kernel(), make)
+    shared = _Scan(tensors, find_kernel(), make, is_pipe=is_pipe)
     with ExitStack() as stack:
 
         def make_worker() -> _Worker:
@@ -88,8 +92,11 @@ class _Worker:
 class _Scan(Generic[Made]):
     """What the workers share: the tensors, and what is known of them so far."""
 
-    def __init__(self, tensors: Sequence[StoredTensor], kernel: Kernel, make: Make[Made]) -> None:
+    def __init__(
+        self, tensors: Sequence[StoredTensor], kernel: Kernel, make: Make[Made], *, is_pipe: bool
+    ) -> None:
         self.kernel = kernel
+        self._is_pipe = is_pipe
         self.made: dict[int, Made] = {}  # by the number of the tensor
         self._make = make
         self._tensors = tensors
@@ -121,7 +128,9 @@ class _Scan(Generic[Made]):
             read.take(piece, runs)
             if read.left:
                 return
-        self.made[piece.number] = self._make(tensor, read.totals.find(numbers), read.moments)
+        self.made[piece.number] = self._make(
+            tensor, self._find(worker, buffer, tensor, read.totals), read.moments
+        )
         read.totals.clear()
         with self._lock:
             del self._open[piece.number]
@@ -137,9 +146,31 @@ class _Scan(Generic[Made]):
             for run in worker.counter.scan(numbers, block, is_last=stop == tensor.size):
                 moments.add(run)
             worker.counter.flush(worker.totals)
-        made = self._make(tensor, worker.totals.find(numbers), moments)
+        found = self._find(worker, buffer, tensor, worker.totals)
+        made = self._make(tensor, found, moments)
         worker.totals.clear()
         return made
+
+    def _find(self, worker: _Worker, buffer: Buffer, tensor: StoredTensor, totals: Totals) -> Found:
+        """What was counted of a tensor; the buffer has its last block. The totals are used up."""
+        numbers, step = find_numbers(tensor.dtype), find_step(tensor)
+        found = totals.find(numbers)
+        is_held = tensor.size <= step
+        if numbers.is_narrow or (self._is_pipe and not is_held):
+            return found
+
+        def look(zoom: Zoom) -> Counts:
+            totals.clear()
+            for start in range(0, tensor.size, step):
+                stop = min(start + step, tensor.size)
+                block = buffer.take(tensor.dtype.count_bytes(stop - start))
+                if not is_held:
+                    worker.reader.fill(tensor, start, stop, block)
+                worker.counter.look(numbers, block, zoom)
+                worker.counter.flush(totals)
+            return totals.list_keys()
+
+        return look_closer(numbers, found, look)
 
 
 class _OpenTensor:

@@ -23,7 +23,8 @@ class Bins(Struct, frozen=True):
     A real number between `lower[i]` and `upper[i]` is stored as a value of bin i. In a dtype of at
     most 16 bits each value has a bin of its own (`is_exact`), `values[i]`, and the two ends are
     where a real number would round to the next value. In a wider one, a bin holds the values
-    lower ≤ x < upper, 1/128 of their magnitude wide, and `values[i]` is its middle.
+    lower ≤ x < upper, and `values[i]` is its middle, or its only value. It is 1/128 of their
+    magnitude wide; far narrower where the quartiles would be few bins apart (`zooms`).
     """
 
     lower: Sequence[float]
