@@ -116,6 +116,6 @@ def _digest(entry: Entry, jobs: int | None) -> dict[str | None, str] | XavinitEr
     try:
         if entry.tensor is None:
             return {None: digest(entry.path, jobs=jobs)}
-        return {**digest_tensors(entry.path, jobs=jobs)}
+        return dict[str | None, str](digest_tensors(entry.path, jobs=jobs).items())
     except XavinitError as error:
         return error
