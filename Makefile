@@ -11,10 +11,10 @@ FUZZ_SECONDS ?= 60
 # What makes an environment old: what it installs, and the kernels that it builds.
 BUILT = pyproject.toml setup.py $(wildcard xavinit/*/_kernel*.[ch])
 
-QUICK = -m "not frameworks and not slow and not browser and not cluster"
+QUICK = -m "not frameworks and not slow and not browser and not cluster and not faults"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-ci test-budgets test-kernel test-sanitize test-oldest test-pythons test-frameworks test-page matrix fuzz fuzz-files lint format bench clean measure-guesses measure-verdicts test-cluster
+.PHONY: help demo test test-slow test-ci test-faults test-budgets test-kernel test-sanitize test-oldest test-pythons test-frameworks test-page matrix fuzz fuzz-files lint format bench clean measure-guesses measure-verdicts test-cluster
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -31,6 +31,9 @@ test-slow: $(VENV)/test ## Run the tests that take minutes (every float32 of the
 
 test-ci: $(VENV)/ci ## Run the hooks by pre-commit, and the action's installation (a minute).
 	$(VENV)/bin/python -m pytest -q -m slow tests/test_ci_install.py
+
+test-faults: $(VENV)/test ## Make every call of the system fail in turn, for every kind of output.
+	$(VENV)/bin/python -m pytest -q -n auto -m "faults and not slow" tests/test_faults.py tests/test_system_faults.py
 
 test-budgets: $(VENV)/test ## Plan the hostile specs that take seconds, each within its time and memory.
 	$(VENV)/bin/python -m pytest -q -m slow tests/test_budgets.py

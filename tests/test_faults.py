@@ -35,8 +35,10 @@ OUTPUTS = {
 }
 # What stands there before: nothing, an output that must not be touched, one to be replaced.
 BEFORE = ["nothing", "force", "folder"]
+QUICK = [("safetensors", "force"), ("npy", "force"), ("shards", "force"), ("hdf5", "nothing")]
+# The others have a target of their own, lest the quick tests be slow.
 CASES = [
-    (output, before)
+    pytest.param(output, before, marks=[pytest.mark.faults] * ((output, before) not in QUICK))
     for output, before in itertools.product(OUTPUTS, BEFORE)
     if before != "folder" or output.endswith(("shards", "shard"))
 ]
@@ -174,7 +176,7 @@ def test_a_disk_that_dies(tmp_path: Path, output: str, before: str) -> None:
             assert {Path(name).name for name in kept} <= there, run
 
 
-POOR_CASES = [case for case in CASES if case[0] in ("safetensors", "npy", "shards")]
+POOR_CASES = [case for case in CASES if case.values[0] in ("safetensors", "npy", "shards")]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_faults import OUTPUTS, find_old_digest, find_states, make_old, run_all
+from test_faults import OUTPUTS, QUICK, find_old_digest, find_states, make_old, run_all
 
 import xavinit
 
@@ -28,7 +28,11 @@ KINDS = [
         for name in ("ENOSPC", "EIO", "EDQUOT", "EFBIG", "EINTR", "dead")
     ),
 ]
-CASES = [(output, before) for output in OUTPUTS for before in ("nothing", "force")]
+CASES = [
+    pytest.param(output, before, marks=[pytest.mark.faults] * ((output, before) not in QUICK))
+    for output in OUTPUTS
+    for before in ("nothing", "force")
+]
 
 
 @pytest.fixture(scope="session")

@@ -58,7 +58,7 @@ def main() -> int:
             "-n",
             "auto",
             "-m",
-            "not frameworks and not slow and not browser and not cluster",
+            "not frameworks and not slow and not browser and not cluster and not faults",
         )
         if subprocess.run(tests, cwd=ROOT, check=False).returncode:
             failed.append(version)

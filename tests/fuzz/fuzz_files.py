@@ -28,8 +28,6 @@ for name in FORMATS:  # loaded on demand otherwise, after the code has been rewr
     parse_format(name)
 LOADED = (npz, pipes, pytorch)
 
-archives.ALWAYS_EXPANDED = 1 << 24  # more takes longer than a fault
-
 LONGEST = 1 << 16  # bytes; faults are found in short files
 SECONDS = 5  # more for such a file is a fault too
 
@@ -134,6 +132,7 @@ def check(data: bytes) -> None:
 if __name__ == "__main__":
     import atheris
 
+    archives.ALWAYS_EXPANDED = 1 << 24  # more takes longer than a fault
     # The readers were imported above; their code is rewritten now, to count what an input reaches.
     atheris.instrument_all()
     atheris.Setup(sys.argv, check)
