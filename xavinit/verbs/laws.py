@@ -15,8 +15,9 @@ from msgspec import Struct, structs
 
 from xavinit.dtypes import DType
 from xavinit.formats import Index, Reader, StoredTensor
-from xavinit.plan import Constant, Law, Normal, TruncatedNormal, Uniform
-from xavinit.reading import PYTORCH_DEFAULT, Guess, Summary, summarize
+from xavinit.inits import NAMED
+from xavinit.plan import Law, Normal, TruncatedNormal, Uniform
+from xavinit.reading import PYTORCH_DEFAULT, QUANTILES, Guess, Summary, summarize
 from xavinit.verbs.decimals import find_shortest, round_down, round_near
 from xavinit.verbs.sequences import find_progression
 
@@ -30,7 +31,7 @@ _LEAST_UNIFORM = 64  # values whose largest shows that they are not normal
 _RARE = 1e-6  # with this chance, all values would be so small
 _FLAT = 1.8  # largest magnitude over std: √3 of a uniform law, above 2.2 of 64 normal values
 
-_DRAWN: dict[str, Callable[[float], Law]] = {
+_DRAWN: dict[str, type[Normal] | type[TruncatedNormal] | type[Uniform]] = {
     "normal": Normal,
     "truncated_normal": TruncatedNormal,
     "uniform": Uniform,
@@ -95,8 +96,14 @@ def measure_laws(
 
 def write_measured(law: Law, dtype: DType) -> MeasuredLaw:
     """The initializer that has the numbers of a law, whatever the fans."""
-    kind = next(name for name, made in _DRAWN.items() if isinstance(law, made))  # type: ignore[arg-type]  # classes
+    kind = next(name for name, made in _DRAWN.items() if isinstance(law, made))
     return _fit(kind, next(iter(structs.asdict(law).values())), "", dtype)
+
+
+def is_drawn(init: Any) -> bool:
+    """Are an initializer's numbers drawn, and not known?"""
+    kind = init["type"] if isinstance(init, dict) else init
+    return kind in _DRAWN or kind in NAMED
 
 
 def _choose_exact(
@@ -142,15 +149,16 @@ def _write_constant(value: float | int, dtype: DType) -> Any:
 
 def _choose_integer(tensor: StoredTensor, summary: Summary, reader: Reader | None) -> MeasuredLaw:
     """A progression if it is one, else the number in the middle."""
-    low, high = summary.min, summary.max
-    if reader is not None and isinstance(low, int) and isinstance(high, int):
+    low, high = int(summary.min or 0), int(summary.max or 0)
+    if reader is not None:
         found = find_progression(reader, tensor, low, high)
         if found is not None:
             start, step = found
             plain = (start, step) == (0, 1)
             init = "arange" if plain else {"type": "arange", "start": start, "step": step}
             return MeasuredLaw(init)
-    middle = round(summary.quantiles[3]) if summary.quantiles else 0
+    middle = round(summary.quantiles[QUANTILES.index(0.5)]) if summary.quantiles else low
+    middle = min(max(middle, low), high)
     told = f"{NO_LAW}: from {low} to {high}"
     return MeasuredLaw(_write_constant(middle, tensor.dtype), told)
 
@@ -256,13 +264,9 @@ def _find_common(group: Sequence[_Estimate]) -> float:
 
 def _fit(kind: str, value: float, note: str, dtype: DType) -> MeasuredLaw:
     """The initializer, its parameter of three digits, smaller where the dtype takes no larger."""
-    key = "bound" if kind == "uniform" else "std"
-    rounded = round_near(value)
-    law = _DRAWN[kind](rounded)
-    if isinstance(law, Normal | TruncatedNormal | Uniform) and law.largest(dtype) > dtype.largest:
-        rounded = round_down(rounded * (dtype.largest / law.largest(dtype)))
-        note = _join(note, f"the largest that {dtype.name} takes")
-        law = _DRAWN[kind](rounded)
-    if isinstance(law, Constant) or not 0 < dtype.smallest / 2 < law.largest(dtype):
+    rounded, limit = round_near(value), dtype.largest / _DRAWN[kind](1.0).largest(dtype)
+    if rounded > limit:
+        rounded, note = round_down(limit), _join(note, f"the largest that {dtype.name} takes")
+    if _DRAWN[kind](rounded).largest(dtype) <= dtype.smallest / 2:
         return MeasuredLaw("zeros", _join(note, f"too small for {dtype.name}"))
-    return MeasuredLaw({"type": kind, key: rounded}, note)
+    return MeasuredLaw({"type": kind, "bound" if kind == "uniform" else "std": rounded}, note)

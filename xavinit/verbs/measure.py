@@ -17,7 +17,7 @@ from xavinit.plan import Law, plan_spec
 from xavinit.spec import parse_document, resolve_spec
 from xavinit.verbs.arrays import PLACE, store_array
 from xavinit.verbs.held import Held, HeldTensor
-from xavinit.verbs.laws import MeasuredLaw, measure_laws, write_measured
+from xavinit.verbs.laws import MeasuredLaw, is_drawn, measure_laws, write_measured
 from xavinit.verbs.progress import Progress, make_advance
 from xavinit.wording import format_value
 
@@ -65,9 +65,7 @@ def derive_measured(model: Model, laws: Laws) -> str:
 def _give_laws(model: Model, laws: Laws) -> Model:
     """The model with these laws, the one that most tensors have as its default."""
     counts: Counter[str] = Counter(
-        json.dumps(law.init)
-        for law in laws.values()
-        if law.init not in (None, "zeros", "ones") and not law.note
+        json.dumps(law.init) for law in laws.values() if is_drawn(law.init) and not law.note
     )
     default = json.loads(counts.most_common(1)[0][0]) if counts else model.default_init
     tensors = tuple(

@@ -15,7 +15,7 @@ def find_progression(
     `low` and `high` are its extremes. No more is read than shows that it is none.
     """
     length = tensor.shape[-1] if tensor.shape else 0
-    if length < 2 or (high - low) % (length - 1):
+    if length < 2 or (high - low) % (length - 1) or high - low >= 2**63:
         return None
     import numpy as np
 
