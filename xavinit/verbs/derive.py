@@ -82,7 +82,7 @@ def derive(
         raise UsageError(
             f"laws must be {format_choices(get_args(LawSource))}; got {format_value(laws)}"
         )
-    if not isinstance(source, str | os.PathLike):
+    if not isinstance(source, str | bytes | os.PathLike):
         held = list_held(source)
         known = [NamedTensor(t.name, t.shape, t.dtype, t.tied) for t in held.tensors]
         measure = partial(measure_held, held)
