@@ -55,7 +55,7 @@ def test_the_spec_has_the_laws_that_the_values_look_like() -> None:
     spec = derive_as_is(make_weights())
     assert spec["defaults"] == {"init": "glorot_uniform", "dtype": "float32"}
     assert spec["rules"] == [
-        {"match": "*embed*.weight", "init": {"type": "normal", "std": 0.0199}},
+        {"match": "*embed*.weight", "init": {"type": "normal", "std": 0.02}},
         {"match": "*.norm.weight", "init": "ones"},
     ]
     assert spec["tensors"] == {
@@ -69,7 +69,7 @@ def test_the_spec_has_the_laws_that_the_values_look_like() -> None:
         },
         "h.{blocks}.down.bias": {"shape": ["d"], "init": {"type": "uniform", "bound": 0.0625}},
         "h.{blocks}.norm.weight": ["d"],
-        "head.weight": {"shape": ["vocab", "d"], "init": {"type": "normal", "std": 0.0199}},
+        "head.weight": {"shape": ["vocab", "d"], "init": {"type": "normal", "std": 0.02}},
         "moved": {"shape": [90, 90], "init": {"type": "constant", "value": 0.0497}},
         "scale": {"shape": [5], "init": {"type": "constant", "value": 3.3}},
         "ids": {"shape": [1, "8*d"], "init": "arange", "dtype": "int64"},
@@ -211,6 +211,18 @@ def test_parameters_that_may_be_one_are_one() -> None:
     spec = xavinit.derive(weights, laws="as-is").spec
     assert spec["defaults"]["init"] == {"type": "normal", "std": pytest.approx(0.03, rel=0.01)}
     assert spec["tensors"] == {"h.{blocks}.w.weight": [200, 200]}
+
+
+def test_a_great_many_laws_of_no_kind_are_folded() -> None:
+    """Each with its own would be a line, and nobody could read so many."""
+    random = draw()
+    few = {f"e.{n}.weight": random.standard_t(4, (40, 900)).astype("f4") for n in range(6)}
+    many = {f"e.{n}.weight": random.standard_t(4, (40, 900)).astype("f4") for n in range(6)}
+    many |= {f"x.{n}.scale": 1 + 0.1 * random.random(9).astype("f4") for n in range(1000)}
+    assert len(xavinit.derive(few, laws="as-is").spec["tensors"]) > 2
+    spec = xavinit.derive(many, laws="as-is").spec
+    assert len(spec["tensors"]) < 400
+    assert spec["tensors"]["e.{6}.weight"]["init"]["type"] == "normal"
 
 
 def test_laws_that_differ_stay_apart() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import cached_property, partial
 from typing import Any, get_args
 
@@ -22,8 +22,6 @@ from xavinit.verbs.progress import Progress
 from xavinit.wording import format_choices, format_value, plural
 
 MOST_NAMED = 10  # tensors that a message or a comment names
-
-DeriveSource = str | os.PathLike[str] | Mapping[str, Any] | Any
 
 
 class Derived(Struct, frozen=True, dict=True):  # dict: for the cached property
@@ -45,7 +43,7 @@ class Derived(Struct, frozen=True, dict=True):  # dict: for the cached property
 
 
 def derive(
-    source: DeriveSource,
+    source: object,
     *,
     laws: LawSource = "glorot",
     skip_unknown: bool = False,
