@@ -67,7 +67,8 @@ def _give_laws(model: Model, laws: Laws) -> Model:
     counts: Counter[str] = Counter(
         json.dumps(law.init) for law in laws.values() if is_drawn(law.init) and not law.note
     )
-    default = json.loads(counts.most_common(1)[0][0]) if counts else model.default_init
+    most = max(counts, key=lambda told: (counts[told], told[0] == '"'), default=None)  # names first
+    default = model.default_init if most is None else json.loads(most)
     tensors = tuple(
         structs.replace(tensor, init=laws[tensor.name].init, note=laws[tensor.name].note)
         if tensor.name in laws
