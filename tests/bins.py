@@ -42,9 +42,11 @@ def make_bins(values: Array) -> Bins:
     keys = np.clip(keys, -_MOST - 1, _MOST)
     found, counts = np.unique(keys, return_counts=True)
     lower, upper = find_ends(found), find_ends(found + 1)
-    return Bins(
-        lower.tolist(), upper.tolist(), ((lower + upper) / 2).tolist(), counts.tolist(), False
-    )
+    middles = (lower + upper) / 2
+    if zero:  # the outermost bins of float64 take all beyond them
+        lower[found == -_MOST - 1] = -np.finfo(np.float64).max
+        upper[found == _MOST] = np.finfo(np.float64).max
+    return Bins(lower.tolist(), upper.tolist(), middles.tolist(), counts.tolist(), False)
 
 
 def find_ends(keys: Array) -> Array:

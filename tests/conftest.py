@@ -9,8 +9,8 @@ import pytest
 
 from xavinit.streams import CHOICE, KERNELS, Filler
 
-# A program that needs PyTorch, not a test.
-collect_ignore = ["torch_files/make_torch_files.py"]
+# A program that needs PyTorch, not a test; and files of one name, of which doctest takes only one.
+collect_ignore = ["torch_files/make_torch_files.py", "conftest.py", "cluster/conftest.py"]
 
 
 @pytest.fixture(scope="module", params=sorted(KERNELS))

@@ -15,8 +15,9 @@ from xavinit.formats import StoredTensor
 from xavinit.reading import Summary
 from xavinit.reading.kernels import Found
 from xavinit.reading.moments import Moments, Run
-from xavinit.reading.numbers import find_numbers
+from xavinit.reading.numbers import Zoom, find_numbers
 from xavinit.reading.summary import make_summary
+from xavinit.reading.zooms import look_closer
 
 steady = settings(deadline=None, derandomize=True, max_examples=100)
 dtypes = st.sampled_from(list(STORED_DTYPES.values()))
@@ -64,10 +65,24 @@ def count(kernel: Any, dtype: DType, blocks: Sequence[memoryview]) -> tuple[Foun
     return totals.find(numbers), runs
 
 
+def look(
+    kernel: Any, dtype: DType, blocks: Sequence[memoryview], zoom: Zoom
+) -> list[tuple[int, int]]:
+    """What a kernel counts in the blocks of a tensor by closer keys."""
+    counter, totals = kernel.Counter(), kernel.Totals()
+    for block in blocks:
+        counter.look(find_numbers(dtype), block, zoom)
+        counter.flush(totals)
+    keys: list[tuple[int, int]] = totals.list_keys()
+    return keys
+
+
 def summarize_bytes(kernel: Any, name: str, content: bytes) -> Summary:
     """The summary of a tensor of one axis."""
     dtype = STORED_DTYPES[name]
-    found, runs = count(kernel, dtype, [memoryview(content)])
+    blocks = [memoryview(content)]
+    found, runs = count(kernel, dtype, blocks)
+    found = look_closer(find_numbers(dtype), found, lambda zoom: look(kernel, dtype, blocks, zoom))
     moments = Moments()
     for run in runs:
         moments.add(run)

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from xavinit.inits import NAMES, list_keys
+from xavinit.inits import NAMES, OF_RNGS, list_keys
 from xavinit.spec.layer_types import LAYER_TYPES
 
 FLOATS = ["float64", "float32", "float16", "bfloat16", "float8_e4m3fn", "float8_e5m2"]
@@ -31,7 +31,8 @@ def make_init(draw: st.DrawFn, has_fans: bool) -> Any:
     """An initializer for a float tensor, by its bare name where that is enough."""
     without = ["zeros", "ones", "constant", "uniform", "normal", "truncated_normal"]
     without += ["arange", "log_arange"]
-    with_fans = sorted(set(NAMES) - {"values"})  # which counts the elements
+    # The one counts the elements, the other is a layer's under the rng of a framework.
+    with_fans = sorted(set(NAMES) - {"values", "default"})
     name = draw(st.sampled_from(with_fans if has_fans else without))
     needed, optional = list_keys(name)
     table: dict[str, Any] = {"type": name}
@@ -47,6 +48,8 @@ def make_init(draw: st.DrawFn, has_fans: bool) -> Any:
         "start": st.sampled_from([0, 1, -2, 0.5, "1/d"]),
         "step": st.sampled_from([0, 0.25, -0.1, "1/heads"]),
         "repeat": st.sampled_from([1, 3, "heads"]),
+        # What only the rng of a framework varies.
+        **{key: st.just(value) for key, value in OF_RNGS.items()},
     }
     for key in (*needed, *(key for key in optional if draw(st.booleans()))):
         table[key] = draw(values.get(key, choose_scale()))

@@ -183,7 +183,7 @@ layers:
 -->
 spec.yaml:2:55: layers[0].bias_init: must be an initializer, or a table with its type; got "zeroes"
   hint: did you mean "zeros"?
-  choices: arange, constant, glorot_normal, glorot_truncated_normal, glorot_uniform, he_normal, he_truncated_normal, he_uniform, kaiming_normal, kaiming_truncated_normal, kaiming_uniform, lecun_normal, lecun_truncated_normal, lecun_uniform, log_arange, normal, ones, truncated_normal, uniform, values, variance_scaling, xavier_normal, xavier_truncated_normal, xavier_uniform, zeros
+  choices: arange, constant, default, glorot_normal, glorot_truncated_normal, glorot_uniform, he_normal, he_truncated_normal, he_uniform, kaiming_normal, kaiming_truncated_normal, kaiming_uniform, lecun_normal, lecun_truncated_normal, lecun_uniform, log_arange, normal, ones, truncated_normal, uniform, values, variance_scaling, xavier_normal, xavier_truncated_normal, xavier_uniform, zeros
 === an unknown key of an initializer
 layers:
   - {name: fc, type: dense, in: 3, out: 4, bias_init: {type: normal, sdt: 1}}
@@ -334,7 +334,7 @@ layers:
 -->
 spec.yaml:2:62: layers[0].recurrent_init: must be an initializer, or a table with its type; got "orthogonal"
   hint: none is orthogonal; glorot_normal has the same variance for a square matrix
-  choices: arange, constant, glorot_normal, glorot_truncated_normal, glorot_uniform, he_normal, he_truncated_normal, he_uniform, kaiming_normal, kaiming_truncated_normal, kaiming_uniform, lecun_normal, lecun_truncated_normal, lecun_uniform, log_arange, normal, ones, truncated_normal, uniform, values, variance_scaling, xavier_normal, xavier_truncated_normal, xavier_uniform, zeros
+  choices: arange, constant, default, glorot_normal, glorot_truncated_normal, glorot_uniform, he_normal, he_truncated_normal, he_uniform, kaiming_normal, kaiming_truncated_normal, kaiming_uniform, lecun_normal, lecun_truncated_normal, lecun_uniform, log_arange, normal, ones, truncated_normal, uniform, values, variance_scaling, xavier_normal, xavier_truncated_normal, xavier_uniform, zeros
 === heads that do not divide
 layers:
   - {name: attn, type: multi_head_attention, size: 8, heads: 3}

@@ -21,7 +21,7 @@ TABLE = """
 tensors: {}
 -->
 spec.yaml:1:1: \\x1b[31m: unknown key "\\u001b[31m"
-  choices: $schema, defaults, dims, framework, layers, rules, seed, tensors
+  choices: $schema, defaults, dims, framework, layers, rng, rules, seed, tensors
 === several errors in every table
 defaults: {dtype: half, init: glorut_normal}
 rules: [{match: "*", dtype: half, init: zeross}]
@@ -35,21 +35,21 @@ spec.yaml:1:19: defaults.dtype: must be a dtype; got "half"
   choices: bfloat16, bool, float16, float32, float64, float8_e4m3fn, float8_e5m2, int32, int64, uint8
 spec.yaml:1:31: defaults.init: must be an initializer, or a table with its type; got "glorut_normal"
   hint: did you mean "glorot_normal"?
-  choices: arange, constant, glorot_normal, glorot_truncated_normal, glorot_uniform, he_normal, he_truncated_normal, he_uniform, kaiming_normal, kaiming_truncated_normal, kaiming_uniform, lecun_normal, lecun_truncated_normal, lecun_uniform, log_arange, normal, ones, truncated_normal, uniform, values, variance_scaling, xavier_normal, xavier_truncated_normal, xavier_uniform, zeros
+  choices: arange, constant, default, glorot_normal, glorot_truncated_normal, glorot_uniform, he_normal, he_truncated_normal, he_uniform, kaiming_normal, kaiming_truncated_normal, kaiming_uniform, lecun_normal, lecun_truncated_normal, lecun_uniform, log_arange, normal, ones, truncated_normal, uniform, values, variance_scaling, xavier_normal, xavier_truncated_normal, xavier_uniform, zeros
 spec.yaml:2:29: rules[0].dtype: must be a dtype; got "half"
   hint: did you mean "float16"?
   choices: bfloat16, bool, float16, float32, float64, float8_e4m3fn, float8_e5m2, int32, int64, uint8
 spec.yaml:2:41: rules[0].init: must be an initializer, or a table with its type; got "zeross"
   hint: did you mean "zeros"?
-  choices: arange, constant, glorot_normal, glorot_truncated_normal, glorot_uniform, he_normal, he_truncated_normal, he_uniform, kaiming_normal, kaiming_truncated_normal, kaiming_uniform, lecun_normal, lecun_truncated_normal, lecun_uniform, log_arange, normal, ones, truncated_normal, uniform, values, variance_scaling, xavier_normal, xavier_truncated_normal, xavier_uniform, zeros
+  choices: arange, constant, default, glorot_normal, glorot_truncated_normal, glorot_uniform, he_normal, he_truncated_normal, he_uniform, kaiming_normal, kaiming_truncated_normal, kaiming_uniform, lecun_normal, lecun_truncated_normal, lecun_uniform, log_arange, normal, ones, truncated_normal, uniform, values, variance_scaling, xavier_normal, xavier_truncated_normal, xavier_uniform, zeros
 spec.yaml:4:49: layers[0].bias: must be true or false; got 0
 spec.yaml:4:63: layers[0].bias_init: must be an initializer, or a table with its type; got "zeross"
   hint: did you mean "zeros"?
-  choices: arange, constant, glorot_normal, glorot_truncated_normal, glorot_uniform, he_normal, he_truncated_normal, he_uniform, kaiming_normal, kaiming_truncated_normal, kaiming_uniform, lecun_normal, lecun_truncated_normal, lecun_uniform, log_arange, normal, ones, truncated_normal, uniform, values, variance_scaling, xavier_normal, xavier_truncated_normal, xavier_uniform, zeros
+  choices: arange, constant, default, glorot_normal, glorot_truncated_normal, glorot_uniform, he_normal, he_truncated_normal, he_uniform, kaiming_normal, kaiming_truncated_normal, kaiming_uniform, lecun_normal, lecun_truncated_normal, lecun_uniform, log_arange, normal, ones, truncated_normal, uniform, values, variance_scaling, xavier_normal, xavier_truncated_normal, xavier_uniform, zeros
 spec.yaml:6:18: tensors["q"].shape[1]: must be a positive integer or zero; got -1
 spec.yaml:6:29: tensors["q"].init: must be an initializer, or a table with its type; got "zeross"
   hint: did you mean "zeros"?
-  choices: arange, constant, glorot_normal, glorot_truncated_normal, glorot_uniform, he_normal, he_truncated_normal, he_uniform, kaiming_normal, kaiming_truncated_normal, kaiming_uniform, lecun_normal, lecun_truncated_normal, lecun_uniform, log_arange, normal, ones, truncated_normal, uniform, values, variance_scaling, xavier_normal, xavier_truncated_normal, xavier_uniform, zeros
+  choices: arange, constant, default, glorot_normal, glorot_truncated_normal, glorot_uniform, he_normal, he_truncated_normal, he_uniform, kaiming_normal, kaiming_truncated_normal, kaiming_uniform, lecun_normal, lecun_truncated_normal, lecun_uniform, log_arange, normal, ones, truncated_normal, uniform, values, variance_scaling, xavier_normal, xavier_truncated_normal, xavier_uniform, zeros
 spec.yaml:6:44: tensors["q"].dtype: must be a dtype; got "half"
   hint: did you mean "float16"?
   choices: bfloat16, bool, float16, float32, float64, float8_e4m3fn, float8_e5m2, int32, int64, uint8
@@ -285,7 +285,7 @@ tensors:
   w: [3, 3]
 -->
 spec.yaml:1:1: version: unknown key "version"
-  choices: $schema, defaults, dims, framework, layers, rules, seed, tensors
+  choices: $schema, defaults, dims, framework, layers, rng, rules, seed, tensors
 === a list at the top
 - a
 -->
@@ -448,26 +448,26 @@ tensors:
 -->
 spec.yaml:2:28: tensors["w"].init: must be an initializer, or a table with its type; got "galrot_normal"
   hint: did you mean "glorot_normal"?
-  choices: arange, constant, glorot_normal, glorot_truncated_normal, glorot_uniform, he_normal, he_truncated_normal, he_uniform, kaiming_normal, kaiming_truncated_normal, kaiming_uniform, lecun_normal, lecun_truncated_normal, lecun_uniform, log_arange, normal, ones, truncated_normal, uniform, values, variance_scaling, xavier_normal, xavier_truncated_normal, xavier_uniform, zeros
+  choices: arange, constant, default, glorot_normal, glorot_truncated_normal, glorot_uniform, he_normal, he_truncated_normal, he_uniform, kaiming_normal, kaiming_truncated_normal, kaiming_uniform, lecun_normal, lecun_truncated_normal, lecun_uniform, log_arange, normal, ones, truncated_normal, uniform, values, variance_scaling, xavier_normal, xavier_truncated_normal, xavier_uniform, zeros
 === an unknown type of init
 tensors:
   w: {shape: [3, 3], init: {type: zeroes}}
 -->
 spec.yaml:2:35: tensors["w"].init.type: must be an initializer; got "zeroes"
   hint: did you mean "zeros"?
-  choices: arange, constant, glorot_normal, glorot_truncated_normal, glorot_uniform, he_normal, he_truncated_normal, he_uniform, kaiming_normal, kaiming_truncated_normal, kaiming_uniform, lecun_normal, lecun_truncated_normal, lecun_uniform, log_arange, normal, ones, truncated_normal, uniform, values, variance_scaling, xavier_normal, xavier_truncated_normal, xavier_uniform, zeros
+  choices: arange, constant, default, glorot_normal, glorot_truncated_normal, glorot_uniform, he_normal, he_truncated_normal, he_uniform, kaiming_normal, kaiming_truncated_normal, kaiming_uniform, lecun_normal, lecun_truncated_normal, lecun_uniform, log_arange, normal, ones, truncated_normal, uniform, values, variance_scaling, xavier_normal, xavier_truncated_normal, xavier_uniform, zeros
 === a list for an init
 tensors:
   w: {shape: [3, 3], init: [zeros]}
 -->
 spec.yaml:2:28: tensors["w"].init: must be an initializer, or a table with its type; got ["zeros"]
-  choices: arange, constant, glorot_normal, glorot_truncated_normal, glorot_uniform, he_normal, he_truncated_normal, he_uniform, kaiming_normal, kaiming_truncated_normal, kaiming_uniform, lecun_normal, lecun_truncated_normal, lecun_uniform, log_arange, normal, ones, truncated_normal, uniform, values, variance_scaling, xavier_normal, xavier_truncated_normal, xavier_uniform, zeros
+  choices: arange, constant, default, glorot_normal, glorot_truncated_normal, glorot_uniform, he_normal, he_truncated_normal, he_uniform, kaiming_normal, kaiming_truncated_normal, kaiming_uniform, lecun_normal, lecun_truncated_normal, lecun_uniform, log_arange, normal, ones, truncated_normal, uniform, values, variance_scaling, xavier_normal, xavier_truncated_normal, xavier_uniform, zeros
 === nothing for an init
 tensors:
   w: {shape: [3, 3], init: }
 -->
 spec.yaml:2:28: tensors["w"].init: must be an initializer, or a table with its type; got null
-  choices: arange, constant, glorot_normal, glorot_truncated_normal, glorot_uniform, he_normal, he_truncated_normal, he_uniform, kaiming_normal, kaiming_truncated_normal, kaiming_uniform, lecun_normal, lecun_truncated_normal, lecun_uniform, log_arange, normal, ones, truncated_normal, uniform, values, variance_scaling, xavier_normal, xavier_truncated_normal, xavier_uniform, zeros
+  choices: arange, constant, default, glorot_normal, glorot_truncated_normal, glorot_uniform, he_normal, he_truncated_normal, he_uniform, kaiming_normal, kaiming_truncated_normal, kaiming_uniform, lecun_normal, lecun_truncated_normal, lecun_uniform, log_arange, normal, ones, truncated_normal, uniform, values, variance_scaling, xavier_normal, xavier_truncated_normal, xavier_uniform, zeros
 === an init without a type
 tensors:
   w: {shape: [3, 3], init: {std: 1}}
@@ -1013,7 +1013,7 @@ tensors:
 -->
 spec.yaml:2:25: tensors["w"].init: must be an initializer, or a table with its type; got 0
   hint: did you mean zeros?
-  choices: arange, constant, glorot_normal, glorot_truncated_normal, glorot_uniform, he_normal, he_truncated_normal, he_uniform, kaiming_normal, kaiming_truncated_normal, kaiming_uniform, lecun_normal, lecun_truncated_normal, lecun_uniform, log_arange, normal, ones, truncated_normal, uniform, values, variance_scaling, xavier_normal, xavier_truncated_normal, xavier_uniform, zeros
+  choices: arange, constant, default, glorot_normal, glorot_truncated_normal, glorot_uniform, he_normal, he_truncated_normal, he_uniform, kaiming_normal, kaiming_truncated_normal, kaiming_uniform, lecun_normal, lecun_truncated_normal, lecun_uniform, log_arange, normal, ones, truncated_normal, uniform, values, variance_scaling, xavier_normal, xavier_truncated_normal, xavier_uniform, zeros
 === shapes of other languages
 dims: {d: 3}
 tensors:

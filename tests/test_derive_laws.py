@@ -213,6 +213,16 @@ def test_parameters_that_may_be_one_are_one() -> None:
     assert spec["tensors"] == {"h.{blocks}.w.weight": [200, 200]}
 
 
+def test_an_orthogonal_matrix_may_be_normal() -> None:
+    """Its numbers look so; and of many normal ones, some look orthogonal, which are no others."""
+    matrix, _ = np.linalg.qr(draw().normal(size=(256, 256)))
+    spec = xavinit.derive({"w": matrix.astype("f4")}, laws="as-is")
+    assert spec.spec["tensors"]["w"]["init"] == {"type": "normal", "std": 0.0625}
+    assert "# normal? it may be of no law" in spec.text
+    heavy = xavinit.derive({"w": draw().standard_t(6, (256, 256))}, laws="as-is")
+    assert "# looks like no law" in heavy.text
+
+
 def test_a_great_many_laws_of_no_kind_are_folded() -> None:
     """Each with its own would be a line, and nobody could read so many."""
     random = draw()

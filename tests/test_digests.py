@@ -18,6 +18,7 @@ from jsonschema import Draft202012Validator
 
 import xavinit
 from xavinit.errors import InputError
+from xavinit.verbs import digest_lists
 from xavinit.verbs.digest_lists import Entry, format_entry, parse_list
 
 SCHEMA = json.loads(
@@ -158,6 +159,23 @@ def test_bad_input(
     found, lines, messages = run(*arguments, cwd=tmp_path, text=text)
     assert (found, lines, len(messages)) == (code, [], 1)
     assert messages[0].startswith(f"xavinit: {message}")
+
+
+def test_each_file_of_a_list_is_read_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the order of its lines, and also one that cannot be read."""
+    read = []
+
+    def digest_tensors(path: str, **options: Any) -> dict[str, str]:
+        read.append(path)
+        return xavinit.digest_tensors(path, **options)
+
+    monkeypatch.setattr(digest_lists, "digest_tensors", digest_tensors)
+    names = [str(folder / name) for name in ("w.h5", "none.h5", "w.safetensors")]
+    each = xavinit.digest_tensors(names[0])
+    entries = [Entry(found, path, name) for name, found in each.items() for path in names]
+    outcomes = list(digest_lists.check_entries(entries))
+    assert [outcome.is_same for outcome in outcomes] == [True, False, True] * len(each)
+    assert read == names
 
 
 @pytest.mark.parametrize("options", [[], ["--tensors"]])

@@ -12,7 +12,7 @@ from typing import Any
 import mpmath
 import numpy as np
 import pytest
-from bins import make_bins, to_dtype
+from bins import Array, make_bins, to_dtype
 from measure_guesses import NAMES, guess
 from scipy import integrate, stats
 from trained import TRAINED
@@ -147,11 +147,65 @@ def test_a_known_layout_tells_more() -> None:
 
 
 def test_orthogonal_matrices_are_not_normal() -> None:
-    """A normal law's sum of squares is not given."""
+    """A normal law's sum of squares is not given: here it is that of a gain that people write."""
     matrix, _ = np.linalg.qr(np.random.default_rng(3).standard_normal((330, 211)))
-    for dtype in ("float32", "bfloat16"):
-        assert guess(to_dtype(matrix, dtype)) is None
-        assert guess(to_dtype(math.sqrt(2) * matrix.T, dtype)) is None
+    gains = [1.0, 0.01, 0.1, 0.5, 0.8, 2.0, 3.0, 2**0.5, 0.02**0.5, 5 / 3, 0.75]
+    for gain in gains:
+        for dtype in ("float64", "float32", "float16", "bfloat16"):
+            assert guess(to_dtype(gain * matrix, dtype)) is None, (gain, dtype)
+        assert guess(to_dtype(gain * matrix.T, "float32")) is None
+    for gain in (0.1414, 1.05, 0.035, 1.414):
+        assert guess(to_dtype(gain * matrix, "float32")) is None
+    assert guess(to_dtype(0.123456 * matrix, "float32")) is not None
+
+
+def train(values: Array, steps: int, *, rate: float, is_adam: bool) -> Array:
+    """Weights after steps of SGD or Adam on noisy targets of a linear layer."""
+    rng = np.random.default_rng(5)
+    weight, mean, square = values.astype(np.float64), np.zeros(()), np.zeros(())
+    for step in range(1, steps + 1):
+        inputs = rng.standard_normal((64, weight.shape[1]))
+        gradient = (inputs @ weight.T - rng.standard_normal((64, len(weight)))).T @ inputs / 64
+        if is_adam:
+            mean, square = 0.9 * mean + 0.1 * gradient, 0.999 * square + 0.001 * gradient**2
+            gradient = mean / (1 - 0.9**step) / (np.sqrt(square / (1 - 0.999**step)) + 1e-8)
+        weight = weight - rate * gradient
+    return weight.astype(np.float32)
+
+
+@pytest.mark.parametrize("steps", [1, 10])
+@pytest.mark.parametrize(("rate", "is_adam"), [(1e-3, False), (1e-2, False), (1e-3, True)])
+@pytest.mark.parametrize("name", ["pytorch_default", "glorot_uniform", "lecun_truncated_normal"])
+def test_weights_trained_a_little_are_told_nothing(
+    name: str, rate: float, is_adam: bool, steps: int
+) -> None:
+    bound = {"type": "uniform", "bound": 1 / 28}
+    init = bound if name == "pytorch_default" else name
+    values = draw(shape=[256, 784], init=init)
+    found = guess(values)
+    assert found is not None
+    assert found.initializers == (name,)
+    assert guess(train(values, steps, rate=rate, is_adam=is_adam)) is None
+
+
+@pytest.mark.parametrize("noise", [1e-4, 1e-3, 1e-2])
+def test_uniform_weights_with_a_little_noise_are_told_nothing(noise: float) -> None:
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        values = rng.uniform(-1, 1, (784, 128)) / math.sqrt(128)
+        values += rng.normal(0, noise / math.sqrt(128), values.shape)
+        assert guess(values.astype(np.float32)) is None
+
+
+def test_a_bound_further_beyond_a_named_one_is_told() -> None:
+    found = guess(draw(shape=[300, 200], init={"type": "uniform", "bound": 1.03 / math.sqrt(200)}))
+    assert found is not None
+    assert found.initializers == ()
+
+
+@pytest.mark.parametrize("scale", [1e-310, 1e-200, 1e100])
+def test_no_law_is_told_of_numbers_whose_fourth_powers_are_no_floats(scale: float) -> None:
+    assert guess(np.random.default_rng(1).uniform(-scale, scale, (100, 100))) is None
 
 
 def test_few_values_are_not_told() -> None:

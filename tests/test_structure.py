@@ -25,6 +25,7 @@ GROUND = {
     "wording",
     "choices",
     "inits",
+    "rngs",
     "dtypes",
     "file_kinds",
     "inputs",
@@ -42,6 +43,7 @@ ROOMS: dict[str, set[str]] = {
     "wording": {"errors", "advice", "vocabulary"},
     "choices": set(),
     "inits": {"choices"},
+    "rngs": {"errors", "wording"},
     "dtypes": {"errors", "wording"},
     "signals": set(),
     "layers": {*GROUND},
@@ -58,6 +60,7 @@ ROOMS: dict[str, set[str]] = {
     "torch": {*GROUND, "plan", "output", "verbs"},
     "keras": {*GROUND, "plan", "verbs"},
     "flax": {*GROUND, "plan", "verbs"},
+    "dask": {*GROUND, "plan", "verbs"},
     "testing": {"plan", "verbs"},
     "report": {*GROUND, "failures", "layers", "plan", "reading", "verbs"},
 }

@@ -13,6 +13,11 @@ FrameworkName = Literal["flax", "keras", "pytorch"]
 # Each is a module of `formats/`.
 FormatName = Literal["safetensors", "hdf5", "keras", "npy"]
 
+# Whose numbers a spec asks for, and the variants of an rng (`rngs.py`).
+RngName = Literal["xavinit-1", "torch-2.13"]
+CpuName = Literal["avx2", "plain"]
+Construction = Literal["skipped", "drawn"]
+
 AxisLayout = Literal["out_in", "in_out"]
 Mode = Literal["fan_in", "fan_out", "fan_avg"]
 Distribution = Literal["uniform", "normal", "truncated_normal"]

@@ -35,6 +35,7 @@ Number = bool | int | float
 MOST_VALUES = 10_000  # numbers in a list of them
 LARGEST_LOG = 10_000  # up to which number there are logarithms; each takes 30 µs
 Positive = Annotated[float, Meta(gt=0)]
+Finite = int | float
 
 
 class Init(Struct, frozen=True, kw_only=True):
@@ -94,6 +95,12 @@ class LogArange(Init, frozen=True, kw_only=True):
     name: str = "log_arange"
 
 
+class Default(Init, frozen=True, kw_only=True):
+    """A layer's own numbers, as its framework's module has them when made; of an rng alone."""
+
+    name: str = "default"
+
+
 class GateConstant(Constant, frozen=True, kw_only=True):
     """A number in one gate of a recurrent layer's bias, zero in the others. Only a layer's key
     `forget_bias` gives it.
@@ -111,11 +118,22 @@ class Uniform(Init, frozen=True, kw_only=True):
     bound: Annotated[Positive | Formula, Meta(description="A uniform law's: draws from ±bound.")]
 
 
+class Between(Init, frozen=True, kw_only=True):
+    """Uniform on [a, b): another form of `uniform`, which only the rng of a framework draws."""
+
+    name: str = "uniform"
+    a: Annotated[Finite | Formula, Meta(description="Where an rng's law begins.")]
+    b: Annotated[Finite | Formula, Meta(description="Where an rng's law ends.")]
+
+
 class Normal(Init, frozen=True, kw_only=True):
     """Normal with mean 0."""
 
     name: str = "normal"
     std: Annotated[Positive | Formula, Meta(description="The standard deviation.")]
+    mean: Annotated[
+        Finite | Formula, Meta(description="An rng's law has a mean; 0 by default.")
+    ] = 0
 
 
 class TruncatedNormal(Init, frozen=True, kw_only=True):
@@ -123,6 +141,11 @@ class TruncatedNormal(Init, frozen=True, kw_only=True):
 
     name: str = "truncated_normal"
     std: Annotated[Positive | Formula, Meta(description="The standard deviation.")]
+    mean: Annotated[
+        Finite | Formula, Meta(description="An rng's law has a mean; 0 by default.")
+    ] = 0
+    a: Annotated[Finite | Formula, Meta(description="Where an rng's law begins.")] = -2
+    b: Annotated[Finite | Formula, Meta(description="Where an rng's law ends.")] = 2
 
 
 class VarianceScaling(Init, frozen=True, kw_only=True):
@@ -178,8 +201,13 @@ KINDS: dict[str, type[Init]] = {
     "arange": Arange,
     "values": Values,
     "log_arange": LogArange,
+    "default": Default,
 }
 NAMES = (*KINDS, *NAMED)
+
+
+# Keys that only the rng of a framework knows; without one they must have these values.
+OF_RNGS: dict[str, Finite] = {"mean": 0, "a": -2, "b": 2}
 
 
 def needs_fans(init: Init) -> bool:
@@ -202,3 +230,25 @@ def list_keys(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     has_default = [default is not NODEFAULT for default in kind.__struct_defaults__[1:]]
     needed = tuple(key for key, has in zip(keys, has_default, strict=True) if not has)
     return needed, tuple(key for key in keys if key not in needed)
+
+
+def describe(init: Init) -> str | dict[str, object]:
+    """The initializer as a spec gives it.
+
+    >>> describe(Normal(std=0.5)), describe(NAMED["glorot_normal"])
+    ({'type': 'normal', 'std': 0.5}, 'glorot_normal')
+    """
+    needed, optional = (("a", "b"), ()) if isinstance(init, Between) else list_keys(init.name)
+    keys: tuple[str, ...] = (*needed, *optional)
+    parameters = {key: getattr(init, key) for key in keys}
+    for key, value in parameters.items():
+        if isinstance(value, Formula):
+            parameters[key] = value.text
+    default = NAMED[init.name].gain if init.name in NAMED else 1.0
+    if parameters.get("gain") == default:
+        del parameters["gain"]
+    if not isinstance(init, Between):
+        for key, value in OF_RNGS.items():
+            if parameters.get(key) == value:
+                del parameters[key]
+    return {"type": init.name, **parameters} if parameters else init.name

@@ -11,7 +11,7 @@ from xavinit.choices import LawSource
 from xavinit.cli.group import Command
 from xavinit.cli.options import Choice, debug_option, jobs_option, quiet_option
 from xavinit.cli.progress import showing_progress
-from xavinit.console import print_text, say
+from xavinit.console import STANDARD_OUTPUTS, print_text, say
 
 
 @click.command(cls=Command, short_help="Write the spec of an existing weights file.")
@@ -59,16 +59,17 @@ def derive(
     With --laws as-is, every number of SOURCE is read: each tensor gets the law that its values look
     like, as xavinit inspect tells it, or the nearest that a spec has, with a comment.
     """
-    if output != "-":
+    if output not in STANDARD_OUTPUTS:
+        from xavinit.file_kinds import is_yaml
         from xavinit.output import check_apart, check_text_target
 
         check_apart([output], source, "the source")
-        check_text_target(output, force=force)
+        check_text_target(output, "a YAML file", force=force, is_such=is_yaml)
     with showing_progress(quiet) as progress:
         derived = xavinit.derive(
             source, laws=laws, skip_unknown=skip_unknown, jobs=jobs, progress=progress
         )
-    if output == "-":
+    if output in STANDARD_OUTPUTS:
         print_text(derived.text.rstrip("\n"))
         return
     from xavinit.output import write_text

@@ -8,7 +8,7 @@ from click.shell_completion import CompletionItem
 import xavinit
 from xavinit.cli.group import Command
 from xavinit.cli.options import debug_option, quiet_option
-from xavinit.console import print_text, say
+from xavinit.console import STANDARD_OUTPUTS, print_text, say
 from xavinit.errors import UsageError
 
 
@@ -42,16 +42,18 @@ def new(template: str | None, output: str, force: bool, quiet: bool, debug: bool
     xavinit new mlp | xavinit plan -    # what it makes
     """
     if template is None:
-        if output != "-":
+        if output not in STANDARD_OUTPUTS:
             raise UsageError("-o needs a TEMPLATE", hint="such as mlp; xavinit new lists them")
         _list_templates()
         return
     text = xavinit.new(template)
-    if output == "-":
+    if output in STANDARD_OUTPUTS:
         print_text(text.rstrip("\n"))
         return
-    from xavinit.output import write_text
+    from xavinit.file_kinds import is_yaml
+    from xavinit.output import check_text_target, write_text
 
+    check_text_target(output, "a YAML file", force=force, is_such=is_yaml)
     write_text(output, text, force=force)
     if not quiet:
         say(f"wrote {output}")

@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import click
 
-from xavinit.choices import FormatName, FrameworkName
+from xavinit.choices import FormatName, FrameworkName, RngName
 from xavinit.console import say
 from xavinit.errors import SpecError, UsageError, XavinitError
 
@@ -100,6 +100,12 @@ def spec_overrides(command: Callable[..., None]) -> Callable[..., None]:
                 help="Replace the spec's framework. Layers get its names and its order of axes.",
             ),
             click.option(
+                "--rng",
+                metavar="RNG",
+                shell_complete=_complete_rng,
+                help="Draw what a framework draws from the seed: torch-2.13, or ours, xavinit-1.",
+            ),
+            click.option(
                 "--set",
                 "dims",
                 metavar="DIM=VALUE",
@@ -148,6 +154,12 @@ def _complete_dtype(
     from xavinit.dtypes import DTYPES
 
     return [name for name in DTYPES if name.startswith(incomplete)]
+
+
+def _complete_rng(
+    _context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[str]:
+    return [name for name in get_args(RngName) if name.startswith(incomplete)]
 
 
 def _complete_set(

@@ -4,13 +4,15 @@ Each framework has a module; `pytorch.py` also says which parts a layer has. A v
 numbers of a part, through a `View`.
 """
 
+from xavinit.layers.cuts import cut_view
 from xavinit.layers.frameworks import find_framework, place_layer
 from xavinit.layers.gates import GATES, TENSORS_OF_A_CELL
-from xavinit.layers.layer import Axes, Framework, Layer, Part, Sizes, Variable
+from xavinit.layers.layer import DRAW, Axes, Framework, Layer, Part, Sizes, Variable
 from xavinit.layers.pytorch import VARIANCE, list_parts
 from xavinit.layers.views import Axis, View, fit_rows, make_view, split_boxes, split_index
 
 __all__ = [
+    "DRAW",
     "GATES",
     "TENSORS_OF_A_CELL",
     "VARIANCE",
@@ -22,6 +24,7 @@ __all__ = [
     "Sizes",
     "Variable",
     "View",
+    "cut_view",
     "find_framework",
     "fit_rows",
     "list_parts",

@@ -49,6 +49,9 @@ class Sizes(Struct, frozen=True):
     kv_heads: int = 0
 
 
+DRAW = "draw"  # the type of what takes from the stream of an rng, and has no parts
+
+
 class Layer(Struct, frozen=True):
     """One layer of the network, by its name in PyTorch."""
 

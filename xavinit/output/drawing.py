@@ -20,7 +20,7 @@ class Drawing:
 
     def __init__(self, plan: Plan, jobs: int | None = None) -> None:
         self.tensors = plan.tensors
-        self.stream = make_stream(plan.stream, plan.seed)
+        self.stream = make_stream(plan.stream, plan.seed, plan.sequence)
         jobs = parse_jobs(jobs)
         self.crew = Crew(self.stream.make_fill, 1 if self.stream.is_ordered else jobs)
 

@@ -1,39 +1,50 @@
 """`Spec` → `Plan`: dtypes, fans, initializers and laws; plain Python, no arrays."""
 
+from xavinit.plan.cuts import Cut, Index, cut_tensor, parse_index
 from xavinit.plan.fans import Fans, Roles, compute_fans, find_roles
 from xavinit.plan.initializers import compute_n, find_gain, scale_variance
 from xavinit.plan.laws import (
     CUT_STD,
     Arange,
     Constant,
+    CutNormal,
     Fixed,
     GateConstant,
     Law,
     LogArange,
     Normal,
+    NormalAround,
     Sequence,
     TruncatedNormal,
     Uniform,
+    UniformOn,
     Values,
 )
 from xavinit.plan.origins import Origin, find_origin
 from xavinit.plan.placed import PlacedTensor, list_parts_of, list_placed
 from xavinit.plan.plan import STREAM, Plan, plan_spec
 from xavinit.plan.selection import select_tensors
+from xavinit.plan.sequence import FEW, count_words, has_pairs, list_places
 from xavinit.plan.tensor import Module, TensorPlan
+from xavinit.plan.torch_laws import is_drawn
 
 __all__ = [
     "CUT_STD",
+    "FEW",
     "STREAM",
     "Arange",
     "Constant",
+    "Cut",
+    "CutNormal",
     "Fans",
     "Fixed",
     "GateConstant",
+    "Index",
     "Law",
     "LogArange",
     "Module",
     "Normal",
+    "NormalAround",
     "Origin",
     "PlacedTensor",
     "Plan",
@@ -42,14 +53,21 @@ __all__ = [
     "TensorPlan",
     "TruncatedNormal",
     "Uniform",
+    "UniformOn",
     "Values",
     "compute_fans",
     "compute_n",
+    "count_words",
+    "cut_tensor",
     "find_gain",
     "find_origin",
     "find_roles",
+    "has_pairs",
+    "is_drawn",
     "list_parts_of",
     "list_placed",
+    "list_places",
+    "parse_index",
     "plan_spec",
     "scale_variance",
     "select_tensors",

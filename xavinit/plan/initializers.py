@@ -33,6 +33,7 @@ def compute_law(init: inits.Init, fans: Fans | None, shape: tuple[int, ...]) -> 
     the initializer's key at fault, if it is one.
     """
     row = shape[-1] if shape else 1
+    _check_ours(init)
     match init:
         case inits.Zeros():
             return Constant(0)
@@ -41,7 +42,7 @@ def compute_law(init: inits.Init, fans: Fans | None, shape: tuple[int, ...]) -> 
         case inits.GateConstant(value=value, gate=gate, size=size):
             return GateConstant(value, gate * size, (gate + 1) * size)
         case inits.Constant(value=value):
-            return Constant(_settle("value", value, fans))
+            return Constant(settle("value", value, fans))
         case inits.Arange(start=start, step=step, repeat=repeat):
             return Arange(start, step, repeat, row)
         case inits.Values(values=values):
@@ -49,12 +50,23 @@ def compute_law(init: inits.Init, fans: Fans | None, shape: tuple[int, ...]) -> 
             return _make_values(init)
         case inits.LogArange():
             return LogArange(_check_row(row))
+        case inits.Default():
+            raise SpecError(
+                "default is the numbers of a framework's module, which its rng alone draws",
+                hint="rng: torch-2.13 draws a layer's",
+            )
+        case inits.Between():
+            raise SpecError(
+                "uniform from a to b is drawn by the rng of a framework alone",
+                ("a",),
+                hint="{type: uniform, bound: …} draws from ±bound; rng: torch-2.13 takes a and b",
+            )
         case inits.Uniform(bound=bound):
-            return Uniform(_settle("bound", bound, fans))
+            return Uniform(settle("bound", bound, fans))
         case inits.Normal(std=std):
-            return Normal(_settle("std", std, fans))
+            return Normal(settle("std", std, fans))
         case inits.TruncatedNormal(std=std):
-            return TruncatedNormal(_settle("std", std, fans))
+            return TruncatedNormal(settle("std", std, fans))
         case inits.VarianceScaling():
             if fans is None:
                 raise SpecError(
@@ -64,6 +76,18 @@ def compute_law(init: inits.Init, fans: Fans | None, shape: tuple[int, ...]) -> 
                 )
             return scale_variance(init, fans)
     raise TypeError(f"no law for {init}")
+
+
+def _check_ours(init: inits.Init) -> None:
+    """Refuse a key that only the rng of a framework takes."""
+    if isinstance(init, inits.Normal | inits.TruncatedNormal):
+        for key, value in inits.OF_RNGS.items():
+            if getattr(init, key, value) != value:
+                raise SpecError(
+                    f"{init.name} takes {key} under the rng of a framework alone; "
+                    f"got {format_value(getattr(init, key))}",
+                    (key,),
+                )
 
 
 def scale_variance(rule: inits.VarianceScaling, fans: Fans) -> Uniform | Normal | TruncatedNormal:
@@ -86,7 +110,7 @@ def find_gain(rule: inits.VarianceScaling, fans: Fans) -> Number:
     """The number that a rule's gain stands for: a name's, or a formula's with these fans."""
     if isinstance(rule.gain, str):
         return inits.GAINS[rule.gain]
-    return _settle("gain", rule.gain, fans)
+    return settle("gain", rule.gain, fans)
 
 
 def compute_n(rule: inits.VarianceScaling, fans: Fans) -> float:
@@ -98,7 +122,7 @@ def compute_n(rule: inits.VarianceScaling, fans: Fans) -> float:
     }[rule.mode]
 
 
-def _settle(key: str, number: Number | inits.Formula, fans: Fans | None) -> Number:
+def settle(key: str, number: Number | inits.Formula, fans: Fans | None) -> Number:
     """A key's number, which a formula gives with these fans."""
     if not isinstance(number, inits.Formula):
         return number

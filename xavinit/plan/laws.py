@@ -197,6 +197,61 @@ class Normal(AnyLaw, frozen=True):
         return f"normal std {self.std:.6g}"
 
 
+class UniformOn(AnyLaw, frozen=True):
+    """Uniform on [low, high), of the rng of a framework."""
+
+    low: float
+    high: float
+
+    def largest(self, dtype: DType) -> float:
+        return max(abs(self.low), abs(self.high))
+
+    def compute_zero_share(self, dtype: DType) -> float:
+        limit = _find_limit(dtype)
+        inside = min(limit, self.high) - max(-limit, self.low)
+        return max(inside, 0.0) / (self.high - self.low)
+
+    def __str__(self) -> str:
+        return f"uniform {self.low:.6g}…{self.high:.6g}"
+
+
+class NormalAround(AnyLaw, frozen=True):
+    """Normal with this mean and standard deviation, of the rng of a framework."""
+
+    mean: float
+    std: float
+
+    def largest(self, dtype: DType) -> float:
+        reach = LARGEST_NORMAL.get(dtype.name, LARGEST_NORMAL_SINGLE) * self.std
+        return abs(self.mean) + reach
+
+    def compute_zero_share(self, dtype: DType) -> float:
+        return _compute_share_between(_find_limit(dtype), self.mean, self.std)
+
+    def __str__(self) -> str:
+        return f"normal mean {self.mean:.6g} std {self.std:.6g}"
+
+
+class CutNormal(AnyLaw, frozen=True):
+    """Normal of this mean and standard deviation, drawn again where it is not within [low, high]:
+    PyTorch's `trunc_normal_`.
+    """
+
+    mean: float
+    std: float
+    low: float
+    high: float
+
+    def largest(self, dtype: DType) -> float:
+        return max(abs(self.low), abs(self.high))
+
+    def compute_zero_share(self, dtype: DType) -> float:
+        return _compute_share_between(_find_limit(dtype), self.mean, self.std)
+
+    def __str__(self) -> str:
+        return f"normal std {self.std:.6g} within {self.low:.6g}…{self.high:.6g}"
+
+
 class TruncatedNormal(AnyLaw, frozen=True):
     """Normal, cut at two of its own standard deviations; `std` is that of the cut law."""
 
@@ -223,5 +278,13 @@ def _compute_central_share(limit: float, std: float) -> float:
     return math.erf(min(limit / std, 100.0) / math.sqrt(2))
 
 
+def _compute_share_between(limit: float, mean: float, std: float) -> float:
+    """The probability that a normal is at most `limit` in magnitude."""
+    below, above = ((x / std) / math.sqrt(2) for x in (-limit - mean, limit - mean))
+    return (math.erf(above) - math.erf(below)) / 2
+
+
 Sequence = Arange | Values | LogArange
-Law = Constant | Sequence | Uniform | Normal | TruncatedNormal
+Law = (
+    Constant | Sequence | Uniform | Normal | TruncatedNormal | UniformOn | NormalAround | CutNormal
+)

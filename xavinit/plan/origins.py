@@ -33,6 +33,8 @@ def find_origin(spec: Spec, name: str) -> Origin | None:
 
 
 def _find_part(spec: Spec, listed: LayerSpec, name: str, framework: Framework) -> Origin | None:
+    if not listed.parts:  # it only draws
+        return None
     for found, _, variable in place_layer(listed.layer, framework):
         if found == name:
             is_filler = variable.role not in listed.parts

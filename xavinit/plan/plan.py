@@ -8,8 +8,10 @@ from functools import cached_property
 from msgspec import Struct
 
 from xavinit.errors import Faults, SpecError
-from xavinit.layers import Framework, Layer, find_framework
+from xavinit.layers import DRAW, Framework, Layer, find_framework
 from xavinit.plan.parts import place_parts
+from xavinit.plan.rng_order import RngOrder
+from xavinit.plan.sequence import list_places
 from xavinit.plan.tensor import LARGEST_FILE, Decision, TensorPlan, decide, find_warning
 from xavinit.spec import Spec, TensorSpec
 from xavinit.wording import format_bytes, format_value, plural
@@ -27,6 +29,8 @@ class Plan(Struct, frozen=True, dict=True):  # dict: for the cached properties
     order: tuple[str, ...] = ()  # the names of the spec's `tensors`, in its order
     warnings: tuple[SpecError, ...] = ()
     stream: str = STREAM
+    # Of a stream that is one sequence: all that draw from it, in order and in PyTorch's form.
+    sequence: tuple[TensorPlan, ...] = ()
 
     @cached_property
     def nbytes(self) -> int:
@@ -61,6 +65,14 @@ class Plan(Struct, frozen=True, dict=True):  # dict: for the cached properties
         return f"{count}, {parameters}, {format_bytes(self.nbytes)}, seed {self.seed}"
 
     @cached_property
+    def words(self) -> dict[str, int | None]:
+        """Where each stream name begins in a stream that is one sequence, in words of 32 bits.
+
+        None where no one can know, since a truncated normal comes before.
+        """
+        return dict(list_places(self.sequence))
+
+    @cached_property
     def memory(self) -> int:
         """The bytes of the largest tensor that is made in one piece, which memory must hold.
 
@@ -77,17 +89,23 @@ def plan_spec(spec: Spec) -> Plan:
     faults = Faults()
     for family in spec.families:
         try:
-            decisions.append(decide(family, spec.families))
+            decisions.append(decide(family, spec.families, spec.rng))
         except SpecError as error:
             faults.add(error)
     faults.check()
     tensors: list[TensorPlan] = []
+    order = RngOrder(spec)
     owners: dict[str, Layer] = {}  # of each module
     for listed in spec.listing:
         if isinstance(listed, TensorSpec):
             tensors.append(_name_tensor(decisions, listed))
+            order.add_tensor(tensors[-1])
             continue
-        parts = {role: _name_tensor(decisions, part) for role, part in listed.parts.items()}
+        if listed.layer.type == DRAW:
+            order.add_draw(listed.layer)
+            continue
+        named = {role: _name_tensor(decisions, part) for role, part in listed.parts.items()}
+        parts = order.add_layer(listed, named)
         made, modules = place_parts(listed.layer, parts, framework)
         for module in modules:
             if owners.setdefault(module, listed.layer) is not listed.layer:
@@ -100,7 +118,16 @@ def plan_spec(spec: Spec) -> Plan:
         _check_names(tensors, framework)
     found = map(find_warning, spec.families, decisions)
     warnings = (*spec.warnings, *(warning for warning in found if warning is not None))
-    plan = Plan(spec.seed, spec.framework, tuple(tensors), spec.canonical, spec.order, warnings)
+    plan = Plan(
+        spec.seed,
+        spec.framework,
+        tuple(tensors),
+        spec.canonical,
+        spec.order,
+        warnings,
+        str(spec.rng),
+        order.list_sequence(),
+    )
     if plan.nbytes > LARGEST_FILE:
         raise SpecError(
             f"must be at most 2⁶³−1 bytes in total; got {format_value(plan.nbytes)}",

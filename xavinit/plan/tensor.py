@@ -15,10 +15,13 @@ from xavinit.plan.fans import Fans, compute_fans
 from xavinit.plan.initializers import compute_law
 from xavinit.plan.laws import Law
 from xavinit.plan.ranges import check_range
+from xavinit.plan.torch_laws import compute_torch_law
+from xavinit.rngs import Rng
 from xavinit.spec import Family
 from xavinit.wording import format_value
 
 LARGEST_FILE = 2**63 - 1  # bytes
+OURS = Rng()
 
 
 class Module(Struct, frozen=True):
@@ -89,7 +92,7 @@ class Decision(Struct, frozen=True):
         )
 
 
-def decide(family: Family, families: Sequence[Family]) -> Decision:
+def decide(family: Family, families: Sequence[Family], rng: Rng = OURS) -> Decision:
     """The decision for a family, one of these.
 
     Raises `SpecError`, with the path of the key at fault.
@@ -106,8 +109,13 @@ def decide(family: Family, families: Sequence[Family]) -> Decision:
         fans = compute_fans(owner.shape, owner.axes)
     except SpecError as error:
         raise _place(error, owner, str(error.path[0])) from None
+    if family.is_part and isinstance(family.init, inits.Default) and not rng.is_ours:
+        return Decision(family.shape, dtype, fans, None, place)  # the law is its module's
     try:
-        law = compute_law(family.init, fans, family.shape)
+        if rng.is_ours:
+            law = compute_law(family.init, fans, family.shape)
+        else:
+            law = compute_torch_law(family.init, fans, family.shape, dtype, rng)
         check_range(law, dtype)
     except SpecError as error:
         lacks_fans = fans is None and inits.needs_fans(family.init)

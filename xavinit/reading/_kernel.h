@@ -7,6 +7,7 @@
  *   _kernel_kinds.h        wide numbers as values, as ordered integers, and as keys
  *   _kernel_sums.h         a number into the sums of its run
  *   _kernel_numbers.h, .c  many numbers -> keys, extremes and sums, for each vector unit
+ *   _kernel_zoom.c         a block once more, by closer keys
  *   _kernel_tables.c       keys -> counts, in the tables of a thread; these -> those of a tensor
  *   _kernel_bins.c         the counts of a tensor -> bins that hold something
  *
@@ -115,6 +116,14 @@ struct xr_codes {
     double finite, pivot, sum, squares; /* a run of them all; the pivot is the middle bin's value */
 };
 
+/* Part of the numbers of a tensor, by closer keys: orders from first to last, shifted right. */
+struct xr_zoom {
+    int64_t first, last;
+    int shift;
+};
+
+#define XR_OUTSIDE (XR_KEYS - 1) /* the key of all other numbers */
+
 /* The names of the variants that this processor can run, the plain one first; NULL ends them. */
 const char *const *xr_variants(void);
 
@@ -126,6 +135,10 @@ void xr_use_variant(int index);
  * and the open one too if the block `is_last`. Returns how many runs. */
 size_t xr_scan(struct xr_scratch *scratch, enum xr_kind kind, const unsigned char *block,
                size_t nbytes, int is_last, struct xr_run *runs);
+
+/* Count the wide numbers of a block by closer keys, and nothing else of them. */
+void xr_look(struct xr_scratch *scratch, enum xr_kind kind, const unsigned char *block,
+             size_t nbytes, const struct xr_zoom *zoom);
 
 /* Count keys below XR_KEYS. */
 void xr_count_keys(struct xr_scratch *scratch, const uint16_t *keys, size_t count);

@@ -26,6 +26,13 @@ def scan(scratch: Buffer, kind: int, block: Buffer, is_last: bool, runs: Buffer,
     open run. Other threads run meanwhile.
     """
 
+def look(scratch: Buffer, kind: int, block: Buffer, first: int, last: int, shift: int, /) -> None:
+    """Count wide numbers of a block by closer keys: those from first to last, as integers in the
+    order of their values, by (integer >> shift) − (first >> shift); all others by 65535.
+
+    Nothing else is found out about them. Other threads run meanwhile.
+    """
+
 def flush(scratch: Buffer, totals: Buffer, /) -> None:
     """Move what was counted to a tensor's totals; before 2³² numbers. The open run stays."""
 

@@ -26,6 +26,7 @@ static int check_memory(const Py_buffer *memory, size_t nbytes, const char *name
     return -1;
 }
 
+/* Without room for runs, none will end. */
 static int check_block(const struct xr_scratch *scratch, int kind, const Py_buffer *block,
                        const Py_buffer *runs)
 {
@@ -43,6 +44,8 @@ static int check_block(const struct xr_scratch *scratch, int kind, const Py_buff
         PyErr_SetString(PyExc_ValueError, "flush must come first: the tables are full");
         return -1;
     }
+    if (runs == NULL)
+        return 0;
     uint64_t most = (scratch->position + count) / XR_RUN + 1;
     if ((uintptr_t)runs->buf % 8 != 0 || (uint64_t)runs->len / sizeof(struct xr_run) < most) {
         PyErr_Format(PyExc_ValueError, "there must be room for %llu runs",
@@ -77,6 +80,39 @@ end:
     PyBuffer_Release(&memory);
     PyBuffer_Release(&block);
     PyBuffer_Release(&runs);
+    return result;
+}
+
+static int check_zoom(const struct xr_zoom *zoom, int kind)
+{
+    if (kind >= XR_float32 && zoom->shift >= 0 && zoom->shift < 64 && zoom->first <= zoom->last &&
+        (uint64_t)(zoom->last >> zoom->shift) - (uint64_t)(zoom->first >> zoom->shift) < XR_OUTSIDE)
+        return 0;
+    PyErr_SetString(PyExc_ValueError, "no such zoom");
+    return -1;
+}
+
+static PyObject *look(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    Py_buffer memory, block;
+    PyObject *result = NULL;
+    struct xr_zoom zoom;
+    int kind;
+    long long first, last;
+    if (!PyArg_ParseTuple(arguments, "w*iy*LLi:look", &memory, &kind, &block, &first, &last,
+                          &zoom.shift))
+        return NULL;
+    zoom.first = first;
+    zoom.last = last;
+    if (check_memory(&memory, sizeof(struct xr_scratch), "scratch") == 0 &&
+        check_block(memory.buf, kind, &block, NULL) == 0 && check_zoom(&zoom, kind) == 0) {
+        Py_BEGIN_ALLOW_THREADS
+        xr_look(memory.buf, (enum xr_kind)kind, block.buf, (size_t)block.len, &zoom);
+        Py_END_ALLOW_THREADS
+        result = Py_NewRef(Py_None);
+    }
+    PyBuffer_Release(&memory);
+    PyBuffer_Release(&block);
     return result;
 }
 
@@ -216,6 +252,7 @@ static PyObject *use_variant(PyObject *Py_UNUSED(module), PyObject *arguments)
 
 static PyMethodDef METHODS[] = {
     {"scan", scan, METH_VARARGS, NULL},
+    {"look", look, METH_VARARGS, NULL},
     {"flush", flush, METH_VARARGS, NULL},
     {"clear", clear, METH_VARARGS, NULL},
     {"read_facts", read_facts, METH_VARARGS, NULL},

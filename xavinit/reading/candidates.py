@@ -17,10 +17,7 @@ from xavinit.choices import AxisLayout, Distribution
 from xavinit.layers import Axes
 from xavinit.plan import CUT_STD, Fans, TruncatedNormal, Uniform, compute_fans, scale_variance
 from xavinit.reading.distributions import Drawn
-
-# What torch.nn.Linear and the convolutions do by default: kaiming_uniform_(weight, a=√5), which
-# is uniform within ±1/√fan_in.
-PYTORCH_DEFAULT = "pytorch_default"
+from xavinit.reading.values import PYTORCH_DEFAULT
 
 _FAMILIES = ("glorot", "he", "lecun")
 
@@ -34,6 +31,8 @@ _PLAIN = {
 # The gains that torch.nn.init.calculate_gain gives for tanh, relu and selu.
 _GLOROT_GAINS = (inits.GAINS["tanh"], inits.GAINS["relu"], inits.GAINS["selu"])
 _LECUN_GAINS = (inits.GAINS["tanh"], inits.GAINS["selu"])
+# Those of orthogonal matrices, beside what people write in a few digits.
+ORTHOGONAL_GAINS = tuple(gain * scale for gain in inits.GAINS.values() for scale in (1, 0.1, 0.01))
 
 _GATED = (
     3,
@@ -137,14 +136,13 @@ def _list_blocks(shape: tuple[int, ...], fans: Fans) -> Iterator[int | float]:
         yield ratio
 
 
-def list_orthogonal(shape: tuple[int, ...], layouts: tuple[AxisLayout, ...]) -> Iterator[float]:
-    """The mean squares of orthogonal matrices of a shape, which are exactly these: gain²/n, where
-    n is the larger side. An axis of outputs is one side, all others the other.
+def list_sides(shape: tuple[int, ...], layouts: tuple[AxisLayout, ...]) -> Iterator[int]:
+    """The larger side n of a tensor as a matrix: an axis of outputs is one side, all others the
+    other. The mean square of an orthogonal matrix is gain²/n, exactly.
     """
     if len(shape) < 2:
         return
     size = math.prod(shape)
     for layout in layouts:
         outs = shape[0] if layout == "out_in" else shape[-1]
-        for gain in (1.0, inits.GAINS["relu"], inits.GAINS["tanh"]):
-            yield gain**2 / max(outs, size // outs)
+        yield max(outs, size // outs)

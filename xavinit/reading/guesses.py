@@ -15,7 +15,12 @@ from msgspec import Struct
 from xavinit.choices import AxisLayout, Distribution
 from xavinit.dtypes import DType
 from xavinit.plan import CUT_STD, Constant, Normal, TruncatedNormal, Uniform
-from xavinit.reading.candidates import Candidate, list_candidates, list_orthogonal
+from xavinit.reading.candidates import (
+    ORTHOGONAL_GAINS,
+    Candidate,
+    list_candidates,
+    list_sides,
+)
 from xavinit.reading.distributions import Drawn, compute_rate, get_parameter, make_law
 from xavinit.reading.fits import LIMIT, RARE, compute_shares, fits
 from xavinit.reading.samples import Sample, make_sample
@@ -23,6 +28,7 @@ from xavinit.reading.values import Bins, Guess
 
 LAYOUTS: tuple[AxisLayout, ...] = ("out_in", "in_out")
 
+_MOVED = 1.02  # an end so little beyond a named one is that of weights trained a little
 _SAME = 1e-7  # two parameters so near, relatively, are one: they are rounded to float32
 # A named law that is not ruled out with this error rate is possible.
 _MISS = 1e-9
@@ -30,6 +36,7 @@ _MISS_LIMIT = 6.11  # of a unit normal's magnitude
 _MISS_RARE = -math.log(_MISS)
 _FEW_BINS = 256  # in such a dtype, rounding moves the std
 _COARSE = 0.25  # what rounding may add to a kurtosis
+_LEAST_STD, _LARGEST_STD = 1e-60, 1e60  # so that fourth powers are float64s; nobody draws others
 _LEAST_BINS = 16  # with values in them, in a dtype that has few
 
 
@@ -94,6 +101,8 @@ def guess_law(
         return _guess_constant(min, size, dtype)
     if not dtype.is_float or len(bins.counts) < _LEAST_BINS or min >= 0 or max <= 0:
         return None
+    if not _LEAST_STD < std < _LARGEST_STD:
+        return None
     if size < _KINDS["uniform"].least_known or abs(mean) > LIMIT * std / math.sqrt(size):
         return None
     sample = make_sample(bins, min, max)
@@ -105,6 +114,8 @@ def guess_law(
     if distribution == "normal" and _is_orthogonal(sample, std**2 + mean**2, shape, layouts):
         return None
     known = _find_known(scale, distribution, shape, layouts)
+    if distribution != "normal" and not known and _is_moved(scale, distribution, shape, layouts):
+        return None
     if size < (kind.least_known if known else kind.least_vector if len(shape) < 2 else kind.least):
         return None
     law = known[0].law if known else make_law(distribution, scale.value)
@@ -141,15 +152,22 @@ def _is_orthogonal(
     sample: Sample, square: float, shape: tuple[int, ...], layouts: tuple[AxisLayout, ...]
 ) -> bool:
     """May the values be an orthogonal matrix's? They look normal, but the mean of their squares
-    is given, where that of drawn ones is off by √(2/n).
+    gives a gain that people write, where that of drawn ones is off by √(2/n).
     """
     slack = 1e-6
-    if sample.bins.is_exact:
+    bins = sample.bins
+    if bins.is_exact:
         # What rounding adds: the larger cells are, the more.
-        few = len(sample.bins.counts) <= _FEW_BINS
         square = _correct_std("normal", sample, math.sqrt(square)) ** 2
-        slack += (0.25 if few else 0.016) / math.sqrt(sample.groups.size)
-    return any(abs(square / given - 1) <= slack for given in list_orthogonal(shape, layouts))
+        slack += 2 * (1 - bins.lower[-1] / bins.upper[-1]) / math.sqrt(sample.groups.size)
+    # As many digits as leave nineteen of twenty normal laws alone: four in float32.
+    digits = max(math.floor(math.log10(0.025 / slack)), 1)
+    for side in list_sides(shape, layouts):
+        gain = math.sqrt(square * side)
+        written = float(f"{gain:.{digits - 1}e}")
+        if any(abs(gain / given - 1) <= slack for given in (written, *ORTHOGONAL_GAINS)):
+            return True
+    return False
 
 
 def _estimate(distribution: Distribution, sample: Sample, std: float) -> _Scale:
@@ -245,6 +263,22 @@ def _find_known(
     if not all(_is_same(candidate.law, possible[0].law) for candidate in possible):
         return ()
     return () if any(scale.allows(rival) for rival in candidates.rivals) else possible
+
+
+def _is_moved(
+    scale: _Scale,
+    distribution: Distribution,
+    shape: tuple[int, ...],
+    layouts: tuple[AxisLayout, ...],
+) -> bool:
+    """Do the values end a little beyond a named initializer's law, as if they had been drawn from
+    it and trained since?
+    """
+    candidates = list_candidates(shape, distribution, layouts)
+    named = [get_parameter(candidate.law) for candidate in candidates.named]
+    if any(scale.allows(parameter) for parameter in (*named, *candidates.rivals)):
+        return False
+    return any(parameter < scale.low and scale.value <= _MOVED * parameter for parameter in named)
 
 
 def _agree(known: Sequence[Candidate]) -> Sequence[Candidate]:

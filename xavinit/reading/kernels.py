@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from xavinit.errors import MissingLibraryError
 from xavinit.reading.moments import Run
-from xavinit.reading.numbers import Numbers
+from xavinit.reading.numbers import Numbers, Zoom
 from xavinit.reading.values import Bins
 from xavinit.signals import hold_signals
 from xavinit.streams import CHOICE, choose_kernel
@@ -44,6 +44,9 @@ class Totals(Protocol):
     def find(self, numbers: Numbers) -> Found:
         """What was counted, of numbers of one kind."""
 
+    def list_keys(self) -> list[tuple[int, int]]:
+        """The closer keys of a look that hold something, ascending, and how many numbers."""
+
     def clear(self) -> None:
         """Make them those of no numbers."""
 
@@ -56,6 +59,9 @@ class Counter(Protocol):
 
         Returns the runs of wide numbers that ended; `is_last` ends the open one.
         """
+
+    def look(self, numbers: Numbers, block: memoryview, zoom: Zoom) -> None:
+        """Count the wide numbers of a block by closer keys alone."""
 
     def flush(self, totals: Totals) -> None:
         """Move what was counted to the totals of a tensor."""

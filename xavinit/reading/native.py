@@ -8,7 +8,7 @@ from array import array
 from xavinit.reading import _kernel
 from xavinit.reading.kernels import RUN, Found
 from xavinit.reading.moments import Run
-from xavinit.reading.numbers import Layout, Numbers
+from xavinit.reading.numbers import ZOOMED, Layout, Numbers, Zoom
 from xavinit.reading.values import Bins
 
 _RUN = struct.Struct("=7d")
@@ -39,6 +39,10 @@ class Totals:
         finite, specials, low, high = _kernel.read_facts(self.memory)
         return Found(bins, *specials, extremes=(low, high) if finite else None)
 
+    def list_keys(self) -> list[tuple[int, int]]:
+        with memoryview(self.memory)[: 8 * ZOOMED] as part, part.cast("Q") as counts:
+            return [(key, count) for key, count in enumerate(counts) if count]
+
 
 class Counter:
     """Counts blocks of numbers. One for each thread."""
@@ -54,6 +58,10 @@ class Counter:
         kind = _kernel.KINDS[numbers.kind]
         count = _kernel.scan(self._memory, kind, block, is_last, self._runs)
         return [Run(*_RUN.unpack_from(self._runs, i * _RUN.size)) for i in range(count)]
+
+    def look(self, numbers: Numbers, block: memoryview, zoom: Zoom) -> None:
+        kind = _kernel.KINDS[numbers.kind]
+        _kernel.look(self._memory, kind, block, zoom.first, zoom.last, zoom.shift)
 
     def flush(self, totals: Totals) -> None:
         _kernel.flush(self._memory, totals.memory)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import struct
 
 from msgspec import Struct
 
@@ -40,6 +41,19 @@ class Numbers(Struct, frozen=True):
     @property
     def is_narrow(self) -> bool:
         return self.bits <= NARROW
+
+
+class Zoom(Struct, frozen=True):
+    """Wide numbers from `first` to `last`, as integers in the order of their values, by closer
+    keys: (integer >> shift) − (first >> shift), at most `ZOOMED` of them.
+    """
+
+    first: int
+    last: int
+    shift: int
+
+
+ZOOMED = 65535  # the most keys of a zoom; one more is for the numbers outside
 
 
 # The bins of wide numbers: sign, exponent and 7 bits of mantissa. Those of float32 are the codes of
@@ -87,3 +101,27 @@ def _find_codes(dtype: DType) -> Layout:
         has_infinity=has_sign and finite == (exponents - 1) << dtype.mantissa,
         has_negative_zero=dtype.has_negative_zero,
     )
+
+
+def find_number(numbers: Numbers, order: int) -> float | int:
+    """The number of a wide dtype that an integer in their order stands for."""
+    if numbers.is_integer:
+        return order + 2**63 if numbers.kind == "uint64" else order
+    packed = abs(order).to_bytes(numbers.bits // 8, "little")
+    magnitude: float = struct.unpack("<f" if numbers.bits == 32 else "<d", packed)[0]
+    return -magnitude if order < 0 else magnitude
+
+
+def find_order(numbers: Numbers, number: float) -> int:
+    """The integer of the least number of a wide dtype that is not less than this one, which a float
+    dtype has itself.
+
+    >>> from xavinit.dtypes import STORED_DTYPES
+    >>> find_order(find_numbers(STORED_DTYPES["int32"]), 2.5)
+    3
+    """
+    if numbers.is_integer:
+        return math.ceil(number) - (2**63 if numbers.kind == "uint64" else 0)
+    packed = struct.pack("<f" if numbers.bits == 32 else "<d", abs(number))
+    magnitude = int.from_bytes(packed, "little")
+    return -magnitude if number < 0 else magnitude

@@ -13,7 +13,7 @@ import numpy as np
 
 from xavinit.reading.kernels import RUN, Found
 from xavinit.reading.moments import Run
-from xavinit.reading.numbers import Numbers
+from xavinit.reading.numbers import ZOOMED, Numbers, Zoom
 from xavinit.reading.reference_bins import list_codes, list_wide
 from xavinit.reading.values import Bins
 
@@ -63,6 +63,10 @@ class Totals:
         specials = (self.zeros, self.nans, self.positive_infinities, self.negative_infinities)
         return Found(bins, *specials, extremes=self.extremes)
 
+    def list_keys(self) -> list[tuple[int, int]]:
+        keys = np.flatnonzero(self.counts[:ZOOMED])
+        return list(zip(keys.tolist(), self.counts[keys].tolist(), strict=True))
+
 
 class Counter:
     """Counts blocks of numbers. One for each thread."""
@@ -82,6 +86,12 @@ class Counter:
             values = wide.astype(np.float64)
         self._count(_find_keys(orders if numbers.kind == "float32" else values))
         return self._end_runs(values, numbers.kind == "float64", is_last)
+
+    def look(self, numbers: Numbers, block: memoryview, zoom: Zoom) -> None:
+        wide = np.frombuffer(block, np.dtype(numbers.kind).newbyteorder("<"))
+        orders, _, _ = _find_orders(wide)
+        inside = orders[(orders >= zoom.first) & (orders <= zoom.last)]
+        self._count((inside >> zoom.shift) - (zoom.first >> zoom.shift))
 
     def flush(self, totals: Totals) -> None:
         new, self._new = self._new, Totals()

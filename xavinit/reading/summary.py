@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import struct
-
 from xavinit.choices import AxisLayout
 from xavinit.formats import StoredTensor
 from xavinit.reading.guesses import LAYOUTS, guess_law
 from xavinit.reading.histograms import compute_quantiles, make_histogram
 from xavinit.reading.kernels import Found
 from xavinit.reading.moments import Moments
-from xavinit.reading.numbers import Numbers
+from xavinit.reading.numbers import Numbers, find_number
 from xavinit.reading.values import Summary
 
 
@@ -27,7 +25,7 @@ def make_summary(
     """
     size = tensor.size * numbers.parts
     specials = (found.zeros, found.nans, found.positive_infinities, found.negative_infinities)
-    extremes = _find_extremes(numbers, found)
+    extremes = find_extremes(numbers, found)
     if extremes is None:
         return Summary(size, *specials)
     if found.codes is not None:
@@ -50,7 +48,8 @@ def make_summary(
     return Summary(size, *specials, mean, std, low, high, quantiles, histogram, guess)
 
 
-def _find_extremes(numbers: Numbers, found: Found) -> tuple[float | int, float | int] | None:
+def find_extremes(numbers: Numbers, found: Found) -> tuple[float | int, float | int] | None:
+    """The lowest and the highest finite number; None where there is none."""
     if found.codes is not None:
         if not found.bins.values:
             return None
@@ -59,13 +58,4 @@ def _find_extremes(numbers: Numbers, found: Found) -> tuple[float | int, float |
     if found.extremes is None:
         return None
     first, last = found.extremes
-    return _find_number(numbers, first), _find_number(numbers, last)
-
-
-def _find_number(numbers: Numbers, order: int) -> float | int:
-    """The number of a wide dtype that an integer in their order stands for."""
-    if numbers.is_integer:
-        return order + 2**63 if numbers.kind == "uint64" else order
-    packed = abs(order).to_bytes(numbers.bits // 8, "little")
-    magnitude: float = struct.unpack("<f" if numbers.bits == 32 else "<d", packed)[0]
-    return -magnitude if order < 0 else magnitude
+    return find_number(numbers, first), find_number(numbers, last)

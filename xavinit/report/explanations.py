@@ -53,10 +53,16 @@ def _list_numbers(told: Explanation) -> Iterator[tuple[str, str]]:
     yield "law", str(told.law) if told.law is not None else "none: the tensor is empty"
     if not any(key.name == "stream" for key in told.keys):
         own = " (its own name)" if told.stream == told.name else ""
-        yield "stream", told.stream + own
+        yield "stream", told.stream + own if told.rng is None else _format_place(told)
     yield "bytes", f"{told.nbytes:,} ({format_bytes(told.nbytes)})"
     if told.hint is not None:
         yield "hint", told.hint
+
+
+def _format_place(told: Explanation) -> str:
+    if told.word is None:
+        return f"{told.rng}"
+    return f"{told.rng}, from word {told.word:,} on"
 
 
 def _list_scale(scale: Scale, fan_in: float, fan_out: float) -> Iterator[tuple[str, str]]:

@@ -7,13 +7,16 @@ from typing import Any
 from xavinit.plan import (
     Arange,
     Constant,
+    CutNormal,
     GateConstant,
     Law,
     LogArange,
     Normal,
+    NormalAround,
     TensorPlan,
     TruncatedNormal,
     Uniform,
+    UniformOn,
     Values,
 )
 
@@ -68,5 +71,11 @@ def describe_law(law: Law | None) -> dict[str, Any] | None:
             return {"type": "uniform", "bound": bound}
         case Normal(std):
             return {"type": "normal", "std": std}
+        case UniformOn(low, high):
+            return {"type": "uniform", "low": low, "high": high}
+        case NormalAround(mean, std):
+            return {"type": "normal", "mean": mean, "std": std}
+        case CutNormal(mean, std, low, high):
+            return {"type": "cut_normal", "mean": mean, "std": std, "low": low, "high": high}
         case TruncatedNormal(std):
             return {"type": "truncated_normal", "std": std}

@@ -7,14 +7,17 @@ from collections.abc import Iterator
 
 from xavinit.errors import escape
 from xavinit.failures import JSON_VERSION
-from xavinit.plan import Plan
+from xavinit.plan import Plan, is_drawn
+from xavinit.report.divisions import division_to_data
 from xavinit.report.folding import Row, fold, list_rows
 from xavinit.report.laws import compute_zero_share, format_law, law_to_json
 from xavinit.report.tables import NOTHING, format_rows, wrap
+from xavinit.verbs.shares import Division
 from xavinit.wording import format_bytes, plural
 
 _WIDEST_SHAPE = 20
 _COLUMNS = ("NAME", "SHAPE", "DTYPE", "FAN_IN", "FAN_OUT", "LAW", "BYTES")
+_WORD = "WORD"
 _RIGHTS = (False, False, False, True, True, False, True)
 
 
@@ -26,9 +29,14 @@ def format_plan(
     Without a width each row is one line, however long. Folded, tensors that repeat are one row,
     whose bytes are those of all. `whole` is the plan of which this one is a part.
     """
-    rows = fold(plan.tensors) if is_folded else list_rows(plan.tensors)
+    rows = list(fold(plan.tensors) if is_folded else list_rows(plan.tensors))
     cells = [_COLUMNS, *(_format_row(row, is_wide=width is None) for row in rows)]
-    yield from format_rows(cells, _RIGHTS, width)
+    rights: tuple[bool, ...] = _RIGHTS
+    if plan.sequence:  # where each begins in the one stream
+        words = [_WORD, *(_format_word(plan, row) for row in rows)]
+        cells = [(*row, word) for row, word in zip(cells, words, strict=True)]
+        rights = (*_RIGHTS, True)
+    yield from format_rows(cells, rights, width)
     yield from wrap("", format_total(plan, whole), 0, width)
 
 
@@ -59,8 +67,16 @@ def _format_row(row: Row, *, is_wide: bool) -> tuple[str, ...]:
     )
 
 
-def plan_to_json(plan: Plan) -> str:
-    """The plan as a JSON object on one line."""
+def _format_word(plan: Plan, row: Row) -> str:
+    """Where the first of a row begins; a tensor that draws nothing has no place."""
+    if not is_drawn(row.first.law):
+        return NOTHING
+    word = plan.words[row.first.stream]
+    return NOTHING if word is None else f"{word:,}"
+
+
+def plan_to_json(plan: Plan, division: Division | None = None) -> str:
+    """The plan as a JSON object on one line, perhaps with the parts that write it."""
     content = {
         "version": JSON_VERSION,
         "stream": plan.stream,
@@ -78,10 +94,12 @@ def plan_to_json(plan: Plan) -> str:
                 "zero_share": compute_zero_share(tensor),
                 "stream": tensor.stream,
                 "bytes": tensor.nbytes,
+                **({"word": plan.words[tensor.stream]} if plan.sequence else {}),
             }
             for tensor in plan.tensors
         ],
         "parameters": plan.parameters,
         "bytes": plan.nbytes,
+        "division": None if division is None else division_to_data(division),
     }
     return json.dumps(content)

@@ -81,9 +81,13 @@ _RULES: dict[str, tuple[str, ...]] = {
     "std": (_POSITIVE,),
     "value": (_VALUE,),
     "start": ("must be a finite number",),
+    "mean": ("must be a finite number",),
+    "a": ("must be a finite number",),
+    "b": ("must be a finite number",),
     "step": ("must be a finite number",),
     "repeat": (_INTEGER,),
     "values": (f"must be a list of at most {inits.MOST_VALUES:,} numbers", _VALUE),
+    "count": (_INTEGER,),
     "zero_rows": ("must be a list of rows", _INTEGER),
     "fans_of": (_STRING,),
 }

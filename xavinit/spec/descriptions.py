@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from xavinit import inits
-from xavinit.spec.layer_types import LAYER_TYPES
+from xavinit.spec.layer_types import LAYER_TYPES, Draw
 
 
 def _describe_rule(rule: inits.VarianceScaling) -> str:
@@ -27,7 +27,10 @@ DESCRIPTIONS: Final[Mapping[str, Mapping[str, str]]] = {
         **{name: _describe_kind(kind) for name, kind in inits.KINDS.items()},
         **{name: _describe_rule(rule) for name, rule in inits.NAMED.items()},
     },
-    "layer": {name: _describe_kind(kind) for name, kind in LAYER_TYPES.items()},
+    "layer": {
+        **{name: _describe_kind(kind) for name, kind in LAYER_TYPES.items()},
+        "draw": _describe_kind(Draw),
+    },
     "dtype": {
         "float64": "IEEE double precision.",
         "float32": "IEEE single precision; the default.",
@@ -48,6 +51,18 @@ DESCRIPTIONS: Final[Mapping[str, Mapping[str, str]]] = {
         "pytorch": "PyTorch's modules; the default.",
         "keras": "Keras's layers.",
         "flax": "Flax's modules, of Linen.",
+    },
+    "rng": {
+        "xavinit-1": "Ours: each tensor has a stream of its own; the default.",
+        "torch-2.13": "What PyTorch draws on a processor, one stream in the order of the tensors.",
+    },
+    "cpu": {
+        "avx2": "PyTorch where the processor has AVX2 or AVX-512; the default.",
+        "plain": "PyTorch without both (ATEN_CPU_CAPABILITY=default).",
+    },
+    "construction": {
+        "skipped": "Only what the spec initializes is drawn; the default.",
+        "drawn": "Each layer first draws PyTorch's own defaults, as its module does when made.",
     },
     "mode": {
         "fan_in": "n is fan_in: keeps the variance forward.",

@@ -74,6 +74,8 @@ def _suggest_init(given: Any) -> str | None:
 def _make_init(name: str, given: dict[str, Any], path: Path, dims: Mapping[str, int]) -> inits.Init:
     needed, optional = inits.list_keys(name)
     kind = inits.VarianceScaling if name in inits.NAMED else inits.KINDS[name]
+    if name == "uniform" and not given.keys().isdisjoint(("a", "b")):
+        needed, kind = ("a", "b"), inits.Between
     formulas = {}
     for key in (*needed, *optional):
         if key in given:

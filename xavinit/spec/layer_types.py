@@ -190,6 +190,14 @@ class LayerGroup(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     layers: Annotated[list[Any], Meta(description="The layers and groups in it.")]
 
 
+class Draw(
+    Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="type", tag="draw"
+):
+    """What takes numbers from the one stream of an rng and has no weight."""
+
+    count: Annotated[Expression, Meta(description="How many words of 32 bits it takes.")]
+
+
 LAYER_TYPES: dict[str, type[LayerKeys]] = {
     str(kind.__struct_config__.tag): kind
     for kind in (

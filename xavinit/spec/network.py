@@ -11,12 +11,12 @@ from msgspec import Struct, structs
 
 from xavinit import inits
 from xavinit.errors import Faults, Path, SpecError
-from xavinit.layers import GATES, TENSORS_OF_A_CELL, Layer, Sizes, list_parts
+from xavinit.layers import DRAW, GATES, TENSORS_OF_A_CELL, Layer, Sizes, list_parts
 from xavinit.spec.convert import INITS, check_mapping, explain_value, read_table
 from xavinit.spec.entries import Entry, make_entry
 from xavinit.spec.expressions import check_expression, evaluate_at
 from xavinit.spec.initializers import is_finite, parse_init
-from xavinit.spec.layer_types import LAYER_TYPES, LayerGroup
+from xavinit.spec.layer_types import LAYER_TYPES, Draw, LayerGroup
 from xavinit.spec.names import (
     MOST_TENSORS,
     NOTHING,
@@ -51,9 +51,16 @@ class Node(Struct, frozen=True, dict=True):  # dict: for the cached property
     braces: tuple[Brace, ...] = ()  # of its name and of the groups around it
     own: Settings = {}
 
+    @property
+    def draws(self) -> bool:
+        """Does it, or what is in it, only take from the stream of an rng?"""
+        return self.type == DRAW or any(child.draws for child in self.children)
+
     @cached_property
     def entries(self) -> tuple[Entry, ...]:
         """One for each part of the layer; listed when the spec is known to be none too large."""
+        if self.type == DRAW:
+            return ()
         parts = list_parts(self.type, self.sizes, self.has_bias)
         return tuple(make_entry(part, self.path, self.braces, self.own) for part in parts)
 
@@ -79,7 +86,7 @@ def parse_layers(
         except SpecError as error:
             faults.add(error)
             continue
-        if node.extent.count:
+        if node.extent.count or node.draws:
             nodes.append(node)
     faults.check()
     return tuple(nodes)
@@ -99,6 +106,9 @@ def expand_layers(
 ) -> Iterator[tuple[Layer, tuple[str, ...], Node]]:
     """Each layer with the words of its braces: all of a group for its first name, then the next."""
     for node in nodes:
+        if node.type == DRAW:
+            yield Layer(prefix, DRAW, node.sizes), words, node
+            continue
         for name, own_words in node.pattern.expand():
             if "" in name.split("."):
                 raise SpecError(
@@ -130,6 +140,9 @@ def _read_node(data: Any, dims: Mapping[str, int], path: Path, outer: Pattern) -
         children = parse_layers(group["layers"], dims, (*path, "layers"), within)
         extent = sum((child.extent for child in children), start=NOTHING)
         return Node(pattern, path, extent, children)
+    if data.get("type") == DRAW:
+        count = _evaluate_size(read_table(data, Draw, path)["count"], dims, (*path, "count"))
+        return Node(NO_GROUP, path, NOTHING, (), DRAW, Sizes(outs=(count,)))
     if "type" not in data:
         raise SpecError('must have the key "type" (or "layers", for a group)', path)
     kind = data["type"]

@@ -133,7 +133,14 @@ def explain_number(key: str, value: float, text: str) -> str | None:
     return f"{rule}; got {said}" + ("" if said == number else f" = {number}")
 
 
-SIGNED = ("start", "step", "value")  # the keys whose number may be zero or negative
+SIGNED = (
+    "start",
+    "step",
+    "value",
+    "mean",
+    "a",
+    "b",
+)  # the keys whose number may be zero or negative
 
 
 def _take_integer(value: int | float) -> float:

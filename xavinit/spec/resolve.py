@@ -8,7 +8,9 @@ from typing import Any, TypeVar
 
 from msgspec import Struct
 
+from xavinit import inits
 from xavinit.errors import Faults, Path, SpecError, UsageError
+from xavinit.rngs import LEAST_SEEDS, OURS, Rng, parse_rng
 from xavinit.spec import types
 from xavinit.spec.convert import CHOICES, check_keys, check_mapping, explain_value, read_table
 from xavinit.spec.expressions import (
@@ -20,6 +22,7 @@ from xavinit.spec.expressions import (
 )
 from xavinit.spec.families import Family
 from xavinit.spec.listed import Listed, parse_listed
+from xavinit.spec.rng_families import adapt_families
 from xavinit.spec.settings import ParsedRule, Settings, join_faults, parse_rules, read_settings
 from xavinit.spec.tensors import Listing, expand_tensors
 from xavinit.wording import format_value
@@ -34,9 +37,11 @@ class Overrides(Struct, frozen=True):
     dtype: str | None = None
     framework: str | None = None
     dims: Mapping[str, int | str] = {}
+    rng: str | Mapping[str, str] | None = None
 
 
 NO_OVERRIDES = Overrides()
+NO_RNG = Rng()
 DEFAULT_FRAMEWORK = "pytorch"
 
 
@@ -52,6 +57,8 @@ class Spec(Struct, frozen=True):
     canonical: str
     order: tuple[str, ...]  # the names of `tensors` as the text has them, which canonical sorts
     warnings: tuple[SpecError, ...] = ()
+    rng: Rng = Rng()
+    is_default: bool = False  # are layers left as their modules make them, unless they say more?
 
 
 def resolve_spec(data: Any, overrides: Overrides = NO_OVERRIDES) -> Spec:
@@ -69,7 +76,8 @@ def resolve_spec(data: Any, overrides: Overrides = NO_OVERRIDES) -> Spec:
 
     attempt(None, _check_top, data)
     data = _apply_overrides(data, overrides)
-    seed = attempt(0, _parse_seed, data["seed"])
+    rng = attempt(Rng(), _parse_rng, data.get("rng", OURS))
+    seed = attempt(0, _parse_seed, data["seed"], rng)
     framework = data.get("framework", DEFAULT_FRAMEWORK)
     framework = attempt(DEFAULT_FRAMEWORK, _parse_framework, framework)
     dims = attempt(None, _parse_dims, data.get("dims", {}), overrides)
@@ -83,13 +91,17 @@ def resolve_spec(data: Any, overrides: Overrides = NO_OVERRIDES) -> Spec:
         written = attempt(written, parse_listed, data, dims)
     faults.check()  # before rules are followed: without one of them keys would be missing
     families, listing, used = expand_tensors(written, dims or {}, defaults, rules)
+    if not rng.is_ours:
+        families = adapt_families(families, rng)
     warnings = tuple(
         _warn(rule, is_used)
         for rule, is_used in zip(rules, used, strict=True)
         if is_used is not True
     )
     order = tuple(data.get("tensors", ()))
-    return Spec(seed, framework, families, listing, make_canonical(data), order, warnings)
+    canonical = make_canonical({**data, "seed": seed}, rng)
+    is_default = "init" in defaults and isinstance(defaults["init"][0], inits.Default)
+    return Spec(seed, framework, families, listing, canonical, order, warnings, rng, is_default)
 
 
 def _check_top(data: dict[str, Any]) -> None:
@@ -109,12 +121,27 @@ def _warn(rule: ParsedRule, fixed: bool | str) -> SpecError:
     return SpecError(f"warning: {format_value(rule.text)} {why}", (*rule.path, "match"))
 
 
-def make_canonical(data: Mapping[str, Any]) -> str:
-    """Compact JSON with sorted keys: the same for every order and syntax of the same spec."""
+def make_canonical(data: Mapping[str, Any], rng: Rng = NO_RNG) -> str:
+    """Compact JSON with sorted keys: the same for every order and syntax of the same spec.
+
+    Where an rng is one stream over all tensors, they keep their order, which chooses their numbers.
+    """
     told = {key: value for key, value in data.items() if key != "$schema"}
     if told.get("framework") == DEFAULT_FRAMEWORK:  # said or not
         del told["framework"]
-    return json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    told.pop("rng", None)
+    if rng.is_ours:
+        return _dump(told)
+    told["rng"] = {"type": rng.name, **dict(rng.variants)} if rng.variants else rng.name
+    parts = {key: _dump(value) for key, value in told.items()}
+    if isinstance(tensors := told.get("tensors"), dict):
+        listed = (f"{_dump(name)}:{_dump(value)}" for name, value in tensors.items())
+        parts["tensors"] = f"{{{','.join(listed)}}}"
+    return f"{{{','.join(f'{_dump(key)}:{parts[key]}' for key in sorted(parts))}}}"
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def _apply_overrides(data: Mapping[str, Any], overrides: Overrides) -> dict[str, Any]:
@@ -123,8 +150,12 @@ def _apply_overrides(data: Mapping[str, Any], overrides: Overrides) -> dict[str,
     for key in ("defaults", "dims"):
         check_mapping(data.get(key, {}), (key,))
     try:
+        if overrides.rng is not None:
+            data["rng"] = overrides.rng
+            _parse_rng(overrides.rng)
         if overrides.seed is not None:
-            data["seed"] = _parse_seed(overrides.seed)
+            data["seed"] = overrides.seed
+            _parse_seed(overrides.seed, _find_rng(data))
         if overrides.framework is not None:
             data["framework"] = _parse_framework(overrides.framework)
         if overrides.dtype is not None:
@@ -143,12 +174,33 @@ def _apply_overrides(data: Mapping[str, Any], overrides: Overrides) -> dict[str,
     return data
 
 
-def _parse_seed(seed: Any) -> int:
+def _parse_rng(given: Any) -> Rng:
+    try:
+        return parse_rng(given)
+    except SpecError as error:
+        error.path = ("rng", *error.path)
+        raise
+
+
+def _find_rng(data: Mapping[str, Any]) -> Rng:
+    """The rng for an override of the seed; one at fault is told of elsewhere."""
+    try:
+        return parse_rng(data.get("rng", OURS))
+    except SpecError:
+        return Rng()
+
+
+def _parse_seed(seed: Any, rng: Rng) -> int:
+    """The seed, counted from 0; an rng may take seeds below, which count back from 2⁶⁴."""
+    least = LEAST_SEEDS.get(rng.name, 0)
+    if is_integer(seed) and least <= seed < 0:
+        return int(seed) + types.LARGEST_SEED + 1
     if not is_integer(seed) or not 0 <= seed <= types.LARGEST_SEED:
         hint = None
         if isinstance(seed, str) and seed.isdecimal():
             hint = "write it without quotes"
-        fact = f"must be an integer from 0 to 2⁶⁴−1; got {format_value(seed)}"
+        begin = "−2⁶³" if least else "0"
+        fact = f"must be an integer from {begin} to 2⁶⁴−1; got {format_value(seed)}"
         raise SpecError(fact, ("seed",), hint=hint)
     return int(seed)
 

@@ -6,6 +6,7 @@ which keys go together. The reader says more: what dims, axes and fans come to.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,13 +14,15 @@ import msgspec
 
 from xavinit import inits
 from xavinit.dtypes import DTYPES
+from xavinit.layers import DRAW
+from xavinit.rngs import LEAST_SEEDS, RNGS
 from xavinit.spec.convert import CHOICES, INITS
 from xavinit.spec.descriptions import DESCRIPTIONS
 from xavinit.spec.entries import HIGHEST_RANK
 from xavinit.spec.expressions import EXPRESSION_LENGTH, LARGEST_VALUE
 from xavinit.spec.globs import LONGEST_GLOB
 from xavinit.spec.initializers import NUMBERS
-from xavinit.spec.layer_types import LAYER_TYPES, LayerGroup
+from xavinit.spec.layer_types import LAYER_TYPES, Draw, LayerGroup
 from xavinit.spec.settings import MOST_RULES
 from xavinit.spec.types import LARGEST_SEED, SpecTable
 
@@ -40,10 +43,11 @@ _NAME = r"^(?:[^{}]|\{\{|\}\}|\{[^{}]*\})*$"
 
 def make_schema() -> Schema:
     """The JSON Schema (draft 2020-12) of a spec, for editors and other checkers."""
-    kinds = (SpecTable, *LAYER_TYPES.values(), LayerGroup)
+    kinds = (SpecTable, *LAYER_TYPES.values(), LayerGroup, Draw)
     (top, *_), tables = msgspec.json.schema_components(kinds, ref_template=_REFERENCE)
     spec = tables["SpecTable"]
     spec["properties"]["seed"]["maximum"] = LARGEST_SEED
+    _refine_rng(spec, tables["RngTable"])
     spec["anyOf"] = [{"required": ["tensors"]}, {"required": ["layers"]}]
     spec["properties"]["dims"] |= {
         "propertyNames": {"pattern": _DIM},
@@ -78,6 +82,7 @@ def make_schema() -> Schema:
     for kind in LAYER_TYPES.values():
         _refine(tables[kind.__name__], is_layer=True, rank=getattr(kind, "spatial_rank", None))
     _refine(tables["LayerGroup"], is_layer=True)
+    _refine(tables["Draw"], is_layer=True)
     for name, tied_with in (("TensorKeys", 1), ("TensorTable", 1), ("Rule", 2)):
         _bind_keys(tables[name], tied_with)
     tables["TensorTable"]["properties"]["shape"] = _refer("Shape")
@@ -88,6 +93,28 @@ def make_schema() -> Schema:
         **top,
         "$defs": tables,
     }
+
+
+def _refine_rng(spec: Schema, table: Schema) -> None:
+    """The choices of an rng with what they are, and seeds below 0 for those that take them."""
+    for key in ("type", "cpu", "construction"):
+        told = table["properties"][key]
+        told |= _list_choices("rng" if key == "type" else key, tuple(told.pop("enum")))
+    choices = [_list_choices("rng", tuple(RNGS)), _refer("RngTable")]
+    patterns = []
+    for name, variants in RNGS.items():
+        pairs = "|".join(f"{key}=({'|'.join(values)})" for key, values in variants.items())
+        patterns += [f"{re.escape(name)}(,({pairs}))*"] if pairs else []
+    choices.append({"type": "string", "pattern": f"^({'|'.join(patterns)})$"})
+    spec["properties"]["rng"]["anyOf"] = choices
+    spec["properties"]["rng"].pop("enum", None)
+    begins = [f"^{re.escape(name)}" for name in LEAST_SEEDS]
+    takes = {"type": "string", "pattern": "|".join(begins)}
+    table_takes = {"type": "object", "properties": {"type": takes}, "required": ["type"]}
+    spec["if"] = {
+        "not": {"properties": {"rng": {"anyOf": [takes, table_takes]}}, "required": ["rng"]}
+    }
+    spec["then"] = {"properties": {"seed": {"minimum": 0}}}
 
 
 def _refer(name: str) -> Schema:
@@ -184,7 +211,7 @@ def _bind_keys(table: Schema, tied_with: int) -> None:
 def _make_layer(tables: Mapping[str, Schema]) -> Schema:
     """A layer by its type, or a group. Each type's own keys are looked at where it is given."""
     kinds = {name: kind.__name__ for name, kind in LAYER_TYPES.items()}
-    for name in kinds.values():  # the type is told here, once
+    for name in (*kinds.values(), "Draw"):  # the type is told here, once
         tables[name]["properties"]["type"] = {"description": "The type of the layer."}
         tables[name]["required"].remove("type")
     return {
@@ -194,7 +221,7 @@ def _make_layer(tables: Mapping[str, Schema]) -> Schema:
         "properties": {
             "type": {
                 "description": "The type of the layer.",
-                **_list_choices("layer", tuple(kinds)),
+                **_list_choices("layer", (*kinds, DRAW)),
             }
         },
         "allOf": [
@@ -202,7 +229,7 @@ def _make_layer(tables: Mapping[str, Schema]) -> Schema:
                 "if": {"properties": {"type": {"const": name}}, "required": ["type"]},
                 "then": _refer(table),
             }
-            for name, table in kinds.items()
+            for name, table in (*kinds.items(), (DRAW, "Draw"))
         ],
         "if": {"not": {"required": ["type"]}},
         "then": _refer("LayerGroup"),
@@ -211,7 +238,7 @@ def _make_layer(tables: Mapping[str, Schema]) -> Schema:
 
 def _make_init() -> Schema:
     """The table form of an initializer: the keys of all, and which of them each name takes."""
-    kinds = inits.KINDS.values()
+    kinds: tuple[type[inits.Init], ...] = (*inits.KINDS.values(), inits.Between)
     _, tables = msgspec.json.schema_components(kinds, ref_template=_REFERENCE)
     keys: dict[str, Any] = {}
     for kind in kinds:
@@ -239,15 +266,27 @@ def _make_init() -> Schema:
         "allOf": [
             {
                 "if": {"properties": {"type": {"const": name}}, "required": ["type"]},
-                "then": {
-                    "required": ["type", *needed],
-                    "propertyNames": {"enum": ["type", *needed, *optional]},
-                },
+                "then": _bind_parameters(name),
             }
             for name in inits.NAMES
-            for needed, optional in (inits.list_keys(name),)
         ],
     }
+
+
+def _bind_parameters(name: str) -> Schema:
+    """The keys that an initializer takes, and those that it needs."""
+    needed, optional = inits.list_keys(name)
+    forms = [(needed, optional)]
+    if name == "uniform":  # two forms of one name
+        forms.append((inits.Between.__struct_fields__[1:], ()))
+    bound = [
+        {
+            "required": ["type", *needed],
+            "propertyNames": {"enum": ["type", *needed, *optional]},
+        }
+        for needed, optional in forms
+    ]
+    return bound[0] if len(bound) == 1 else {"anyOf": bound}
 
 
 def _allow_expression(told: dict[str, Any]) -> dict[str, Any]:

@@ -11,10 +11,11 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from xavinit.choices import AxisLayout, FrameworkName
+from xavinit.choices import AxisLayout, Construction, CpuName, FrameworkName, RngName
 from xavinit.inits import Init
 
 LARGEST_SEED = 2**64 - 1
+LEAST_SEED = -(2**63)
 
 Expression = Annotated[
     int | str,
@@ -95,13 +96,37 @@ class Rule(TensorKeys, frozen=True, forbid_unknown_fields=True, kw_only=True):
     match: Annotated[str, Meta(description="A case-sensitive glob; * crosses dots.")]
 
 
+class RngTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """An rng, and the variant of it that changes bits."""
+
+    type: Annotated[RngName, Meta(description="The name of the rng.")]
+    cpu: (
+        Annotated[CpuName, Meta(description="torch-2.13's: avx2 (or AVX-512), or plain.")]
+        | UnsetType
+    ) = UNSET
+    construction: (
+        Annotated[
+            Construction,
+            Meta(description="torch-2.13's: do modules draw when they are made, before all else?"),
+        ]
+        | UnsetType
+    ) = UNSET
+
+
 class SpecTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A spec: layer shapes and how to draw them. See docs/spec.md."""
 
     schema: Annotated[str, Meta(description="This schema, for editors.")] | UnsetType = (
         msgspec.field(default=UNSET, name="$schema")
     )
-    seed: Annotated[int, Meta(ge=0, description="0 … 2⁶⁴−1.")] = 0
+    seed: Annotated[
+        int,
+        Meta(ge=LEAST_SEED, description="0 … 2⁶⁴−1; of the rng torch-2.13 also −2⁶³ … −1."),
+    ] = 0
+    rng: Annotated[
+        RngName | RngTable,
+        Meta(description="Whose numbers are drawn: ours, or what a framework draws from the seed."),
+    ] = "xavinit-1"
     framework: Annotated[
         FrameworkName, Meta(description="Whose names and axis order `layers` follow.")
     ] = "pytorch"

@@ -4,14 +4,18 @@ A `Stream` cuts tensors into pieces and fills them, in any order or one after an
 `xavinit-1` has two kernels that give the same bits: `reference`, written in NumPy to be read, and
 `native`, in C, where it was built.
 
-To add one: a module with `make_stream`, and a line in `STREAMS`.
+To add one: a module with `make_stream`, and a line in `STREAMS`. The stream of another library,
+which an rng asks for, has a line in `RNGS`; its `make_stream` also takes its name with variants,
+and the plan's sequence of tensors.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 
 from xavinit.errors import UsageError
+from xavinit.plan import TensorPlan
 from xavinit.streams.kernels import CHOICE, KERNELS, Filler, choose_kernel
 from xavinit.streams.keys import make_key
 from xavinit.streams.stream import Fill, Piece, Stream, split_tensor
@@ -19,10 +23,16 @@ from xavinit.wording import format_choices, format_value
 
 # The module of each stream, loaded when it is asked for. Its `make_stream` takes the seed.
 STREAMS = {"xavinit-1": "xavinit.streams.xavinit1"}
+# The same of each rng, by its name without variants.
+RNGS = {"torch-2.13": "xavinit.streams.torch213"}
 
 
-def make_stream(name: str, seed: int) -> Stream:
-    """The stream of this name under a seed, or `UsageError`."""
+def make_stream(name: str, seed: int, sequence: Sequence[TensorPlan] = ()) -> Stream:
+    """The stream of this name under a seed, or `UsageError`; an rng's takes the plan's sequence."""
+    rng = name.partition(",")[0]
+    if rng in RNGS:
+        ordered: Stream = import_module(RNGS[rng]).make_stream(name, seed, sequence)
+        return ordered
     if name not in STREAMS:
         raise UsageError(f"stream must be {format_choices(STREAMS)}; got {format_value(name)}")
     stream: Stream = import_module(STREAMS[name]).make_stream(seed)
@@ -32,6 +42,7 @@ def make_stream(name: str, seed: int) -> Stream:
 __all__ = [
     "CHOICE",
     "KERNELS",
+    "RNGS",
     "STREAMS",
     "Fill",
     "Filler",

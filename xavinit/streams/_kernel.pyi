@@ -45,3 +45,28 @@ def use_variant(index: int, /) -> None:
 
     Not to be called while another thread draws.
     """
+
+# PyTorch's generator, MT19937: a state has the bytes of mersenne.py's.
+
+def mt_seed(seed: int, /) -> bytearray:
+    """The state of a seed of 32 bits."""
+
+def mt_skip(state: bytearray, count: int, /) -> None:
+    """Move on by so many words."""
+
+def mt_fill(
+    state: bytearray,
+    out: Buffer,
+    kind: int,
+    dtype: int,
+    fused: bool,
+    first: float,
+    second: float,
+    /,
+) -> None:
+    """Fill `out` with the next values: kind 0 is uniform on [first, second), 1 normal with this
+    mean and std in whole blocks of 16, 2 the same of a tensor of fewer elements.
+    """
+
+def mt_evaluate(out: Buffer, values: Buffer, function: int, /) -> None:
+    """Values of a function, for the tests; _kernel_mt.h numbers them."""

@@ -5,6 +5,8 @@
 #include <Python.h>
 
 #include "_kernel.h"
+#include "_kernel_mt.h"
+#include "_kernel_mt_module.h"
 
 #include <string.h>
 
@@ -176,6 +178,7 @@ static PyObject *use_variant(PyObject *Py_UNUSED(module), PyObject *arguments)
         return NULL;
     }
     xv_use_variant(index);
+    xv_mt_use_variant(index);
     return Py_NewRef(Py_None);
 }
 
@@ -184,6 +187,7 @@ static PyMethodDef METHODS[] = {
     {"convert", convert, METH_VARARGS, NULL},
     {"list_variants", list_variants, METH_NOARGS, NULL},
     {"use_variant", use_variant, METH_VARARGS, NULL},
+    XV_MT_METHODS,
     {NULL, NULL, 0, NULL},
 };
 
@@ -227,6 +231,7 @@ static int add(PyObject *module, const char *name, PyObject *value)
 static int execute(PyObject *module)
 {
     xv_use_variant(-1);
+    xv_mt_use_variant(-1);
     if (add(module, "DISTRIBUTIONS", make_distributions()) < 0)
         return -1;
     return add(module, "DTYPES", make_dtypes());

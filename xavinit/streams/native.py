@@ -50,6 +50,8 @@ class Filler:
         if isinstance(law, Fixed):
             fill_constant(out, law, dtype, start, stop, view)
             return
+        if not isinstance(law, Uniform | Normal | TruncatedNormal):  # of the rng of a framework
+            raise TypeError(f"no numbers for {law}")
         if dtype.name not in DTYPES:
             self._find_reference().fill(out, key, law, dtype, start, stop, view)
             return

@@ -60,6 +60,8 @@ class Filler:
         if isinstance(law, Fixed):
             fill_constant(out, law, dtype, start, stop, view)
             return
+        if not isinstance(law, Uniform | Normal | TruncatedNormal):  # of the rng of a framework
+            raise TypeError(f"no numbers for {law}")
         double = dtype.name == "float64"
         words = self._words.read if double else self._words.read_halves
         read = partial(words, key)

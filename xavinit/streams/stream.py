@@ -86,3 +86,13 @@ def clear_rows(out: memoryview, tensor: TensorPlan, start: int, stop: int) -> No
             return
         zeros = bytes((last - first) * itemsize)  # +0 in every dtype
         out[(first - start) * itemsize : (last - start) * itemsize] = zeros
+
+
+def cut_zeros(
+    out: memoryview, tensor: TensorPlan, start: int, stop: int, count: int
+) -> tuple[memoryview, int]:
+    """Write the zeros that follow a view's elements; return buffer and stop without them."""
+    end = min(max(start, count), stop)
+    cut = (end - start) * tensor.dtype.itemsize
+    out[cut:] = bytes(len(out) - cut)  # +0 in every dtype
+    return out[:cut], end

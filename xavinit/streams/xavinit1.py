@@ -8,7 +8,7 @@ from functools import lru_cache
 from xavinit.plan import TensorPlan
 from xavinit.streams.kernels import choose_kernel, make_filler
 from xavinit.streams.keys import make_key
-from xavinit.streams.stream import Fill, Piece, clear_rows, split_tensor
+from xavinit.streams.stream import Fill, Piece, clear_rows, cut_zeros, split_tensor
 
 # Bytes of viewed tensors that all threads together draw at once. Larger blocks give longer runs of
 # PyTorch's tensor; starting a run costs NumPy about 1000 times what it costs C.
@@ -36,7 +36,7 @@ class Xavinit1:
             if tensor.law is None:  # an empty tensor
                 return
             if tensor.view is not None and tensor.view.zeros:
-                out, stop = _cut_zeros(out, tensor, start, stop, tensor.view.count)
+                out, stop = cut_zeros(out, tensor, start, stop, tensor.view.count)
             key = find_key(self._seed, tensor.stream)
             filler.fill(out, key, tensor.law, tensor.dtype, start, stop, tensor.view)
             if tensor.zero_rows:
@@ -48,13 +48,3 @@ class Xavinit1:
 def make_stream(seed: int) -> Xavinit1:
     """The stream under this seed."""
     return Xavinit1(seed)
-
-
-def _cut_zeros(
-    out: memoryview, tensor: TensorPlan, start: int, stop: int, count: int
-) -> tuple[memoryview, int]:
-    """Write the zeros that follow a view's elements; return buffer and stop without them."""
-    end = min(max(start, count), stop)
-    cut = (end - start) * tensor.dtype.itemsize
-    out[cut:] = bytes(len(out) - cut)  # +0 in every dtype
-    return out[:cut], end

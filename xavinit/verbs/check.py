@@ -29,6 +29,7 @@ def check(
     seed: int | None = None,
     dtype: str | None = None,
     framework: str | None = None,
+    rng: object = None,
     dims: Mapping[str, int | str] | None = None,
     strict: bool = False,
 ) -> CheckResult:
@@ -43,7 +44,7 @@ def check(
     source = name_source(spec)
     try:
         plan = make_plan(
-            spec, seed=seed, dtype=dtype, framework=framework, dims=dims, strict=strict
+            spec, seed=seed, dtype=dtype, framework=framework, rng=rng, dims=dims, strict=strict
         )
     except (SpecError, InputError) as error:
         return CheckResult(source, error)

@@ -121,7 +121,7 @@ def _skip_unknown(model: Model, *, skip_unknown: bool) -> tuple[Model, tuple[str
             hint="--skip-unknown (in Python skip_unknown=True) leaves them out",
         )
     known = tuple(tensor for tensor in model.tensors if tensor.dtype in DTYPES)
-    comments = (f"Left out, since their dtypes cannot be drawn: {told}.",)
+    comments = (*model.comments, f"Left out, since their dtypes cannot be drawn: {told}.")
     model = structs.replace(model, tensors=known, comments=comments)
     return model, tuple(tensor.name for tensor in unknown)
 

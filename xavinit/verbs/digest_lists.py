@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
@@ -92,19 +93,29 @@ def parse_list(text: str, source: str) -> list[Entry]:
     return entries
 
 
-def check_entries(entries: Iterable[Entry], jobs: int | None = None) -> Iterator[Outcome]:
-    """Compare each entry with the file that it names, in their order."""
-    path: str | None = None
-    digests: dict[str, str] = {}
+def check_entries(entries: Sequence[Entry], jobs: int | None = None) -> Iterator[Outcome]:
+    """Compare each entry with the file that it names, in their order; each file is read once."""
+    left = Counter((entry.path, entry.tensor is None) for entry in entries)
+    known: dict[tuple[str, bool], dict[str | None, str] | XavinitError] = {}
     for entry in entries:
-        try:
-            if entry.tensor is None:
-                found: str | None = digest(entry.path, jobs=jobs)
-            else:
-                if entry.path != path:  # its tensors are hashed once for all their lines
-                    path, digests = None, digest_tensors(entry.path, jobs=jobs)
-                    path = entry.path
-                found = digests.get(entry.tensor)
-            yield Outcome(entry, found == entry.digest)
-        except XavinitError as error:
-            yield Outcome(entry, False, error)
+        key = entry.path, entry.tensor is None
+        if key not in known:
+            known[key] = _digest(entry, jobs)
+        found = known[key]
+        left[key] -= 1
+        if not left[key]:
+            del known[key]  # the digests of a million tensors take memory
+        if isinstance(found, XavinitError):
+            yield Outcome(entry, False, found)
+        else:
+            yield Outcome(entry, found.get(entry.tensor) == entry.digest)
+
+
+def _digest(entry: Entry, jobs: int | None) -> dict[str | None, str] | XavinitError:
+    """The digest of an entry's file, by None, or of each tensor in it; or why it cannot be read."""
+    try:
+        if entry.tensor is None:
+            return {None: digest(entry.path, jobs=jobs)}
+        return dict[str | None, str](digest_tensors(entry.path, jobs=jobs).items())
+    except XavinitError as error:
+        return error

@@ -6,16 +6,18 @@ import math
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from statistics import NormalDist
 from typing import Any
 
 from msgspec import Struct
 
 from xavinit.plan import Normal, TruncatedNormal, Uniform
-from xavinit.reading import Summary
+from xavinit.reading import QUANTILES, Summary
 from xavinit.verbs.decimals import round_near
 
 TOO_FEW = "too few values to tell a law"
 LIKE_WEIGHT = "like its weight? too few values to tell"
+LIKE_NORMAL = "normal? it may be of no law"
 NO_LAW = "looks like no law"
 
 MOST_OWN = 1000  # tensors that look like no law, each with a parameter of its own
@@ -24,6 +26,7 @@ _UNSURE = 5  # standard errors by which two estimates of one parameter may diffe
 _LEAST_UNIFORM = 64  # values whose largest shows that they are not normal
 _RARE = 1e-6  # with this chance, all values would be so small
 _FLAT = 1.8  # largest magnitude over std: √3 of a uniform law, above 2.2 of 64 normal values
+_BIN = 1 / 128  # how wide the bins of quantiles are, relatively
 _LARGEST = sys.float_info.max
 _DIGITS = re.compile("[0-9]+")
 
@@ -84,9 +87,26 @@ def estimate_law(summary: Summary) -> Estimate:
         if size >= _LEAST_UNIFORM and largest < _FLAT * std:
             return _make_estimate("uniform", largest, size, TOO_FEW)
         return _make_estimate("normal", std, size, TOO_FEW)
+    if not special and _looks_normal(summary):
+        return _make_estimate("normal", std, size, LIKE_NORMAL)
     is_centered = abs(mean) <= _UNSURE * std / math.sqrt(size)
     told = NO_LAW if is_centered else f"{NO_LAW}: mean {round_near(mean):g}"
     return Estimate("normal", std, 0.95 * std, 1.05 * std, join_notes(special, told))
+
+
+def _looks_normal(summary: Summary) -> bool:
+    """Are the quantiles those of a normal law about zero?
+
+    Square matrices may be normal and yet not be told so, since orthogonal ones look the same
+    (reading/guesses.py): a few of the same kind as others that are told, by chance.
+    """
+    std, unit = _find_std(summary), NormalDist()
+    for share, quantile in zip(QUANTILES, summary.quantiles or (), strict=True):
+        z = unit.inv_cdf(share)
+        error = math.sqrt(share * (1 - share) / summary.size) / unit.pdf(z)
+        if abs(quantile / std - z) > _UNSURE * error + _BIN * abs(z):
+            return False
+    return True
 
 
 def name_weight(name: str) -> str:

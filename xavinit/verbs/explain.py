@@ -24,6 +24,7 @@ from xavinit.plan import (
     find_gain,
     find_origin,
     find_roles,
+    is_drawn,
 )
 from xavinit.spec import OF_AXES, Document, Family, parse_pattern
 from xavinit.verbs.prepare import make_overrides, read_plan
@@ -96,6 +97,8 @@ class Explanation(Struct, frozen=True):
     scale: Scale | None
     law: Law | None
     note: str | None = None
+    rng: str | None = None  # whose numbers they are, if not ours
+    word: int | None = None  # of its one stream, where the tensor begins
     hint: str | None = None
 
 
@@ -106,6 +109,7 @@ def explain(
     seed: int | None = None,
     dtype: str | None = None,
     framework: str | None = None,
+    rng: object = None,
     dims: Mapping[str, int | str] | None = None,
     strict: bool = False,
 ) -> Explanation:
@@ -121,7 +125,9 @@ def explain(
     (784, 456.0, True)
     """
     document = load_source(spec).document
-    found, plan = read_plan(document, make_overrides(seed, dtype, framework, dims), strict=strict)
+    found, plan = read_plan(
+        document, make_overrides(seed, dtype, framework, dims, rng), strict=strict
+    )
     planned = _find_tensor(plan, tensor)
     origin = find_origin(found, planned.name)
     if origin is None:
@@ -136,6 +142,8 @@ def explain(
     note = None
     if origin.is_filler:
         note = "zeros that the framework's module has and the spec's layer lacks"
+    elif plan.sequence and _is_left(family, planned):
+        note = "left as PyTorch's module makes it, whatever init says"
     elif giver is not family:
         note = f"axes and fans are those of its fans_of, of shape {list(giver.shape)}"
     return Explanation(
@@ -144,6 +152,8 @@ def explain(
         dtype=planned.dtype.name,
         nbytes=planned.nbytes,
         stream=planned.stream,
+        rng=plan.stream if plan.sequence else None,
+        word=plan.words.get(planned.stream) if is_drawn(planned.law) else None,
         tied=origin.tensor.tie.target if origin.tensor.tie else None,
         module=planned.module.type if planned.module else None,
         spec_shape=family.shape,
@@ -156,6 +166,12 @@ def explain(
         note=note,
         hint=_find_hint(family, roles) if roles and giver is family else None,
     )
+
+
+def _is_left(family: Family, planned: TensorPlan) -> bool:
+    """Does a layer's tensor have its module's own numbers, since another part is `default`?"""
+    constants = inits.Zeros | inits.Ones
+    return family.is_part and isinstance(family.init, constants) and is_drawn(planned.law)
 
 
 def _find_tensor(plan: Plan, name: str) -> TensorPlan:
@@ -181,7 +197,7 @@ def _list_keys(origin: Origin, document: Document, has_dtype: bool) -> tuple[Key
     values: dict[str, Any] = {
         "shape": list(family.shape),
         "dtype": family.dtype,
-        "init": _describe_init(family.init),
+        "init": inits.describe(family.init),
     }
     if len(family.shape) > 1:
         if family.axes.in_axis is None:
@@ -223,19 +239,6 @@ def _find_value(data: Any, path: Path) -> Any:
     for step in path:
         data = data[step]
     return data
-
-
-def _describe_init(init: inits.Init) -> str | dict[str, Any]:
-    """The initializer as a spec would give it."""
-    needed, optional = inits.list_keys(init.name)
-    parameters = {key: getattr(init, key) for key in (*needed, *optional)}
-    for key, value in parameters.items():
-        if isinstance(value, inits.Formula):
-            parameters[key] = value.text
-    default = inits.NAMED[init.name].gain if init.name in inits.NAMED else 1.0
-    if parameters.get("gain") == default:
-        del parameters["gain"]
-    return {"type": init.name, **parameters} if parameters else init.name
 
 
 def _find_source(place: Path | None, entry: Path, document: Document) -> tuple[Source, str | None]:

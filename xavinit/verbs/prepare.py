@@ -18,6 +18,7 @@ def make_plan(
     seed: int | None = None,
     dtype: object = None,
     framework: str | None = None,
+    rng: object = None,
     dims: Mapping[str, int | str] | None = None,
     strict: bool = False,
 ) -> Plan:
@@ -29,6 +30,7 @@ def make_plan(
         seed: 0 … 2⁶⁴−1; replaces the spec's.
         dtype: replaces the dtype of the spec's `defaults`: a name, or NumPy's type of that name.
         framework: `pytorch`, `keras` or `flax`; replaces the spec's.
+        rng: whose numbers are drawn, as a spec gives it (`torch-2.13`); replaces the spec's.
         dims: values for dims that the spec names.
         strict: take warnings for errors.
 
@@ -40,7 +42,7 @@ def make_plan(
     >>> plan.tensors[0].fans, str(plan.tensors[0].law)
     (Fans(fan_in=784, fan_out=128), 'uniform ±0.0811107')
     """
-    overrides = make_overrides(seed, dtype, framework, dims)
+    overrides = make_overrides(seed, dtype, framework, dims, rng)
     return read_plan(load_source(spec).document, overrides, strict=strict)[1]
 
 
@@ -74,7 +76,9 @@ def take_plan(
     return _refuse_warnings(spec, strict=strict), None
 
 
-def make_overrides(seed: object, dtype: object, framework: object, dims: object) -> Overrides:
+def make_overrides(
+    seed: object, dtype: object, framework: object, dims: object, rng: object = None
+) -> Overrides:
     """The arguments as plain data, as if the spec gave them; NumPy's integers are accepted."""
     if dims is not None and not isinstance(dims, Mapping):
         raise UsageError(f"dims must be a mapping; got {format_value(dims)}")
@@ -83,6 +87,7 @@ def make_overrides(seed: object, dtype: object, framework: object, dims: object)
         if value is not None and not isinstance(value, str):
             raise UsageError(f"{name} must be a string; got {format_value(value)}")
     try:
-        return Overrides(copy_plain(seed), dtype, framework, copy_plain(dims or {}))  # type: ignore[arg-type]  # checked above
+        plain = copy_plain(seed), dtype, framework, copy_plain(dims or {}), copy_plain(rng)
+        return Overrides(*plain)  # type: ignore[arg-type]  # checked above, or by the spec's reader
     except SpecError as error:
         raise error.blame_caller() from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -12,6 +12,7 @@ from xavinit.errors import InputError, SpecError
 from xavinit.file_kinds import HDF5, HEAD, NPY, SAFETENSORS, find_kind
 from xavinit.formats import Recipe, find_names, load_index, parse_index_name
 from xavinit.plan import STREAM
+from xavinit.rngs import parse_rng
 from xavinit.spec import Document, copy_plain, load_document
 
 # A spec: the path of its file or of a weights file of ours, `-` for standard input, or its data.
@@ -50,11 +51,19 @@ def load_source(spec: SpecSource) -> Source:
 
 def take_recipe(path: str, recipe: Recipe) -> Source:
     """The source of the spec that a weights file carries."""
-    if recipe.stream != STREAM:
+    if recipe.stream != _find_stream(recipe.spec):
         raise InputError(f"{path} was drawn from another stream, {recipe.stream}; this is {STREAM}")
     with Document(path, None).locating():
         data = copy_plain({**recipe.spec, "seed": recipe.seed})
     return Source(Document(path, data), path, recipe.max_shard_size)
+
+
+def _find_stream(spec: Mapping[str, Any]) -> str:
+    """The stream that a spec asks for; ours where it asks for none that we know."""
+    try:
+        return str(parse_rng(spec.get("rng", STREAM)))
+    except SpecError:
+        return STREAM
 
 
 def _find_weights(spec: object) -> str | None:
@@ -100,3 +109,11 @@ def _has_key(path: str, key: str) -> bool:
     except (InputError, SpecError):
         return False
     return isinstance(data, dict) and key in data
+
+
+def check_not_spec(paths: Iterable[str | int], spec: object) -> None:
+    """Refuse an output one of whose paths or handles is the spec's file."""
+    from xavinit.output import check_apart
+
+    if isinstance(spec, (str, bytes, os.PathLike)):
+        check_apart(paths, os.fsdecode(spec))

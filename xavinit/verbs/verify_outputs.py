@@ -25,6 +25,7 @@ def verify_outputs(
     seed: int | None = None,
     dtype: object = None,
     framework: str | None = None,
+    rng: object = None,
     dims: Mapping[str, int | str] | None = None,
     jobs: int | None = None,
     max_shard_size: int | str | None = None,
@@ -39,7 +40,7 @@ def verify_outputs(
     as for `generate_many`. `report` is called with each verdict as soon as it is known. An output
     that is missing is a fault.
     """
-    overrides = make_overrides(seed, dtype, framework, dims)
+    overrides = make_overrides(seed, dtype, framework, dims, rng)
     is_folder = makes_folder(format, max_shard_size)
     taken = Names(os.fsdecode(path or ""))
     plans: list[Plan] = []

@@ -1,0 +1,78 @@
+"""The order in which the tensors of a plan draw from the one stream of an rng."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from xavinit import inits
+from xavinit.errors import SpecError
+from xavinit.layers import DRAW, Layer
+from xavinit.plan.tensor import TensorPlan
+from xavinit.plan.torch_modules import make_draw, make_layer
+from xavinit.spec import Family, LayerSpec, Spec
+
+
+class RngOrder:
+    """Collects what draws, in the spec's order; with `construction: drawn`, modules come first."""
+
+    def __init__(self, spec: Spec) -> None:
+        rng = spec.rng
+        self._rng = rng
+        self._families = spec.families
+        self._is_default = spec.is_default
+        is_drawn = not rng.is_ours and rng.get("construction") == "drawn"
+        self._is_made = is_drawn or spec.is_default  # is every module?
+        self._first: list[TensorPlan] = []  # when modules are made
+        self._then: list[TensorPlan] = []  # when initializers are applied
+        if not is_drawn:
+            self._then = self._first  # both as they come
+
+    def add_tensor(self, tensor: TensorPlan) -> None:
+        if not tensor.is_tied:
+            self._then.append(tensor)
+
+    def add_draw(self, layer: Layer) -> None:
+        """What takes from the stream and has no tensor."""
+        if self._rng.is_ours:
+            raise SpecError(
+                f"{DRAW} takes from the one stream of an rng; each tensor has its own here",
+                ("layers",),
+                hint="give the spec an rng, such as rng: torch-2.13",
+            )
+        self._first.append(make_draw(layer, len(self._first)))
+
+    def add_layer(
+        self, listed: LayerSpec, parts: Mapping[str, TensorPlan]
+    ) -> Mapping[str, TensorPlan]:
+        """The parts of a layer, with the laws that the rng gives them."""
+        if self._rng.is_ours:
+            return parts
+        own = self._find_own(listed, parts)
+        is_made = bool(own) or self._is_made
+        made = make_layer(listed.layer, parts, own, self._rng, is_made=is_made)
+        self._first += made.first
+        self._then += made.then
+        return made.parts
+
+    def list_sequence(self) -> tuple[TensorPlan, ...]:
+        if self._rng.is_ours:
+            return ()
+        if self._then is self._first:
+            return tuple(self._first)
+        return (*self._first, *self._then)
+
+    def _find_own(self, listed: LayerSpec, parts: Mapping[str, TensorPlan]) -> set[str]:
+        """The roles of the parts that are left as the module makes them.
+
+        Where one is so, all are for which the spec does not give an initializer of its own.
+        """
+        families = {role: self._families[part.family] for role, part in listed.parts.items()}
+        own = {role for role, f in families.items() if isinstance(f.init, inits.Default)}
+        if own or self._is_default:
+            own |= {role for role, f in families.items() if not _is_given(f)}
+        return {role for role in own if not parts[role].is_tied}
+
+
+def _is_given(family: Family) -> bool:
+    place = family.places.get("init")
+    return place is not None and place != family.places[""]

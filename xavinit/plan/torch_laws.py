@@ -1,0 +1,125 @@
+"""Initializers → laws under the rng of PyTorch: its arithmetic, its arguments, its dtypes.
+
+Everything is float64 of Python, in the order of torch/nn/init.py (2.13). Nothing is approximated:
+what PyTorch draws in a way that was not redrawn bit for bit is refused by name.
+"""
+
+from __future__ import annotations
+
+import math
+
+from xavinit import inits
+from xavinit.dtypes import DType
+from xavinit.errors import SpecError
+from xavinit.layers import Axes
+from xavinit.plan.fans import Fans
+from xavinit.plan.initializers import compute_law, find_gain, settle
+from xavinit.plan.laws import (
+    AnyLaw,
+    CutNormal,
+    Fixed,
+    Law,
+    Normal,
+    NormalAround,
+    Uniform,
+    UniformOn,
+)
+from xavinit.rngs import Rng
+from xavinit.wording import format_choices, format_value
+
+DRAWN = ("float64", "float32", "float16", "bfloat16")
+PYTORCH = Axes()  # fans are those of the shape: out, in, then the spatial axes
+CUT_DTYPES = ("float64", "float32")
+_LEAST_SHARE = 0.3  # of a normal within its bounds: up to it, trunc_normal_ draws in another way
+
+
+def compute_torch_law(
+    init: inits.Init, fans: Fans | None, shape: tuple[int, ...], dtype: DType, rng: Rng
+) -> Law:
+    """The law of an initializer as `torch.nn.init` has it.
+
+    Raises `SpecError` as `compute_law` does, and where the rng does not know initializer or dtype.
+    """
+    law = _compute(init, fans, shape, rng)
+    if not isinstance(law, Fixed) and dtype.name not in DRAWN:
+        raise SpecError(f"{rng.name} draws {format_choices(DRAWN)}; got {dtype.name}")
+    if isinstance(law, CutNormal) and dtype.name not in CUT_DTYPES:
+        raise SpecError(
+            f"{rng.name} draws truncated_normal in {format_choices(CUT_DTYPES)}; got {dtype.name}"
+        )
+    return law
+
+
+def _compute(init: inits.Init, fans: Fans | None, shape: tuple[int, ...], rng: Rng) -> Law:
+    match init:
+        case inits.Default():
+            raise SpecError("default is for a layer, whose type tells what its module draws")
+        case inits.Uniform(bound=bound):
+            return Uniform(settle("bound", bound, fans))
+        case inits.Between(a=a, b=b):
+            return _make_uniform(float(settle("a", a, fans)), float(settle("b", b, fans)))
+        case inits.Normal(std=std, mean=mean):
+            return _make_normal(float(settle("mean", mean, fans)), settle("std", std, fans))
+        case inits.TruncatedNormal(std=std, mean=mean, a=a, b=b):
+            given = {"mean": mean, "std": std, "a": a, "b": b}
+            mean, std, a, b = (float(settle(key, value, fans)) for key, value in given.items())
+            return _make_cut(CutNormal(mean, std, a, b), rng)
+        case inits.VarianceScaling() if fans is not None:
+            return scale_variance(init, fans, rng)
+    return compute_law(init, fans, shape)
+
+
+def scale_variance(rule: inits.VarianceScaling, fans: Fans, rng: Rng) -> Law:
+    """`xavier_uniform_`, `xavier_normal_`, `kaiming_uniform_`, `kaiming_normal_`."""
+    if rule.distribution == "truncated_normal":
+        raise SpecError(
+            f"{rng.name} knows no {rule.name}: PyTorch scales uniform and normal laws alone",
+            hint="its trunc_normal_ is {type: truncated_normal, std: …, a: …, b: …}",
+        )
+    gain = float(find_gain(rule, fans))
+    if rule.mode == "fan_avg":
+        std = gain * math.sqrt(2.0 / float(fans.fan_in + fans.fan_out))
+    else:
+        fan = fans.fan_in if rule.mode == "fan_in" else fans.fan_out
+        std = gain / math.sqrt(fan)
+    scale = math.sqrt(3.0) * std
+    if not 0 < scale < math.inf:
+        raise SpecError(
+            f"the law must have a positive finite scale; got {scale} "
+            f"from a gain of {format_value(gain)}"
+        )
+    return Uniform(scale) if rule.distribution == "uniform" else Normal(std)
+
+
+def _make_uniform(low: float, high: float) -> Law:
+    if not low < high:
+        raise SpecError(f"a must be less than b; got {low:g} and {high:g}", ("a",))
+    return Uniform(high) if low == -high else UniformOn(low, high)
+
+
+def _make_normal(mean: float, std: float) -> Law:
+    return NormalAround(mean, std) if mean else Normal(std)
+
+
+def _make_cut(law: CutNormal, rng: Rng) -> Law:
+    if not law.low < law.high:
+        raise SpecError(f"a must be less than b; got {law.low:g} and {law.high:g}", ("a",))
+    below, above = ((end - law.mean) / law.std for end in (law.low, law.high))
+    share = _compute_share(above) - _compute_share(below)
+    if not share > _LEAST_SHARE:
+        raise SpecError(
+            f"{rng.name} draws a truncated normal only where more than {_LEAST_SHARE:.0%} of the "
+            f"uncut law lies between a and b; got {share:.1%}",
+            ("std",),
+        )
+    return law
+
+
+def _compute_share(x: float) -> float:
+    """The share of a normal below x of its stds, as trunc_normal_ computes it."""
+    return (1.0 + math.erf(x / math.sqrt(2.0))) / 2.0
+
+
+def is_drawn(law: AnyLaw | None) -> bool:
+    """Does a tensor of this law take numbers from the stream?"""
+    return law is not None and not isinstance(law, Fixed)
