@@ -369,13 +369,27 @@ def test_a_verb(copy: Copy) -> None:
                     "from xavinit.cli.count import count\n"
                     "from xavinit.cli.generate import generate\n",
                 ),
-                ("(check, completion, ", "(check, completion, count, "),
+                ("    check, completion, ", "    check, completion, count, "),
             ],
         },
     )
     spec = copy.write_spec(tensors={"w": [3, 4]})
     assert copy.run("xavinit", "count", spec) == "12\n"
     assert copy.load("import xavinit; print(xavinit.count('s.json'))") == 12
+
+
+def test_a_template(copy: Copy) -> None:
+    copy.follow(
+        "a template",
+        {
+            "xavinit/templates/one.yaml": [("", "# One tensor.\ntensors: {w: [3, 4]}\n")],
+            "xavinit/verbs/new.py": [
+                ("TEMPLATES = {\n", 'TEMPLATES = {\n    "one": "a single tensor",\n')
+            ],
+        },
+    )
+    assert copy.run("xavinit", "new").split()[:2] == ["one", "a"]
+    assert copy.run("xavinit", "new", "one") == "# One tensor.\ntensors: {w: [3, 4]}\n"
 
 
 TOY_FRAMEWORK = """

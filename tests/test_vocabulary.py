@@ -15,6 +15,7 @@ from xavinit.failures import format_error
 from xavinit.spec.convert import CHOICES
 from xavinit.spec.layer_types import LAYER_TYPES, LayerGroup
 from xavinit.spec.types import Rule, SpecTable, TensorTable
+from xavinit.verbs.new import TEMPLATES
 from xavinit.vocabulary import SAME
 from xavinit.wording import suggest
 
@@ -33,6 +34,7 @@ KINDS = {
     "command": tuple(cli.commands),
     "format": FORMATS,
     "layer": tuple(LAYER_TYPES),
+    "template": tuple(TEMPLATES),
 }
 
 

@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     )
     from xavinit.verbs.inspect import Inspection, inspect
     from xavinit.verbs.load import load
+    from xavinit.verbs.new import new
     from xavinit.verbs.prepare import make_plan
     from xavinit.verbs.verdict import Verdict
     from xavinit.verbs.verify import verify
@@ -115,6 +116,7 @@ __all__ = [
     "lecun_uniform",
     "load",
     "make_plan",
+    "new",
     "verify",
     "xavier_normal",
     "xavier_uniform",
@@ -169,6 +171,7 @@ _HOMES = {
     "lecun_uniform": "xavinit.verbs.initializers",
     "load": "xavinit.verbs.load",
     "make_plan": "xavinit.verbs.prepare",
+    "new": "xavinit.verbs.new",
     "verify": "xavinit.verbs.verify",
     "xavier_normal": "xavinit.verbs.initializers",
     "xavier_uniform": "xavinit.verbs.initializers",

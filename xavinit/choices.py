@@ -23,5 +23,8 @@ Mode = Literal["fan_in", "fan_out", "fan_avg"]
 Distribution = Literal["uniform", "normal", "truncated_normal"]
 GainName = Literal["linear", "sigmoid", "tanh", "relu", "leaky_relu", "selu"]
 
+# Where the laws of a derived spec come from: Glorot's and what names tell, or the source's values.
+LawSource = Literal["glorot", "as-is"]
+
 # What the table of an inspection is sorted by.
 SortKey = Literal["name", "count", "bytes", "mean", "std", "min", "max", "zeros", "nan", "inf"]

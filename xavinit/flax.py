@@ -1,4 +1,4 @@
-"""Flax Linen: `load_into` draws a spec into a tree of variables, as a new tree.
+"""Flax: `load_into` draws a spec into a tree of variables, as a new tree.
 
 Flax is not imported, and JAX not until it is called.
 """
@@ -11,6 +11,7 @@ from typing import Any
 from xavinit.errors import UsageError
 from xavinit.plan import Plan
 from xavinit.verbs.draw import draw
+from xavinit.verbs.held import is_random_state
 from xavinit.verbs.match import check_match, convert_array, import_library, make_plan_for
 from xavinit.verbs.sources import SpecSource
 from xavinit.wording import format_value
@@ -33,6 +34,9 @@ def load_into(
     `jax.eval_shape(model.init, …)`. Returns nested dicts of JAX's arrays with the numbers of the
     file that `generate` writes with `framework="flax"`; a raw tensor, which names no collection,
     is one of `params`. The spec must have exactly the leaves of the tree, by name and shape.
+
+    `variables` may also be the state of an NNX module, `nnx.state(module)`: the states of random
+    generators are left out, and `nnx.replace_by_pure_dict` takes what is returned.
 
     Takes the arguments of `draw`. Dtypes are those of the tree, and must hold the spec's numbers
     exactly: bfloat16 goes into float32, float32 not into bfloat16.
@@ -73,6 +77,8 @@ def _walk(branch: Mapping[str, Any], place: Place) -> Iterator[tuple[Place, Any]
         here = (*place, str(key))
         if isinstance(value, Mapping):
             yield from _walk(value, here)
+        elif is_random_state(value):
+            continue
         elif hasattr(value, "shape") and hasattr(value, "dtype"):
             yield here, value
         else:

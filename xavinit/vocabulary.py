@@ -122,6 +122,21 @@ SAME: Final[Mapping[str, Rows]] = {
         "inspect": ("info", "look", "stat", "stats", "summarize", "summary"),
         "digest": ("checksum", "hash", "sha256", "sha256sum"),
         "schema": ("json-schema",),
+        "new": ("template", "templates", "samples", "starter", "scaffold"),
+    },
+    "template": {
+        "mlp": ("dense", "ffn", "feedforward", "fnn"),
+        "cnn": ("conv", "convnet", "conv2d"),
+        "transformer": ("gpt", "lm", "decoder"),
+        "mnist_mlp": ("mnist",),
+        "lenet5": ("lenet",),
+        "resnet50": ("resnet",),
+        "vit_b16": ("vit",),
+        "lstm_tagger": ("lstm", "rnn"),
+        "transformer_encoder": ("encoder",),
+        "bert_base": ("bert",),
+        "llama3_8b": ("llama", "llama3"),
+        "mixtral_tiny": ("mixtral", "moe"),
     },
     "key": {
         "in": (

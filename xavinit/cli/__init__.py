@@ -17,6 +17,7 @@ from xavinit.cli.digest import digest
 from xavinit.cli.generate import generate
 from xavinit.cli.group import Group
 from xavinit.cli.inspect import inspect
+from xavinit.cli.new import new
 from xavinit.cli.options import FORMATS, FRAMEWORKS
 from xavinit.cli.plan import plan
 from xavinit.cli.schema import schema
@@ -53,5 +54,7 @@ def cli() -> None:
     """
 
 
-for _command in (check, completion, derive, diff, digest, generate, inspect, plan, schema, verify):
+for _command in (
+    check, completion, derive, diff, digest, generate, inspect, new, plan, schema, verify
+):  # fmt: skip
     cli.add_command(_command)

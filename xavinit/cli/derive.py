@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import click
 
 import xavinit
+from xavinit.choices import LawSource
 from xavinit.cli.group import Command
-from xavinit.cli.options import debug_option, quiet_option
+from xavinit.cli.options import Choice, debug_option, jobs_option, quiet_option
+from xavinit.cli.progress import showing_progress
 from xavinit.console import STANDARD_OUTPUTS, print_text, say
 
 
@@ -21,13 +25,28 @@ from xavinit.console import STANDARD_OUTPUTS, print_text, say
     help="Where to write; standard output by default.",
 )
 @click.option(
+    "--laws",
+    type=Choice("laws", get_args(LawSource)),
+    default="glorot",
+    show_default=True,
+    help="What tensors are drawn from: Glorot's numbers, or what the numbers of SOURCE look like.",
+)
+@click.option(
     "--skip-unknown", is_flag=True, help="Leave out tensors of dtypes that cannot be drawn."
 )
 @click.option("--force", is_flag=True, help="Replace SPEC if it exists.")
-@quiet_option("No report.")
+@jobs_option
+@quiet_option("No report and no progress.")
 @debug_option
 def derive(
-    source: str, output: str, skip_unknown: bool, force: bool, quiet: bool, debug: bool
+    source: str,
+    output: str,
+    laws: LawSource,
+    skip_unknown: bool,
+    force: bool,
+    jobs: int | None,
+    quiet: bool,
+    debug: bool,
 ) -> None:
     """Write a spec with the names, shapes and dtypes of SOURCE, as a person would have written it.
 
@@ -36,6 +55,9 @@ def derive(
     and norms rules; comments mark what is a guess. The spec is YAML: generate makes a file with the
     same names, shapes and dtypes of it, with Glorot's numbers. From a file that xavinit wrote comes
     the spec that it carries, which makes the same bytes again.
+
+    With --laws as-is, every number of SOURCE is read: each tensor gets the law that its values look
+    like, as xavinit inspect tells it, or the nearest that a spec has, with a comment.
     """
     if output not in STANDARD_OUTPUTS:
         from xavinit.file_kinds import is_yaml
@@ -43,7 +65,10 @@ def derive(
 
         check_apart([output], source, "the source")
         check_text_target(output, "a YAML file", force=force, is_such=is_yaml)
-    derived = xavinit.derive(source, skip_unknown=skip_unknown)
+    with showing_progress(quiet) as progress:
+        derived = xavinit.derive(
+            source, laws=laws, skip_unknown=skip_unknown, jobs=jobs, progress=progress
+        )
     if output in STANDARD_OUTPUTS:
         print_text(derived.text.rstrip("\n"))
         return

@@ -165,7 +165,8 @@ def _find_fused(
             gates = out // recurrent[-1]
         if gates and out % gates == 0:
             return gates, f"{gates} gates in one?"
-    if words.variable is not None and re.search(r"(^|[._])(lstm|gru)(_\d+)?([._]|$)", words.path):
+    is_cell = words.variable is not None or words.module in ("lstm_cell", "gru_cell")  # Keras's
+    if is_cell and re.search(r"(^|[._])(lstm|gru)(_\d+)?([._]|$)", words.path):
         gates = 4 if "lstm" in words.path else 3
         return (gates, f"{gates} gates in one?") if out % gates == 0 else (1, "")
     for module, place, count in _FUSED:

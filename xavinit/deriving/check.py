@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import structs
 
 from xavinit.deriving.values import Family, NamedTensor
 from xavinit.errors import SpecError
-from xavinit.plan import Constant, TensorPlan, plan_spec
+from xavinit.plan import (
+    Constant,
+    Law,
+    Normal,
+    TensorPlan,
+    TruncatedNormal,
+    Uniform,
+    plan_spec,
+)
 from xavinit.spec import TensorSpec, parse_document, parse_pattern, resolve_spec
 
+_LAWS: dict[str, Callable[..., Law]] = {
+    "constant": Constant,
+    "normal": Normal,
+    "truncated_normal": TruncatedNormal,
+    "uniform": Uniform,
+}
 LARGEST_FILE = 2**63 - 1  # bytes
 
 
@@ -54,7 +68,11 @@ def _is_drawn_so(planned: TensorPlan, init: Any) -> bool:
         return True
     if init in ("zeros", "ones"):
         return planned.law == Constant(0 if init == "zeros" else 1)
-    return not isinstance(planned.law, Constant) or isinstance(init, dict)
+    if isinstance(init, dict):
+        kind, *numbers = init.values()
+        is_plain = kind in _LAWS and not any(isinstance(number, str) for number in numbers)
+        return not is_plain or planned.law == _LAWS[kind](*numbers)
+    return not isinstance(planned.law, Constant)
 
 
 def list_inits(families: Sequence[Family], inits: Sequence[Any]) -> Iterator[tuple[str, Any]]:

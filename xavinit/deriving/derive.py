@@ -19,7 +19,7 @@ from xavinit.deriving.check import find_differing, list_inits
 from xavinit.deriving.counts import Counts, find_counts
 from xavinit.deriving.entries import Entry, find_kin, fold_words, make_parts, sort_entries
 from xavinit.deriving.folding import MOST_FAMILIES, fold_tensors
-from xavinit.deriving.laws import Start, choose_start
+from xavinit.deriving.laws import Start, choose_start, needs_axes
 from xavinit.deriving.rules import make_rules
 from xavinit.deriving.sizes import Dims, find_dims
 from xavinit.deriving.text import Draft, measure_entry, write_draft
@@ -117,7 +117,7 @@ def _write(
         for n, keys in enumerate(wanted)
     ]
     notes = [
-        {**(guess.notes if start.init is None else {}), "init": start.note}
+        {**(guess.notes if needs_axes(start.init) else {}), "init": start.note}
         for guess, start in zip(guesses, starts, strict=True)
     ]
     settled = make_rules(families, own, notes, fixed)
@@ -167,11 +167,11 @@ def _list_keys(
     if family.tied is not None:
         return {"tied": family.tied}
     keys: dict[str, Any] = {}
-    if start.init is not None and start.init != defaults["init"]:
+    if start.init is not None and (start.init != defaults["init"] or family.note):
         keys["init"] = start.init
     if family.dtype != defaults["dtype"]:
         keys["dtype"] = family.dtype
-    if start.init is not None:
+    if not needs_axes(start.init):
         return keys
     axes = {key: value for key, value in guess.keys.items() if defaults.get(key) != value}
     return {**keys, **axes}

@@ -28,7 +28,7 @@ Point = tuple[int, ...]
 class _Group:
     """Tensors with the same text, shape and dtype: their points, each with its place."""
 
-    __slots__ = ("dtype", "init", "points", "shape", "texts", "tied")
+    __slots__ = ("dtype", "init", "note", "points", "shape", "texts", "tied")
 
     def __init__(
         self, texts: tuple[str, ...], tensor: NamedTensor, tied: str | tuple[str, ...] | None
@@ -37,6 +37,7 @@ class _Group:
         self.shape = tensor.shape
         self.dtype = tensor.dtype
         self.init = tensor.init
+        self.note = tensor.note
         self.tied = tied
         self.points: dict[Point, int] = {}
 
@@ -53,6 +54,7 @@ class _Group:
                 count=math.prod(map(len, box)),
                 tied=self.tied,
                 init=self.init,
+                note=self.note,
             )
 
     def split(self, number: int) -> Iterator[_Group]:
@@ -67,7 +69,7 @@ class _Group:
                 group = found[value] = _Group.__new__(_Group)
                 group.texts = (*before, text, *after)
                 group.shape, group.dtype, group.init = self.shape, self.dtype, self.init
-                group.tied, group.points = self.tied, {}
+                group.note, group.tied, group.points = self.note, self.tied, {}
             group.points[point[:number] + point[number + 1 :]] = index
         yield from found.values()
 
@@ -88,7 +90,7 @@ def fold_tensors(tensors: Sequence[NamedTensor], plain: frozenset[str]) -> list[
         key: Any = (texts, tensor.shape, tensor.dtype)
         if tensor.init is not None or tied is not None or name in plain:
             init = json.dumps(tensor.init, sort_keys=True)
-            key = (*key, tied, init, index if name in plain else None)
+            key = (*key, tied, init, tensor.note, index if name in plain else None)
         group = groups.get(key)
         if group is None:
             group = groups[key] = _Group(texts, tensor, tied)

@@ -12,6 +12,7 @@ from xavinit.deriving.axes import AxisGuess
 from xavinit.deriving.values import Family
 from xavinit.deriving.words import Words, split_words
 from xavinit.dtypes import DTYPES
+from xavinit.inits import NAMED
 
 _NORM = re.compile(
     r"(^|[._/])(layer|group|batch|rms|instance)?_?(norm|ln|bn|gn)s?(_?[a-z0-9]{1,8})?\Z|norm|_ln\Z|^ln_",
@@ -37,7 +38,7 @@ class Start(Struct, frozen=True):
 def choose_start(family: Family, axes: AxisGuess) -> Start:
     """The initializer of a family."""
     if family.init is not None or family.tied is not None or 0 in family.shape:
-        return Start(family.init)
+        return Start(family.init, family.note)
     words = split_words(family.first)
     if not DTYPES[family.dtype].is_float:
         return _choose_integer(family, words)
@@ -51,6 +52,14 @@ def choose_start(family: Family, axes: AxisGuess) -> Start:
     if words.part in ("weight", "scale", "gamma") and len(family.shape) == 1:
         return Start("ones", "a norm's? it has one axis")
     return Start("zeros", "zeros? by its name, it may be anything")
+
+
+def needs_axes(init: Any) -> bool:
+    """Does an initializer, as a spec writes it, give other numbers for other fans?"""
+    if not isinstance(init, dict):
+        return init is None or init in NAMED
+    kind, numbers = init["type"], map(str, init.values())
+    return kind == "variance_scaling" or kind in NAMED or any("fan_" in n for n in numbers)
 
 
 def _rounds_to_zero(family: Family) -> bool:

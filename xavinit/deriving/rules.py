@@ -70,7 +70,9 @@ def make_rules(
     own: list[dict[str, Any]] = [dict(keys) for keys in wanted]
     chosen: dict[str, dict[str, Any]] = {}
     told: dict[str, str] = {}
-    for (key, _), numbers in sorted(_group(wanted, fixed).items(), key=lambda item: -len(item[1])):
+    for (key, _), numbers in sorted(
+        _group(families, wanted, fixed).items(), key=lambda item: -len(item[1])
+    ):
         for glob, covered in _cover(numbers, globs, totals, MOST_RULES - len(chosen)):
             chosen.setdefault(glob, {})[key] = wanted[covered[0]][key]
             if said := notes[covered[0]].get(key, ""):
@@ -95,14 +97,17 @@ def _list_samples(family: Family) -> list[str]:
     return list(names)
 
 
-def _group(wanted: Sequence[Keys], fixed: frozenset[int]) -> dict[tuple[str, str], list[int]]:
-    """The families that want a value of a key, by both."""
+def _group(
+    families: Sequence[Family], wanted: Sequence[Keys], fixed: frozenset[int]
+) -> dict[tuple[str, str], list[int]]:
+    """The families that want a value of a key, by both, and by what the source says of it."""
     groups: dict[tuple[str, str], list[int]] = {}
     for number, keys in enumerate(wanted):
         if number not in fixed:
             for key, value in keys.items():
                 told = json.dumps(value, sort_keys=True)
-                groups.setdefault((key, told), []).append(number)
+                note = families[number].note if key == "init" else ""
+                groups.setdefault((key, f"{told} {note}"), []).append(number)
     return groups
 
 

@@ -13,7 +13,7 @@ class NamedTensor(Struct, frozen=True):
     """A tensor to be described: its name, shape and dtype, and what else is known of it.
 
     `tied` names the tensor that it is a copy of. `init` is its initializer as a spec writes it, a
-    name or a table; None leaves it to the name.
+    name or a table; None leaves it to the name. `note` is what a comment says of the initializer.
     """
 
     name: str
@@ -21,6 +21,7 @@ class NamedTensor(Struct, frozen=True):
     dtype: str
     tied: str | None = None
     init: Any = None
+    note: str = ""
 
 
 class Model(Struct, frozen=True):
@@ -62,6 +63,7 @@ class Family(Struct, frozen=True, dict=True):  # dict: for the cached properties
     count: int
     tied: str | tuple[str, ...] | None = None
     init: Any = None
+    note: str = ""
 
     @cached_property
     def first(self) -> str:

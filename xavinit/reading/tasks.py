@@ -66,4 +66,4 @@ def limit_jobs(tensors: Sequence[StoredTensor], jobs: int) -> int:
         for tensor in tensors
         if tensor.plain is None
     )
-    return max(min(jobs, _MEMORY // max(needs, default=1)), 1)
+    return max(min(jobs, _MEMORY // max(1, max(needs, default=1))), 1)

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
-from functools import cached_property
-from typing import Any
+from collections.abc import Iterable
+from functools import cached_property, partial
+from typing import Any, get_args
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
+from xavinit.choices import LawSource
 from xavinit.deriving import Model, NamedTensor, derive_text, write_canonical
-from xavinit.dtypes import DTYPES, STORED_DTYPES, name_dtype
+from xavinit.dtypes import DTYPES
 from xavinit.errors import InputError, UsageError
-from xavinit.formats import Index, load_index
+from xavinit.formats import Index, Recipe, load_index
 from xavinit.plan import STREAM
 from xavinit.spec import parse_document
-from xavinit.wording import format_value, plural
+from xavinit.verbs.held import list_held
+from xavinit.verbs.measure import derive_measured, measure_held, measure_stored
+from xavinit.verbs.progress import Progress
+from xavinit.wording import format_choices, format_value, plural
 
 MOST_NAMED = 10  # tensors that a message or a comment names
-
-DeriveSource = str | os.PathLike[str] | Mapping[str, Any]
 
 
 class Derived(Struct, frozen=True, dict=True):  # dict: for the cached property
@@ -40,65 +42,88 @@ class Derived(Struct, frozen=True, dict=True):  # dict: for the cached property
         return self.text
 
 
-def derive(source: DeriveSource, *, skip_unknown: bool = False) -> Derived:
+def derive(
+    source: object,
+    *,
+    laws: LawSource = "glorot",
+    skip_unknown: bool = False,
+    jobs: int | None = None,
+    progress: Progress | None = None,
+) -> Derived:
     """Write a spec that gives the names, shapes and dtypes of what exists, with new numbers.
 
     `source` is a weights file of any format that is read, a folder, or the index of a set
-    (docs/reading.md), of which only headers are read; or a mapping of names to arrays, or to
-    anything else with a `shape` and a `dtype`. A file that xavinit wrote carries its spec: that is
-    what comes out, and generating it gives the same bytes.
+    (docs/reading.md), of which only headers are read. A file that xavinit wrote carries its spec:
+    that is what comes out, and generating it gives the same bytes.
+
+    Or `source` is in memory: a `torch.nn.Module` (also on the device meta), a Keras model, a Flax
+    NNX module, or a mapping of names to arrays, or to anything else with a `shape` and a `dtype`,
+    such as a state dict or the variables of a Linen module; in a mapping of mappings, the keys are
+    joined by dots. The spec has the names that `load_into` of that framework takes.
+
+    `laws` is `glorot`, or `as-is`: then every number of the source is read, and each tensor gets
+    the law that its values look like, as `inspect` tells it, or the nearest (docs/derive.md).
+    `jobs` and `progress` are as in `inspect`.
 
     Where a dtype cannot be drawn, that is an error, unless `skip_unknown`: then those tensors are
     left out. See docs/derive.md for how names, sizes and laws are found.
 
     Raises `InputError` where the source cannot be read, or no spec can hold its tensors;
-    `UsageError` where a mapping holds something else than tensors.
+    `UsageError` where it is nothing of this, or has no numbers that could be measured.
 
     >>> import numpy
     >>> weights = {f"h.{n}.weight": numpy.zeros((4, 4), "float32") for n in range(3)}
     >>> derive(weights).spec["tensors"]
     {'h.{blocks}.weight': [4, 4]}
     """
-    if isinstance(source, Mapping):
-        tensors: Iterable[NamedTensor] = [_describe(*item) for item in source.items()]
-        return _derive(tensors, "", None, skip_unknown=skip_unknown)
-    index = load_index(os.fsdecode(source))
-    recipe = index.parse_recipe()
-    if recipe is not None:
-        if recipe.stream != STREAM:
-            raise InputError(
-                f"{index.path} was drawn from another stream, {recipe.stream}; this is {STREAM}"
-            )
-        data = {**recipe.spec, "seed": recipe.seed}
-        return Derived(_write_carried(data, index.path, recipe.max_shard_size))
-    layout = "in_out" if index.format == "keras" else None
-    title = os.path.basename(os.path.abspath(index.path))
+    if laws not in get_args(LawSource):
+        raise UsageError(
+            f"laws must be {format_choices(get_args(LawSource))}; got {format_value(laws)}"
+        )
+    if not isinstance(source, str | bytes | os.PathLike):
+        held = list_held(source)
+        known = [NamedTensor(t.name, t.shape, t.dtype, t.tied) for t in held.tensors]
+        measure = partial(measure_held, held)
+        model = Model(tuple(known), layout=held.layout, title=held.title)
+        path = ""
+    else:
+        index = load_index(os.fsdecode(source))
+        path = index.path
+        if (recipe := index.parse_recipe()) is not None:
+            return _derive_carried(path, recipe)
+        layout = "in_out" if index.format == "keras" else None
+        title = os.path.basename(os.path.abspath(path))
+        model = Model(tuple(_list_stored(index)), layout=layout, title=title)
+        measure = partial(measure_stored, index)
     try:
-        return _derive(_list_stored(index), title, layout, skip_unknown=skip_unknown)
+        model, skipped = _skip_unknown(model, skip_unknown=skip_unknown)
+        if laws == "glorot":
+            return Derived(derive_text(model), skipped)
+        names = {tensor.name for tensor in model.tensors if tensor.tied is None}
+        return Derived(derive_measured(model, measure(names, jobs, progress)), skipped)
     except InputError as error:
-        raise InputError(f"{index.path}: {error.describe()}", hint=error.hint) from None
+        if not path:
+            raise
+        raise InputError(f"{path}: {error.describe()}", hint=error.hint) from None
 
 
-def _derive(
-    tensors: Iterable[NamedTensor], title: str, layout: str | None, *, skip_unknown: bool
-) -> Derived:
-    known: list[NamedTensor] = []
-    unknown: list[NamedTensor] = []
-    for tensor in tensors:
-        (known if tensor.dtype in DTYPES else unknown).append(tensor)
-    comments: tuple[str, ...] = ()
-    if unknown:
-        told = ", ".join(f"{format_value(t.name)} ({t.dtype})" for t in unknown[:MOST_NAMED])
-        more = len(unknown) - MOST_NAMED
-        told += f" and {more:,} more" if more > 0 else ""
-        if not skip_unknown:
-            raise InputError(
-                f"{plural(len(unknown), 'tensor')} of dtypes that cannot be drawn: {told}",
-                hint="--skip-unknown (in Python skip_unknown=True) leaves them out",
-            )
-        comments = (f"Left out, since their dtypes cannot be drawn: {told}.",)
-    text = derive_text(Model(tuple(known), layout=layout, title=title, comments=comments))
-    return Derived(text, tuple(tensor.name for tensor in unknown))
+def _skip_unknown(model: Model, *, skip_unknown: bool) -> tuple[Model, tuple[str, ...]]:
+    """The model without tensors that cannot be drawn, and their names."""
+    unknown = [tensor for tensor in model.tensors if tensor.dtype not in DTYPES]
+    if not unknown:
+        return model, ()
+    told = ", ".join(f"{format_value(t.name)} ({t.dtype})" for t in unknown[:MOST_NAMED])
+    more = len(unknown) - MOST_NAMED
+    told += f" and {more:,} more" if more > 0 else ""
+    if not skip_unknown:
+        raise InputError(
+            f"{plural(len(unknown), 'tensor')} of dtypes that cannot be drawn: {told}",
+            hint="--skip-unknown (in Python skip_unknown=True) leaves them out",
+        )
+    known = tuple(tensor for tensor in model.tensors if tensor.dtype in DTYPES)
+    comments = (*model.comments, f"Left out, since their dtypes cannot be drawn: {told}.")
+    model = structs.replace(model, tensors=known, comments=comments)
+    return model, tuple(tensor.name for tensor in unknown)
 
 
 def _list_stored(index: Index) -> Iterable[NamedTensor]:
@@ -113,30 +138,14 @@ def _list_stored(index: Index) -> Iterable[NamedTensor]:
         yield NamedTensor(stored.name, stored.shape, stored.dtype.name, tied)
 
 
-def _describe(name: object, value: object) -> NamedTensor:
-    """What is in a mapping, as a tensor: anything with a shape and a dtype."""
-    shape, dtype = getattr(value, "shape", None), name_dtype(getattr(value, "dtype", None))
-    if not isinstance(name, str):
-        raise UsageError(f"the name of a tensor must be a string; got {format_value(name)}")
-    try:
-        sizes = tuple(int(size) for size in shape)  # type: ignore[union-attr]  # that is asked
-    except (TypeError, ValueError):
-        sizes = None
-    if sizes is None or dtype is None or any(size < 0 for size in sizes):
-        raise UsageError(
-            f"what is derived from must have a shape and a dtype; got {format_value(value)} "
-            f"for {format_value(name)}"
-        )
-    known = dtype if dtype in STORED_DTYPES else str(dtype)
-    return NamedTensor(name, sizes, str(known))
-
-
-def _write_carried(data: Mapping[str, Any], path: str, max_shard_size: int | None) -> str:
+def _derive_carried(path: str, recipe: Recipe) -> Derived:
     """The spec that a file of ours carries."""
+    if recipe.stream != STREAM:
+        raise InputError(f"{path} was drawn from another stream, {recipe.stream}; this is {STREAM}")
     comments = [f"The spec that {os.path.basename(os.path.abspath(path))} carries."]
-    if max_shard_size is not None:
-        comments.append(f"The shards are those of --max-shard-size {max_shard_size}.")
+    if recipe.max_shard_size is not None:
+        comments.append(f"The shards are those of --max-shard-size {recipe.max_shard_size}.")
     try:
-        return write_canonical(data, comments)
+        return Derived(write_canonical({**recipe.spec, "seed": recipe.seed}, comments))
     except InputError as error:
         raise InputError(f"{path}: {error.describe()}") from None
