@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from array import array
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Any
 
 from xavinit.formats.hdf5_filters import Filter, find_longest, parse_filters, undo_filters
@@ -62,7 +63,9 @@ class Chunks:
         row = count_kept(dataset.shape, self.chunk, self._itemsize)
         self._most_kept = max(row // self._nbytes, 1)
         self._kept: dict[tuple[int, ...], Array] = {}  # by their places in the grid
-        self._present: Array | None = None  # the numbers of the chunks that the file has, sorted
+        self._present: array[int] | None = (
+            None  # the numbers of the chunks that the file has, sorted
+        )
         self._fill: Array | None = None
 
     def read_box(self, starts: tuple[int, ...], counts: tuple[int, ...], out: Array) -> None:
@@ -109,22 +112,17 @@ class Chunks:
 
     def _has_any(self, first: tuple[int, ...], last: tuple[int, ...]) -> bool:
         """Has the file a chunk from one place to another, in C order?"""
-        import numpy as np
-
         if self._present is None:
             self._present = self._list_present()
-        numbers = [self._count(first), self._count(last) + 1]
-        before, after = np.searchsorted(self._present, numbers)
-        return bool(before < after)
+        found = bisect_left(self._present, self._count(first))
+        return found < len(self._present) and self._present[found] <= self._count(last)
 
-    def _list_present(self) -> Array:
+    def _list_present(self) -> array[int]:
         """The numbers of the chunks that the file has, sorted; each is stored in a sound size.
 
         The library asks for room for one size and fills another where a chunk without filters is
         not of its size in the file.
         """
-        import numpy as np
-
         numbers, odd = array("q"), array("q")
 
         def note(info: Any) -> None:
@@ -136,7 +134,7 @@ class Chunks:
         self._dataset.chunk_iter(note)
         if odd:
             raise ValueError(f"a chunk of {self._nbytes:,} bytes is stored in {odd[0]:,}")
-        return np.sort(np.array(numbers, np.int64))
+        return array("q", sorted(numbers))
 
     def _count(self, place: tuple[int, ...]) -> int:
         """The number of a chunk in C order; -1 of one left over from a larger dataset."""
