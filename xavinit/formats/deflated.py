@@ -18,6 +18,7 @@ from xavinit.formats.archives import Member
 from xavinit.formats.files import fill_from, open_file, read_from
 from xavinit.formats.stored import PlainRange, StoredTensor
 from xavinit.formats.strided import StridedRange
+from xavinit.stopping import check_stop
 from xavinit.wording import format_bytes, format_value
 
 _BLOCK = 1 << 18  # bytes inflated, or read, at once
@@ -118,6 +119,7 @@ class InflatedFile:
 
     def _inflate(self) -> None:
         """Inflate the next bytes, at least one, and check them."""
+        check_stop()
         content = self._inflate_some(_BLOCK)
         if not content:
             raise EOFError

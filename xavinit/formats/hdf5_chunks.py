@@ -63,9 +63,7 @@ class Chunks:
         row = count_kept(dataset.shape, self.chunk, self._itemsize)
         self._most_kept = max(row // self._nbytes, 1)
         self._kept: dict[tuple[int, ...], Array] = {}  # by their places in the grid
-        self._present: array[int] | None = (
-            None  # the numbers of the chunks that the file has, sorted
-        )
+        self._present: array[int] | None = None  # numbers of those in the file, sorted
         self._fill: Array | None = None
 
     def read_box(self, starts: tuple[int, ...], counts: tuple[int, ...], out: Array) -> None:

@@ -23,8 +23,15 @@ from xavinit.formats.deflated import read_whole_member
 from xavinit.formats.files import LARGEST_TEXT
 from xavinit.formats.pickle_values import Pairs, RefusedError
 from xavinit.formats.pickles import parse_pickle
-from xavinit.formats.stored import Index, PlainRange, Source, StoredTensor, index_tensors
-from xavinit.formats.strided import MOST_AXES, StridedRange, find_strides
+from xavinit.formats.stored import (
+    Index,
+    PlainRange,
+    Source,
+    StoredTensor,
+    find_odd_shape,
+    index_tensors,
+)
+from xavinit.formats.strided import StridedRange, find_strides
 from xavinit.formats.torch_values import GLOBALS, Storage, Unread, View, find_storage
 from xavinit.wording import format_value
 
@@ -161,8 +168,8 @@ def _find_tensor(
         raise InputError(
             f"{archive.path}: {shown} is of dtype torch.{view.dtype}, unknown to xavinit"
         )
-    if len(view.shape) > MOST_AXES:
-        raise InputError(f"{archive.path}: {shown} must have at most {MOST_AXES} axes")
+    if odd := find_odd_shape(view.shape):
+        raise InputError(f"{archive.path}: {shown} {odd}")
     dtype = STORED_DTYPES[view.dtype]
     member = archive.members.get(f"{root}/data/{view.storage.key}")
     size = math.prod(view.shape)

@@ -13,13 +13,12 @@ from xavinit.dtypes import DType
 from xavinit.formats.files import Readable, open_file, read_from
 from xavinit.formats.stored import StoredTensor
 from xavinit.layers import split_boxes
+from xavinit.stopping import check_stop
 
 if TYPE_CHECKING:
     import numpy as np
 
     Array = np.ndarray[Any, Any]
-
-MOST_AXES = 32  # of an array, in the oldest NumPy
 
 _UNIT = 8 << 20  # bytes read at once
 _SPAN = 4 << 20  # bytes of the file held for that
@@ -108,6 +107,7 @@ def _gather(file: Readable, offset: int, out: Array, strides: Sequence[int]) -> 
     """
     import numpy as np
 
+    check_stop()
     reach = [(count - 1) * step for count, step in zip(out.shape, strides, strict=True)]
     span = (sum(reach) + 1) * out.itemsize
     wanted = math.prod(n for n, step in zip(out.shape, strides, strict=True) if step)
