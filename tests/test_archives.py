@@ -242,7 +242,35 @@ def test_a_large_deflated_array_in_fortran_order_is_refused(
     np.savez_compressed(path, w=np.asfortranarray(np.ones((20, 20))))
     assert xavinit.digest(path) == xavinit.digest({"w": np.ones((20, 20))})
     monkeypatch.setattr("xavinit.formats.npz.LARGEST_TURNED", 3000)
-    refuse(path, "is deflated and in Fortran order, and is read in many passes: it must be at most")
+    refuse(path, "is deflated and in Fortran order, and is held whole: it must be at most 3 kB")
+
+
+def test_a_deflated_array_in_fortran_order_is_inflated_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many axes it has, and however little is read at once."""
+    path = tmp_path / "w.npz"
+    arrays = {
+        name: np.asfortranarray(np.random.default_rng(number).random((3,) * 11))
+        for number, name in enumerate("ab")
+    }
+    np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
+    inflated = 0
+
+    def inflate(file: InflatedFile, most: int) -> bytes:
+        nonlocal inflated
+        content = inflate_some(file, most)
+        inflated += len(content)
+        return content
+
+    inflate_some = InflatedFile._inflate_some
+    monkeypatch.setattr(InflatedFile, "_inflate_some", inflate)
+    monkeypatch.setattr("xavinit.formats.strided._UNIT", 1000)
+    assert load(path).tensors[0].memory > arrays["a"].nbytes
+    assert inflated < 4 * (1 << 18)  # their headers
+    inflated = 0
+    assert xavinit.digest(path, jobs=1) == xavinit.digest(arrays)
+    assert inflated < 3 * arrays["a"].nbytes
 
 
 def test_several_deflated_members_by_turns(tmp_path: Path) -> None:

@@ -17,11 +17,19 @@ from xavinit.formats.hdf5_library import (
     is_text,
     list_types,
     map_errors,
+    name_kind,
 )
 from xavinit.formats.hdf5_source import Hdf5Dataset, Window, open_part
 from xavinit.formats.heaps import check_heaps
 from xavinit.formats.keras_groups import find_dtype, find_group, read_label
-from xavinit.formats.stored import Index, PlainRange, Source, StoredTensor, index_tensors
+from xavinit.formats.stored import (
+    LARGEST_NAMES,
+    Index,
+    PlainRange,
+    Source,
+    StoredTensor,
+    index_tensors,
+)
 from xavinit.wording import explain_os_error, format_bytes, format_value
 
 MOST_OBJECTS = 1_000_000
@@ -127,6 +135,7 @@ def _walk(h5py: Any, file: Any, path: str) -> Iterator[tuple[str, Any]]:
     """
     pending = [("", 0, h5py.h5g.open(file.id, b"/"))]
     seen = {_find_address(h5py, file.id)}
+    characters = 0  # of all names
     while pending:
         prefix, depth, group = pending.pop()
         if depth > DEEPEST_GROUP:
@@ -149,6 +158,11 @@ def _walk(h5py: Any, file: Any, path: str) -> Iterator[tuple[str, Any]]:
                 raise InputError(
                     f"{path}: the name of an object is not UTF-8: {link[:100]!r}"
                 ) from None
+            characters += len(name)
+            if characters > LARGEST_NAMES:
+                raise InputError(
+                    f"{path}: the names in it are over {LARGEST_NAMES:,} characters in all"
+                )
             if isinstance(item, h5py.h5g.GroupID):
                 pending.append((f"{name}/", depth + 1, item))
             elif isinstance(item, h5py.h5d.DatasetID):
@@ -183,11 +197,14 @@ def _read_dataset(
 ) -> StoredTensor:
     creation, space = dataset.get_create_plist(), dataset.get_space()
     shown, layout = f"{path}: dataset {format_value(name)}", creation.get_layout()
-    if (
-        dtype is None
-        or space.get_simple_extent_type() not in (h5py.h5s.SIMPLE, h5py.h5s.SCALAR)
-        or layout not in (h5py.h5d.CONTIGUOUS, h5py.h5d.CHUNKED, h5py.h5d.COMPACT)
-    ):
+    if layout not in (h5py.h5d.CONTIGUOUS, h5py.h5d.CHUNKED, h5py.h5d.COMPACT):
+        raise InputError(
+            f"{shown} is virtual: its values are in other datasets, which are not read"
+        )
+    if dtype is None:
+        kind = name_kind(h5py, dataset.get_type())
+        raise InputError(f"{shown} has elements of a kind that is not read: {kind}")
+    if space.get_simple_extent_type() not in (h5py.h5s.SIMPLE, h5py.h5s.SCALAR):
         raise InputError(f"{shown} is not of a kind that xavinit reads")
     if layout == h5py.h5d.CONTIGUOUS and creation.get_external_count():
         raise InputError(f"{shown} has its values in another file, which is not read")

@@ -13,6 +13,7 @@ from bisect import bisect_left
 from typing import TYPE_CHECKING, Any
 
 from xavinit.formats.hdf5_filters import Filter, find_longest, parse_filters, undo_filters
+from xavinit.formats.strided import find_kind
 from xavinit.stopping import check_stop
 
 if TYPE_CHECKING:
@@ -40,11 +41,6 @@ def count_kept(shape: tuple[int, ...], chunk: tuple[int, ...], itemsize: int) ->
     """The bytes of the chunks that are kept: a row of them that is read in several steps."""
     row = count_row(shape, chunk, itemsize)
     return row if UNIT < row <= MOST_KEPT else 0
-
-
-def find_kind(itemsize: int) -> str:
-    """NumPy's code of elements that are copied as they are: integers are copied fastest."""
-    return f"u{itemsize}" if itemsize in (1, 2, 4, 8) else f"V{itemsize}"
 
 
 class Chunks:

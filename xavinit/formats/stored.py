@@ -22,6 +22,7 @@ from xavinit.stopping import check_stop
 from xavinit.wording import explain_os_error, format_value
 
 MOST_AXES = 32  # of a tensor: what the oldest NumPy takes
+LARGEST_NAMES = 50_000_000  # characters of all names, where a file may repeat what it says once
 LARGEST = 2**63 - 1  # of a dimension, and bytes of a tensor
 
 
