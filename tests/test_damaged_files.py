@@ -270,13 +270,13 @@ def test_what_is_no_tensor_in_hdf5_is_skipped_and_counted(tmp_path: Path) -> Non
     [
         (
             lambda f: f.create_dataset("w", data=np.ones(2, np.longdouble)),
-            'dataset "w" has elements of a kind that is not read: floats of [0-9]+ bits',
+            'dataset "w" is of a kind that is not read: a float of [0-9]+ bits',
         ),
         (
             lambda f: f.create_dataset("w", (2,), h5py.enum_dtype({"A": 1}, "i4")),
-            'dataset "w" has elements of a kind that is not read: names for numbers of 32 bits',
+            'dataset "w" is of a kind that is not read: an enumeration of 32 bits',
         ),
-        (make_virtual, 'dataset "w" is virtual: its values are in other datasets, which are not'),
+        (make_virtual, 'dataset "w" is virtual: its values are elsewhere, which is not read'),
         (place_outside, 'dataset "w" has its values in another file, which is not read'),
         (name_badly, r"the name of an object is not UTF-8: b'\\xff\\xfe'"),
         (nest, "its groups must be at most 1,000 deep"),

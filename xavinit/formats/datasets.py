@@ -203,7 +203,7 @@ def _read_dataset(
         )
     if dtype is None:
         kind = name_kind(h5py, dataset.get_type())
-        raise InputError(f"{shown} has elements of a kind that is not read: {kind}")
+        raise InputError(f"{shown} is of a kind that is not read: {kind}")
     if space.get_simple_extent_type() not in (h5py.h5s.SIMPLE, h5py.h5s.SCALAR):
         raise InputError(f"{shown} is not of a kind that xavinit reads")
     if layout == h5py.h5d.CONTIGUOUS and creation.get_external_count():

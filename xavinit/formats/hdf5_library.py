@@ -157,13 +157,13 @@ def name_kind(h5py: Any, kind: Any) -> str:
     """What a type that is not read is, in words."""
     kinds = h5py.h5t
     names = {
-        kinds.ENUM: "names for numbers",
-        kinds.FLOAT: "floats",
-        kinds.INTEGER: "integers",
-        kinds.BITFIELD: "bits",
+        kinds.ENUM: "an enumeration",
+        kinds.FLOAT: "a float",
+        kinds.INTEGER: "an integer",
+        kinds.BITFIELD: "a bit field",
         kinds.OPAQUE: "opaque bytes",
-        kinds.ARRAY: "arrays",
-        kinds.TIME: "times",
+        kinds.ARRAY: "an array",
+        kinds.TIME: "a time",
     }
-    name = names.get(kind.get_class(), f"class {kind.get_class()}")
+    name = names.get(kind.get_class(), f"a type of class {kind.get_class()}")
     return f"{name} of {8 * kind.get_size():,} bits"
