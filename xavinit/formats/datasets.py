@@ -198,9 +198,7 @@ def _read_dataset(
     creation, space = dataset.get_create_plist(), dataset.get_space()
     shown, layout = f"{path}: dataset {format_value(name)}", creation.get_layout()
     if layout not in (h5py.h5d.CONTIGUOUS, h5py.h5d.CHUNKED, h5py.h5d.COMPACT):
-        raise InputError(
-            f"{shown} is virtual: its values are in other datasets, which are not read"
-        )
+        raise InputError(f"{shown} is virtual: its values are elsewhere, which is not read")
     if dtype is None:
         kind = name_kind(h5py, dataset.get_type())
         raise InputError(f"{shown} is of a kind that is not read: {kind}")
