@@ -478,7 +478,7 @@ def test_an_index_that_disagrees_names_the_first_tensor_by_name(tmp_path: Path) 
     strange = {f"{number:03}": shard for number in range(100)}
     for wrong in (strange, places | strange):
         (tmp_path / INDEX).write_text(json.dumps({"weight_map": wrong}))
-        with pytest.raises(InputError, match='disagree about tensor "000"$'):
+        with pytest.raises(InputError, match=r'disagree about tensor "000"$'):
             xavinit.digest(tmp_path)
     left = {name: place for name, place in places.items() if name != max(places)}
     (tmp_path / INDEX).write_text(json.dumps({"weight_map": left}))
