@@ -184,3 +184,20 @@ def test_a_file_of_too_many_chunks(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         file.create_dataset("w", (300,), "u1", chunks=(1,))
     monkeypatch.setattr(datasets, "MOST_CHUNKS", 299)
     refuse(tmp_path / "w.h5", ": its datasets must have at most 299 chunks")
+
+
+def test_chunks_that_lie_in_one_place(tmp_path: Path) -> None:
+    """Each was unpacked in its turn: a thousand times the bytes of the file."""
+    path = tmp_path / "w.h5"
+    with h5py.File(path, "w") as file:
+        made = file.create_dataset("w", (30, 500), "f8", chunks=(1, 500), compression="gzip")
+        made[...] = np.random.default_rng(1).random((30, 500))
+        places = [made.id.get_chunk_info(number).byte_offset for number in range(30)]
+        sizes = [made.id.get_chunk_info(number).size for number in range(30)]
+    content = path.read_bytes()
+    for place in places[1:]:  # in the index of the chunks
+        content = content.replace(place.to_bytes(8, "little"), places[0].to_bytes(8, "little"))
+    end = places[0] + sizes[0]  # the others lie behind it
+    content = content.replace(len(content).to_bytes(8, "little"), end.to_bytes(8, "little"), 1)
+    path.write_bytes(content[:end])
+    refuse(path, f"{SOUND}its chunks share bytes of the file")

@@ -118,8 +118,11 @@ class Chunks:
         not of its size in the file.
         """
         numbers, odd = array("q"), array("q")
+        left = self._h5py.h5i.get_file_id(self._dataset).get_filesize()
 
         def note(info: Any) -> None:
+            nonlocal left
+            left -= info.size
             if info.size > self._most or (not self._filters and info.size != self._nbytes):
                 odd.append(info.size)
             pairs = zip(info.chunk_offset, self.chunk, strict=True)
@@ -128,6 +131,8 @@ class Chunks:
         self._dataset.chunk_iter(note)
         if odd:
             raise ValueError(f"a chunk of {self._nbytes:,} bytes is stored in {odd[0]:,}")
+        if left < 0:  # each byte would be unpacked again and again
+            raise ValueError("its chunks share bytes of the file")
         return array("q", sorted(numbers))
 
     def _count(self, place: tuple[int, ...]) -> int:
