@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import struct
+import threading
 import tracemalloc
 import warnings
 import zipfile
@@ -23,6 +24,7 @@ from xavinit.errors import InputError
 from xavinit.formats import Index, Reader, archives, load_index
 from xavinit.formats.archives import Member
 from xavinit.formats.deflated import InflatedFile
+from xavinit.stopping import StoppedError, obey
 
 ARRAYS = {
     "a": np.arange(6, dtype="<f4").reshape(2, 3),
@@ -242,7 +244,35 @@ def test_a_large_deflated_array_in_fortran_order_is_refused(
     np.savez_compressed(path, w=np.asfortranarray(np.ones((20, 20))))
     assert xavinit.digest(path) == xavinit.digest({"w": np.ones((20, 20))})
     monkeypatch.setattr("xavinit.formats.npz.LARGEST_TURNED", 3000)
-    refuse(path, "is deflated and in Fortran order, and is read in many passes: it must be at most")
+    refuse(path, "is deflated and in Fortran order, and is held whole: it must be at most 3 kB")
+
+
+def test_a_deflated_array_in_fortran_order_is_inflated_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many axes it has, and however little is read at once."""
+    path = tmp_path / "w.npz"
+    arrays = {
+        name: np.asfortranarray(np.random.default_rng(number).random((3,) * 11))
+        for number, name in enumerate("ab")
+    }
+    np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
+    inflated = 0
+
+    def inflate(file: InflatedFile, most: int) -> bytes:
+        nonlocal inflated
+        content = inflate_some(file, most)
+        inflated += len(content)
+        return content
+
+    inflate_some = InflatedFile._inflate_some
+    monkeypatch.setattr(InflatedFile, "_inflate_some", inflate)
+    monkeypatch.setattr("xavinit.formats.strided._UNIT", 1000)
+    assert load(path).tensors[0].memory > arrays["a"].nbytes
+    assert inflated < 4 * (1 << 18)  # their headers
+    inflated = 0
+    assert xavinit.digest(path, jobs=1) == xavinit.digest(arrays)
+    assert inflated < 3 * arrays["a"].nbytes
 
 
 def test_several_deflated_members_by_turns(tmp_path: Path) -> None:
@@ -335,3 +365,29 @@ def test_an_archive_that_is_cut_while_it_is_read(tmp_path: Path) -> None:
     with Reader() as reader, pytest.raises(InputError) as caught:
         reader.read(tensor, 0, 9000)
     assert "\n" not in str(caught.value)
+
+
+def test_a_thread_that_is_to_stop_does_not_inflate_to_the_end(tmp_path: Path) -> None:
+    """Asked before each block, of which going to a far element takes many."""
+    path = tmp_path / "w.npz"
+    np.savez_compressed(path, w=np.zeros(1 << 20))
+    (tensor,) = load(path).tensors
+    stop, found = threading.Event(), []
+
+    def read() -> None:
+        obey(stop)
+        with Reader() as reader:
+            reader.read(tensor, 0, 1)
+            stop.set()
+            opened = reader._opened.find_member(tensor.source.member)  # type: ignore[attr-defined]
+            for act in (lambda: opened.seek(8 << 20), lambda: reader.read(tensor, 1, 2)):
+                try:
+                    act()
+                except StoppedError:
+                    found.append(opened._place)
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    thread.join()
+    assert found == [found[0]] * 2
+    assert found[0] < 1 << 20

@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import pytest
 
 from xavinit.crew import BLOCK, Buffer, Crew, parse_jobs
 from xavinit.errors import UsageError
+from xavinit.stopping import check_stop
 
 
 class Task(NamedTuple):
@@ -201,3 +203,37 @@ def test_jobs_are_a_positive_integer() -> None:
     for jobs in (0, -1, 2.5, "2"):
         with pytest.raises(UsageError, match="jobs must be an integer of at least 1; got"):
             parse_jobs(jobs)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("in_order", [False, True])
+def test_a_failure_ends_the_others_in_the_middle_of_their_tasks(in_order: bool) -> None:
+    """A task that lasts looks now and then whether its thread is to stop; it says no more then."""
+    begun = threading.Barrier(3, timeout=20)
+
+    def work(_: None, buffer: Buffer, task: Task) -> int:
+        if task.number < 3:
+            begun.wait()
+        if task.number == 1:
+            raise OSError("broken")
+        while True:
+            check_stop()
+            time.sleep(0.001)
+
+    crew = Crew(lambda: None, 3)
+    run = partial(crew.run_in_order, take=lambda _, __: None) if in_order else crew.run
+    with pytest.raises(OSError, match="broken"):
+        run(TASKS[:3] * 5, TOTAL, work, advance=ignore)
+
+
+def test_an_interrupt_ends_the_tasks_in_their_middle() -> None:
+    def work(_: None, buffer: Buffer, task: Task) -> None:
+        while True:
+            check_stop()
+            time.sleep(0.001)
+
+    def interrupt(_: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Crew(lambda: None, 2).run(TASKS, TOTAL, work, interrupt)
+    check_stop()  # no other thread is stopped by it

@@ -54,8 +54,18 @@ def write_safetensors(path: Path, header: str | bytes, values: bytes = bytes(8))
         (f'{{"a":{TENSOR.replace("[2]", "[-2]")}}}', "must have a dtype, a shape"),
         (f'{{"a":{TENSOR.replace("[2]", "[2.0]")}}}', "must have a dtype, a shape"),
         (f'{{"a":{TENSOR.replace("[2]", "[3]")}}}', "has 8 bytes, which is not the size of its"),
-        (f'{{"a":{EMPTY.replace("[0]", f"[{2**70},0]")},"b":{TENSOR}}}', "is over 2⁶³−1 bytes"),
-        (f'{{"a":{TENSOR.replace("[2]", "[" + "9" * 5000 + "]")}}}', "Exceeds the limit"),
+        (
+            f'{{"a":{EMPTY.replace("[0]", f"[{2**70},0]")},"b":{TENSOR}}}',
+            'tensor "a" must have dimensions of at most 2⁶³−1; got 1180591620717411303424',
+        ),
+        (
+            f'{{"a":{TENSOR.replace("[2]", "[" + "9" * 5000 + "]")}}}',
+            "is not a sound safetensors file: an integer in it is of 5,000 digits",
+        ),
+        (
+            f'{{"a":{TENSOR.replace("[2]", str([1] * 33))}}}',
+            'tensor "a" must have at most 32 axes; got 33',
+        ),
         (f'{{"a":{TENSOR.replace("0,8", "8,16")}}}', "does not begin where the one before it ends"),
         (f'{{"a":{TENSOR},"b":{TENSOR}}}', 'tensor "b" does not begin where'),
         ("{}", "it must be 10 bytes; got 18"),
@@ -79,6 +89,38 @@ def test_safetensors_lengths(tmp_path: Path) -> None:
         file.write(struct.pack("<Q", 99_999_999))
         file.truncate(10**8 + 7)
     refuse(path, "is not a sound safetensors file")
+
+
+class Name(str):
+    """A name that counts how often it is compared."""
+
+    compared = 0
+
+    def __eq__(self, other: object) -> bool:
+        Name.compared += 1
+        return str.__eq__(self, other)  # type: ignore[arg-type]
+
+    __hash__ = str.__hash__
+
+
+def test_a_key_that_is_there_twice_is_found_in_one_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(text: str, object_pairs_hook: Callable[[Any], Any], **_: object) -> Any:
+        return object_pairs_hook([(Name(number), 0) for number in (*range(3000), 2999)])
+
+    monkeypatch.setattr(json, "loads", load)
+    with pytest.raises(ValueError, match='the key "2999" is in it twice'):
+        parse_json(b"{}")
+    assert Name.compared < 10_000
+
+
+def test_a_shape_of_many_axes_is_not_multiplied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("xavinit.formats.safetensors.math", None)
+    write_safetensors(
+        tmp_path / "w.safetensors", f'{{"a":{TENSOR.replace("[2]", str([9] * 100_000))}}}'
+    )
+    refuse(tmp_path / "w.safetensors", 'tensor "a" must have at most 32 axes; got 100,000')
 
 
 def test_the_objects_of_a_json_text_are_counted() -> None:
@@ -120,7 +162,7 @@ def make_fields(**fields: str) -> str:
     [
         (make_fields(shape="(-1, -4)"), "its shape must be of sizes"),
         (make_fields(shape="(True, 2)"), "its shape must be of sizes"),
-        (make_fields(shape=f"({2**70}, 0)"), "is over 2⁶³−1 bytes|cut short or too long"),
+        (make_fields(shape=f"({2**70}, 0)"), "must have dimensions of at most 2⁶³−1"),
         (make_fields(shape="(1,) * 9"), "is not a sound npy file"),
         (make_fields(shape=str((1,) * 33)), "it must have at most 32 axes; got 33"),
         (make_fields(shape="b'ab'"), "is not a sound npy file"),
@@ -226,8 +268,15 @@ def test_what_is_no_tensor_in_hdf5_is_skipped_and_counted(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda f: f.create_dataset("w", data=np.ones(2, "f16")), 'dataset "w" is not of a kind'),
-        (make_virtual, 'dataset "w" is not of a kind that xavinit reads'),
+        (
+            lambda f: f.create_dataset("w", data=np.ones(2, np.longdouble)),
+            'dataset "w" is of a kind that is not read: a float of [0-9]+ bits',
+        ),
+        (
+            lambda f: f.create_dataset("w", (2,), h5py.enum_dtype({"A": 1}, "i4")),
+            'dataset "w" is of a kind that is not read: an enumeration of 32 bits',
+        ),
+        (make_virtual, 'dataset "w" is virtual: its values are elsewhere, which is not read'),
         (place_outside, 'dataset "w" has its values in another file, which is not read'),
         (name_badly, r"the name of an object is not UTF-8: b'\\xff\\xfe'"),
         (nest, "its groups must be at most 1,000 deep"),
@@ -247,6 +296,20 @@ def test_hdf5_of_kinds_that_are_not_read(
     path = tmp_path / "w.h5"
     make_hdf5(make)(path)
     refuse(path, message)
+
+
+def test_the_characters_of_all_names_in_hdf5_are_limited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A group's name is there once, and in the path of all that lies in it."""
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        group = file.create_group("g" * 100)
+        for number in range(10):
+            group[str(number)] = 0.0
+    monkeypatch.setattr("xavinit.formats.datasets.LARGEST_NAMES", 1119)
+    refuse(tmp_path / "w.h5", ": the names in it are over 1,119 characters in all")
+    monkeypatch.setattr("xavinit.formats.datasets.LARGEST_NAMES", 1120)
+    assert len(load_index(str(tmp_path / "w.h5")).tensors) == 10
 
 
 def test_a_heap_without_an_end_does_not_hang_the_library(tmp_path: Path) -> None:

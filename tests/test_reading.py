@@ -165,7 +165,7 @@ def test_a_unit_of_chunks_is_a_row_of_them_where_that_is_small(tmp_path: Path) -
         file.create_dataset("filler", data=np.random.default_rng(1).random(300_000))
     a, b, c, filler = read_index(path).tensors
     assert [t.unit for t in (a, b, c, filler)] == [600, 4 * 10**6, 500, 1]
-    assert (a.memory, filler.memory) == (2 * 280 + (8 << 20), 0)
+    assert (a.memory, filler.memory) == (3 * 280 + (8 << 20), 0)
 
 
 def test_hdf5_values_that_were_never_written_are_the_fill_value(tmp_path: Path) -> None:

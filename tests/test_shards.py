@@ -471,6 +471,21 @@ def test_a_strange_index_is_told(tmp_path: Path, content: str, message: str) -> 
         xavinit.digest(tmp_path)
 
 
+def test_an_index_that_disagrees_names_the_first_tensor_by_name(tmp_path: Path) -> None:
+    xavinit.generate(SPEC, tmp_path, max_shard_size="2kB")
+    places = json.loads((tmp_path / INDEX).read_text())["weight_map"]
+    shard = min(places.values())
+    strange = {f"{number:03}": shard for number in range(100)}
+    for wrong in (strange, places | strange):
+        (tmp_path / INDEX).write_text(json.dumps({"weight_map": wrong}))
+        with pytest.raises(InputError, match=r'disagree about tensor "000"$'):
+            xavinit.digest(tmp_path)
+    left = {name: place for name, place in places.items() if name != max(places)}
+    (tmp_path / INDEX).write_text(json.dumps({"weight_map": left}))
+    with pytest.raises(InputError, match=f'disagree about tensor "{max(places)}"$'):
+        xavinit.digest(tmp_path)
+
+
 def test_a_folder_that_cannot_be_read_gives_the_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,6 +30,7 @@ GROUND = {
     "file_kinds",
     "inputs",
     "signals",
+    "stopping",
     "widths",
 }
 # What each room may import of the package, beside itself. A room is a folder, or a file at the top.
@@ -46,12 +47,13 @@ ROOMS: dict[str, set[str]] = {
     "rngs": {"errors", "wording"},
     "dtypes": {"errors", "wording"},
     "signals": set(),
+    "stopping": set(),
     "layers": {*GROUND},
     "spec": {*GROUND, "layers"},
     "plan": {*GROUND, "layers", "spec"},
     "streams": {*GROUND, "layers", "plan"},
     "formats": {*GROUND, "layers", "plan"},
-    "crew": {"errors", "wording"},
+    "crew": {"errors", "stopping", "wording"},
     "output": {*GROUND, "plan", "streams", "formats", "crew"},
     "reading": {*GROUND, "layers", "plan", "streams", "formats", "crew"},
     "deriving": {*GROUND, "spec", "plan"},

@@ -354,6 +354,53 @@ def test_opcodes_tensors_and_bytes_have_limits(
     refuse(path, 'member "archive/data.pkl" must be at most 100 B')
 
 
+MADE = {
+    "set": named("builtins", "set"),
+    "dict": named("collections", "OrderedDict"),
+    "view": named("torch._utils", "_rebuild_tensor_v2"),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "argument"),
+    [
+        ("set", b"](" + b"N" * 50 + b"e"),
+        ("set", b"(" + b"N" * 50 + b"t"),
+        ("dict", b"}(" + b"NN" * 50 + b"u"),
+        ("dict", b"](" + b"NN\x86" * 50 + b"e"),
+        ("view", b"(" + b"K\1" * 50 + b"t"),
+    ],
+)
+def test_calls_that_copy_one_value_again_and_again_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, argument: bytes
+) -> None:
+    """Fifty values, memoized: each call of a few bytes copies them, or goes over them."""
+    monkeypatch.setattr(pickles, "MOST_COPIED", 1000)
+    if kind == "view":
+        call = MADE[kind] + b"(" + storage() + b"K\0h\0h\0\x89NtR"
+    else:
+        call = MADE[kind] + b"h\0\x85R"
+    path = write(tmp_path / "w.pt", b"](" + argument + b"q\0" + call * 21 + b"e")
+    refuse(path, "is corrupt at its data.pkl: its calls take over 1,000 values")
+    monkeypatch.setattr(pickles, "MOST_COPIED", 3000)
+    if kind != "view":  # whose fifty axes are too many
+        load_index(str(write(path, b"](" + argument + b"q\0" + call * 21 + b"e")))
+
+
+def test_the_characters_of_all_names_are_limited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key of a dict is there once, and in the name of each tensor in it."""
+    monkeypatch.setattr(pytorch, "LARGEST_NAMES", 1000)
+    entries = [(number(n), tensor()) for n in range(10)]
+    for length, is_read in ((90, True), (110, False)):
+        path = write(tmp_path / "w.pt", dict_of((text("k" * length), dict_of(*entries))))
+        if is_read:
+            assert len(load_index(str(path)).tensors) == 10
+        else:
+            refuse(path, ": the names in it are over 1,000 characters in all")
+
+
 @pytest.mark.parametrize(
     ("members", "message"),
     [

@@ -20,7 +20,7 @@ from xavinit.cli.options import (
 )
 from xavinit.cli.progress import showing_progress
 from xavinit.console import print_text, say_error
-from xavinit.errors import InputError, UsageError, VerificationError
+from xavinit.errors import InputError, UsageError, VerificationError, XavinitError
 
 
 @click.command(cls=Command, short_help="Compare weights files with what a spec makes.")
@@ -67,19 +67,23 @@ def verify(
     code is 0 where all files are right, 5 where one is not, and 4 where one cannot be read.
     """
     from xavinit.failures import error_to_json
+    from xavinit.output import is_pipe
     from xavinit.report.verification import format_verdict, verdict_to_json
 
-    if spec == "-" and len(files) > 1:
-        raise UsageError("standard input is read once: give --spec - with one FILE")
+    if spec is not None and len(files) > 1 and (spec == "-" or is_pipe(spec)):
+        raise UsageError(f"a pipe is read once: give --spec {spec} with one FILE")
     codes = set()
     for file in files:
         try:
             with showing_progress(quiet) as progress:
                 verdict = xavinit.verify(file, spec, progress=progress, **options)
-        except InputError as error:
+        except XavinitError as error:
+            # Of one file among several: it cannot be read, or carries no spec, or none that is one.
+            if not isinstance(error, InputError) and (spec is not None or len(files) == 1):
+                raise
             codes.add(error.exit_code)
             if as_json:
-                print_text(error_to_json(error, error.exit_code))
+                print_text(error_to_json(error, error.exit_code, file))
             else:
                 say_error(error)
             continue

@@ -8,6 +8,7 @@ from typing import Generic
 
 from xavinit.crew.tasks import TaskT
 from xavinit.crew.threads import Threads
+from xavinit.stopping import StoppedError
 
 
 class AnyOrder(Generic[TaskT]):
@@ -38,6 +39,7 @@ class AnyOrder(Generic[TaskT]):
         """End every thread before returning, whatever interrupts: they hold what is open."""
         with self._lock:
             self._stopped = True
+        self._threads.stop()
         self._threads.join()
 
     def take_done(self) -> int:
@@ -56,10 +58,13 @@ class AnyOrder(Generic[TaskT]):
                 act(task)
                 with self._lock:
                     self._done += task.nbytes
+        except StoppedError:
+            raise
         except BaseException as error:
             with self._lock:
                 self.failure = self.failure or error
                 self._stopped = True
+            self._threads.stop()
         finally:
             with self._lock:
                 self._working -= 1

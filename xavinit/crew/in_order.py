@@ -9,6 +9,7 @@ from typing import Generic
 
 from xavinit.crew.tasks import Buffer, Result, TaskT
 from xavinit.crew.threads import Threads
+from xavinit.stopping import StoppedError
 
 
 class InOrder(Generic[TaskT, Result]):
@@ -35,6 +36,7 @@ class InOrder(Generic[TaskT, Result]):
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
+        self._threads.stop()
         self._threads.join()
 
     def results(self) -> Iterator[tuple[TaskT, Result]]:
@@ -82,7 +84,10 @@ class InOrder(Generic[TaskT, Result]):
                 with self._changed:
                     self._ready[number] = task, result
                     self._changed.notify_all()
+        except StoppedError:
+            raise
         except BaseException as error:
+            self._threads.stop()
             with self._changed:
                 self._failure = self._failure or error
                 self._stopped = True

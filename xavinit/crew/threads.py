@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 
 from xavinit.errors import OutputError
+from xavinit.stopping import StoppedError, obey
 
 
 class Threads:
@@ -13,15 +15,25 @@ class Threads:
 
     def __init__(self) -> None:
         self._threads: list[threading.Thread] = []
+        self._stop = threading.Event()
 
     def start(self, work: Callable[[], None]) -> None:
         """Start one more; `OutputError` where the system gives no more."""
-        thread = threading.Thread(target=work, daemon=True)
+        thread = threading.Thread(target=lambda: self._run(work), daemon=True)
         self._threads.append(thread)
         try:
             thread.start()
         except RuntimeError as error:
             raise OutputError(f"cannot start {len(self._threads)} threads: {error}") from error
+
+    def stop(self) -> None:
+        """Tell all to end soon, also in the middle of a task."""
+        self._stop.set()
+
+    def _run(self, work: Callable[[], None]) -> None:
+        obey(self._stop)
+        with contextlib.suppress(StoppedError):
+            work()
 
     def join(self) -> None:
         """Wait until all have ended; an interrupt meanwhile is raised after that."""

@@ -7,136 +7,37 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from msgspec import Struct
-
 from xavinit.dtypes import DType
 from xavinit.errors import InputError
 from xavinit.formats.deflated import WindowFile
 from xavinit.formats.files import find_size, open_file
+from xavinit.formats.hdf5_chunks import list_filters
 from xavinit.formats.hdf5_library import (
     import_h5py,
     is_text,
     list_types,
     map_errors,
-    open_to_read,
-    open_window,
+    name_kind,
 )
+from xavinit.formats.hdf5_source import Hdf5Dataset, Window, open_part
 from xavinit.formats.heaps import check_heaps
 from xavinit.formats.keras_groups import find_dtype, find_group, read_label
-from xavinit.formats.stored import Index, PlainRange, Source, StoredTensor, index_tensors
-from xavinit.formats.strided import swap_bytes
-from xavinit.layers import split_boxes
+from xavinit.formats.stored import (
+    LARGEST_NAMES,
+    Index,
+    PlainRange,
+    Source,
+    StoredTensor,
+    index_tensors,
+)
 from xavinit.wording import explain_os_error, format_bytes, format_value
 
 MOST_OBJECTS = 1_000_000
 DEEPEST_GROUP = 1000  # groups in groups
-LARGEST_CHUNK = 256 << 20  # bytes; the library holds a chunk whole
+LARGEST_CHUNK = 256 << 20  # bytes; a chunk is held whole
+MOST_CHUNKS = 2_000_000  # in a file: those that have no place in it take time too
+_SMALLEST_CHUNK = 100  # bytes; in a large file there may be one for so many
 _MOST_EXPANDED = 2000  # times the bytes of the file: what deflate may make of them, twice
-_UNIT = 16 << 20  # bytes read at once
-
-
-class Window(Struct, frozen=True):
-    """The part of a file in which a whole HDF5 file lies: a stored member of an archive."""
-
-    offset: int
-    nbytes: int
-
-
-class Hdf5Dataset(Struct, frozen=True):
-    """Elements that HDF5's library must assemble: from chunks, filtered or not, or compact."""
-
-    path: str
-    name: str
-    chunk: tuple[int, ...] | None = None
-    is_swapped: bool = False
-    window: Window | None = None
-
-    def open(self) -> _OpenedFile:
-        return _OpenedFile(self.path, self.window)
-
-    def fill(
-        self, opened: _OpenedFile, tensor: StoredTensor, start: int, stop: int, block: memoryview
-    ) -> None:
-        import numpy as np
-
-        flat = np.frombuffer(block, np.uint8)
-        with map_errors():
-            dataset = opened.find_dataset(self.name)
-            if (dataset.shape, dataset.get_type().get_size()) != (
-                tensor.shape,
-                tensor.dtype.itemsize,
-            ):
-                raise EOFError
-            place = 0
-            for box in split_boxes(tensor.shape, start, stop):
-                starts = tuple(first for first, _ in box)
-                counts = tuple(last - first for first, last in box)
-                end = place + math.prod(counts) * tensor.dtype.itemsize
-                opened.read_box(dataset, starts, counts, flat[place:end])
-                place = end
-        if self.is_swapped:
-            swap_bytes(block, tensor.dtype)
-
-    def find_unit(self, tensor: StoredTensor) -> int:
-        """A row of chunks, or as many rows of elements as fit, on the first axis where one fits."""
-        if self.chunk is None:
-            return 1
-        most = _UNIT // tensor.dtype.itemsize
-        for axis, size in enumerate(self.chunk):
-            row = math.prod(tensor.shape[axis + 1 :])
-            if row <= most:
-                return min(size, tensor.shape[axis], most // row) * row
-        return most
-
-    def count_memory(self, tensor: StoredTensor) -> int:
-        """A chunk as it is stored, one as it is read, and the library's cache of chunks."""
-        return 2 * math.prod(self.chunk or ()) * tensor.dtype.itemsize + (8 << 20)
-
-
-class _OpenedFile:
-    """A file that datasets are read from, one after another."""
-
-    def __init__(self, path: str, window: Window | None) -> None:
-        self._h5py = import_h5py()
-        self._files = contextlib.ExitStack()
-        with map_errors():
-            self._file = self._files.enter_context(_open(self._h5py, path, window))
-        self._name: str | None = None
-        self._dataset: Any = None
-
-    def close(self) -> None:
-        with map_errors():
-            self._files.close()
-
-    def find_dataset(self, name: str) -> Any:
-        if name != self._name:
-            self._dataset = self._h5py.h5d.open(self._file.id, name.encode())
-            self._name = name
-        return self._dataset
-
-    def read_box(
-        self, dataset: Any, starts: tuple[int, ...], counts: tuple[int, ...], out: Any
-    ) -> None:
-        """Read a box as it is stored: in the file's own type, so that nothing is converted."""
-        space = dataset.get_space()
-        if counts:
-            space.select_hyperslab(starts, counts)
-            memory = self._h5py.h5s.create_simple(counts)
-        else:
-            memory = self._h5py.h5s.create(self._h5py.h5s.SCALAR)
-        dataset.read(memory, space, out, dataset.get_type())
-
-
-@contextlib.contextmanager
-def _open(h5py: Any, path: str, window: Window | None) -> Iterator[Any]:
-    """The library's file, which is closed in the end, and the archive with it."""
-    with open_file(path) as file:  # checks that it is a regular file
-        if window is None:
-            opened = open_to_read(h5py, path)
-        else:
-            opened = open_window(h5py, WindowFile(file, window.offset, window.nbytes))
-        with opened:
-            yield opened
 
 
 def read_index(path: str, window: Window | None = None) -> Index:
@@ -147,7 +48,7 @@ def read_index(path: str, window: Window | None = None) -> Index:
     with open_file(path) as opened:
         size = window.nbytes if window else find_size(opened)
     h5py = import_h5py()
-    with _reading(path), _open(h5py, path, window) as file:
+    with _reading(path), open_part(h5py, path, window) as file:
         types = list_types(h5py)
         tensors: list[StoredTensor] = []
         unknown = []
@@ -200,14 +101,19 @@ def _find_others(h5py: Any) -> tuple[int, ...]:
 
 
 def _check_expanded(path: str, tensors: Iterable[StoredTensor], size: int) -> None:
-    expanded = 0
+    expanded = chunks = 0
     for tensor in tensors:
-        expanded += 0 if tensor.plain else tensor.nbytes
+        if not isinstance(tensor.source, Hdf5Dataset):
+            continue
+        expanded += tensor.source.count_read(tensor)
         if expanded > _MOST_EXPANDED * size:
             raise InputError(
                 f"{path}: dataset {format_value(tensor.name)} is refused: its chunks would make "
                 f"over {_MOST_EXPANDED:,} times the {format_bytes(size)} of the file"
             )
+        chunks += tensor.source.count_chunks(tensor)
+        if chunks > max(MOST_CHUNKS, size // _SMALLEST_CHUNK):
+            raise InputError(f"{path}: its datasets must have at most {MOST_CHUNKS:,} chunks")
 
 
 @contextlib.contextmanager
@@ -229,6 +135,7 @@ def _walk(h5py: Any, file: Any, path: str) -> Iterator[tuple[str, Any]]:
     """
     pending = [("", 0, h5py.h5g.open(file.id, b"/"))]
     seen = {_find_address(h5py, file.id)}
+    characters = 0  # of all names
     while pending:
         prefix, depth, group = pending.pop()
         if depth > DEEPEST_GROUP:
@@ -251,6 +158,11 @@ def _walk(h5py: Any, file: Any, path: str) -> Iterator[tuple[str, Any]]:
                 raise InputError(
                     f"{path}: the name of an object is not UTF-8: {link[:100]!r}"
                 ) from None
+            characters += len(name)
+            if characters > LARGEST_NAMES:
+                raise InputError(
+                    f"{path}: the names in it are over {LARGEST_NAMES:,} characters in all"
+                )
             if isinstance(item, h5py.h5g.GroupID):
                 pending.append((f"{name}/", depth + 1, item))
             elif isinstance(item, h5py.h5d.DatasetID):
@@ -285,11 +197,12 @@ def _read_dataset(
 ) -> StoredTensor:
     creation, space = dataset.get_create_plist(), dataset.get_space()
     shown, layout = f"{path}: dataset {format_value(name)}", creation.get_layout()
-    if (
-        dtype is None
-        or space.get_simple_extent_type() not in (h5py.h5s.SIMPLE, h5py.h5s.SCALAR)
-        or layout not in (h5py.h5d.CONTIGUOUS, h5py.h5d.CHUNKED, h5py.h5d.COMPACT)
-    ):
+    if layout not in (h5py.h5d.CONTIGUOUS, h5py.h5d.CHUNKED, h5py.h5d.COMPACT):
+        raise InputError(f"{shown} is virtual: its values are elsewhere, which is not read")
+    if dtype is None:
+        kind = name_kind(h5py, dataset.get_type())
+        raise InputError(f"{shown} is of a kind that is not read: {kind}")
+    if space.get_simple_extent_type() not in (h5py.h5s.SIMPLE, h5py.h5s.SCALAR):
         raise InputError(f"{shown} is not of a kind that xavinit reads")
     if layout == h5py.h5d.CONTIGUOUS and creation.get_external_count():
         raise InputError(f"{shown} has its values in another file, which is not read")
@@ -298,6 +211,11 @@ def _read_dataset(
     nbytes = math.prod(shape) * dtype.itemsize
     offset = dataset.get_offset() if layout == h5py.h5d.CONTIGUOUS else None
     chunk = tuple(creation.get_chunk()) if layout == h5py.h5d.CHUNKED else None
+    if chunk is not None:
+        try:
+            list_filters(creation)
+        except ValueError as error:
+            raise InputError(f"{shown} {error}") from None
     if chunk is not None and math.prod(chunk) * dtype.itemsize > LARGEST_CHUNK:
         raise InputError(f"{shown} has chunks over {format_bytes(LARGEST_CHUNK)}")
     if offset is not None and offset + nbytes > file_size:

@@ -1,7 +1,8 @@
 """Members of a zip archive, read: as they are stored, or inflated while they are read.
 
 A deflated member can be read in order alone. To go back is to begin again; no more than a window
-of it is ever in memory.
+of it is ever in memory. Only one in another order than C, which would begin again for each few
+rows, is held whole (`npz.py` limits it).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from xavinit.formats.archives import Member
 from xavinit.formats.files import fill_from, open_file, read_from
 from xavinit.formats.stored import PlainRange, StoredTensor
 from xavinit.formats.strided import StridedRange
+from xavinit.stopping import check_stop
 from xavinit.wording import format_bytes, format_value
 
 _BLOCK = 1 << 18  # bytes inflated, or read, at once
@@ -36,13 +38,18 @@ class MemberRange(Struct, frozen=True):
     def fill(
         self, opened: _OpenedArchive, tensor: StoredTensor, start: int, stop: int, block: memoryview
     ) -> None:
-        self.range.fill(opened.find_member(self.member), tensor, start, stop, block)
+        if isinstance(self.range, StridedRange):
+            whole = opened.find_whole(self.member)
+            self.range.fill_from_memory(whole, tensor, start, stop, block)
+        else:
+            self.range.fill(opened.find_member(self.member), tensor, start, stop, block)
 
     def find_unit(self, tensor: StoredTensor) -> int:
         return self.range.find_unit(tensor)
 
     def count_memory(self, tensor: StoredTensor) -> int:
-        return self.range.count_memory(tensor) + 3 * _BLOCK
+        held = self.member.nbytes if isinstance(self.range, StridedRange) else 0
+        return self.range.count_memory(tensor) + held + 3 * _BLOCK
 
 
 class WindowFile(io.RawIOBase):
@@ -118,6 +125,7 @@ class InflatedFile:
 
     def _inflate(self) -> None:
         """Inflate the next bytes, at least one, and check them."""
+        check_stop()
         content = self._inflate_some(_BLOCK)
         if not content:
             raise EOFError
@@ -162,6 +170,7 @@ class _OpenedArchive:
         self._file = open_file(path)
         self._member: Member | None = None
         self._inflated: InflatedFile | None = None
+        self._whole: tuple[Member, bytearray] | None = None  # the one held last
 
     def close(self) -> None:
         self._file.close()
@@ -171,6 +180,13 @@ class _OpenedArchive:
             self._member = member
             self._inflated = InflatedFile(self._path, self._file, member)
         return self._inflated
+
+    def find_whole(self, member: Member) -> bytearray:
+        if self._whole is None or member != self._whole[0]:
+            self._whole = None
+            file = InflatedFile(self._path, self._file, member)
+            self._whole = member, read_from(file, 0, member.nbytes)
+        return self._whole[1]
 
 
 def read_member(path: str, member: Member, most: int) -> bytearray:

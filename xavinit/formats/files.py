@@ -13,6 +13,8 @@ from xavinit.wording import explain_os_error, format_bytes, format_value
 
 LARGEST_TEXT = 100_000_000  # bytes of JSON; a million tensors need less
 
+LONGEST_INTEGER = 1_000  # digits; Python takes long ones slowly, or not at all
+
 
 class Readable(Protocol):
     """What elements are read from: a file, or a part of one."""
@@ -84,13 +86,18 @@ def parse_json(content: bytes | bytearray, most: int = 2_000_000) -> Any:
             raise ValueError(f"it holds over {most:,} objects")
         made = dict(pairs)
         if len(made) < len(pairs):
-            names = [name for name, _ in pairs]
-            twice = next(name for name in made if names.count(name) > 1)
+            seen: set[str] = set()
+            twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
             raise ValueError(f"the key {format_value(twice)} is in it twice")
         return made
 
+    def make_integer(text: str) -> int:
+        if len(text) > LONGEST_INTEGER:
+            raise ValueError(f"an integer in it is of {len(text):,} digits")
+        return int(text)
+
     try:
-        return json.loads(content.decode(), object_pairs_hook=make_object)
+        return json.loads(content.decode(), object_pairs_hook=make_object, parse_int=make_integer)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 

@@ -151,3 +151,19 @@ def list_types(h5py: Any) -> list[tuple[Any, DType, bool]]:
             kind.set_order(h5py.h5t.ORDER_BE)
             types.append((kind, dtype, True))
     return types
+
+
+def name_kind(h5py: Any, kind: Any) -> str:
+    """What a type that is not read is, in words."""
+    kinds = h5py.h5t
+    names = {
+        kinds.ENUM: "an enumeration",
+        kinds.FLOAT: "a float",
+        kinds.INTEGER: "an integer",
+        kinds.BITFIELD: "a bit field",
+        kinds.OPAQUE: "opaque bytes",
+        kinds.ARRAY: "an array",
+        kinds.TIME: "a time",
+    }
+    name = names.get(kind.get_class(), f"a type of class {kind.get_class()}")
+    return f"{name} of {8 * kind.get_size():,} bits"

@@ -12,10 +12,10 @@ from msgspec import structs
 
 from xavinit.errors import InputError
 from xavinit.formats.archives import Archive
-from xavinit.formats.datasets import Window
 from xavinit.formats.datasets import read_index as read_datasets
 from xavinit.formats.deflated import read_whole_member
 from xavinit.formats.files import parse_json
+from xavinit.formats.hdf5_source import Window
 from xavinit.formats.stored import Index
 
 WEIGHTS = "model.weights.h5"

@@ -12,8 +12,8 @@ from msgspec import Struct
 from xavinit.dtypes import STORED_DTYPES, DType
 from xavinit.errors import InputError
 from xavinit.formats.files import explain_error
-from xavinit.formats.stored import PlainRange
-from xavinit.formats.strided import MOST_AXES, StridedRange, find_strides
+from xavinit.formats.stored import PlainRange, find_odd_shape
+from xavinit.formats.strided import StridedRange, find_strides
 from xavinit.wording import format_value
 
 if TYPE_CHECKING:
@@ -76,8 +76,8 @@ def _read_header(path: str, file: io.BytesIO) -> tuple[np.dtype[Any], tuple[int,
             shape, is_fortran, dtype = readers[version](file, max_header_size=_LONGEST_HEADER)
         if not all(type(number) is int and number >= 0 for number in shape):
             raise ValueError(f"its shape must be of sizes; got {format_value(shape)}")
-        if len(shape) > MOST_AXES:
-            raise ValueError(f"it must have at most {MOST_AXES} axes; got {len(shape)}")
+        if fact := find_odd_shape(shape):
+            raise ValueError(f"it {fact}")
     except Exception as error:  # Python parses the header, which may raise nearly anything
         raise InputError(f"{path} is not a sound npy file: {explain_error(error)}") from error
     return dtype, shape, is_fortran

@@ -9,7 +9,7 @@ from xavinit.formats.npy_headers import LONGEST_HEAD, MAGIC, find_source, parse_
 from xavinit.formats.stored import Index, Source, StoredTensor, index_tensors
 from xavinit.wording import format_bytes, format_value
 
-LARGEST_TURNED = 256 << 20  # bytes of a deflated array in Fortran order: a pass for each 8 MiB
+LARGEST_TURNED = 256 << 20  # bytes of a deflated array in Fortran order, which is held whole
 _SUFFIX = ".npy"
 
 
@@ -43,8 +43,8 @@ def _read_member(path: str, member: Member, head: bytearray) -> StoredTensor:
     source: Source
     if member.is_deflated and header.is_fortran and header.nbytes > LARGEST_TURNED:
         raise InputError(
-            f"{shown} is deflated and in Fortran order, and is read in many passes: it must be at "
-            f"most {format_bytes(LARGEST_TURNED)}"
+            f"{shown} is deflated and in Fortran order, and is held whole: it must be at most "
+            f"{format_bytes(LARGEST_TURNED)}"
         )
     if member.is_deflated:
         source = MemberRange(path, member, find_source(path, header))

@@ -5,8 +5,8 @@ opcodes of plain data alone. A global is looked up by its name in the caller's c
 call of it makes a value of ours. Any other opcode or global is refused by its name.
 
 Limits, each of which ends in a message: the opcodes (each makes at most one value, so that they
-bound the memo, the stack and the memory), the marks within marks, and an integer's bytes. The
-caller bounds the text.
+bound the memo and the stack), the values that calls copy, the marks within marks. The caller bounds
+the text.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from xavinit.formats.pickle_values import PLAIN, Constructors, Global, Pairs, Re
 from xavinit.wording import cut
 
 MOST_OPCODES = 4_000_000  # a tensor takes some 45
+MOST_COPIED = 4_000_000  # values that calls take: a set of a list copies it each time
+_LONGEST_SIZES = 32  # values of a tuple that is not counted: a tensor has two
 DEEPEST_MARKS = 1_000  # containers within containers that are being made
 LONGEST_GLOBAL = 1_000  # bytes of its module, and of its name
 _NEWEST = 5  # protocol
@@ -53,6 +55,7 @@ class _Machine:
         self._stack: list[Any] = []
         self._outer: list[list[Any]] = []  # the stacks below the marks
         self._memo: dict[int, Any] = {}
+        self._copied = 0
 
     def run(self) -> Any:
         text, opcodes = self._text, _OPCODES
@@ -205,6 +208,9 @@ class _Machine:
         construct = self._globals[function.name]
         if construct is None:
             raise RefusedError(f"a call of {function.name}")
+        self._copied += _count(args, 2)
+        if self._copied > MOST_COPIED:
+            raise ValueError(f"its calls take over {MOST_COPIED:,} values")
         try:
             self._stack[-1] = construct(args)
         except (TypeError, KeyError):
@@ -218,6 +224,16 @@ class _Machine:
         self._stack.pop()
         if type(self._stack[-1]) in (Global, list, tuple, str, int, float, bool, type(None)):
             raise ValueError("it sets attributes of what has none")
+
+
+def _count(value: object, depth: int) -> int:
+    """How many values a call may copy or look at: those of a list, a dict or a long tuple."""
+    value = value.pairs if type(value) is Pairs else value
+    if isinstance(value, list) or (isinstance(value, tuple) and len(value) > _LONGEST_SIZES):
+        return len(value)
+    if isinstance(value, tuple) and depth:
+        return sum(_count(item, depth - 1) for item in value)
+    return 0
 
 
 _STOP = ord(".")

@@ -6,7 +6,8 @@ each other give names with dots; what is no tensor is skipped and counted.
 
 Limits: the bytes of `data.pkl` (`LARGEST_TEXT`), its opcodes and marks (`pickles.py`), the values
 and tensors found in it (a value may be listed any number of times), how deep they lie, the length
-of a name, the axes of a tensor, and what all of them make of the file's bytes (`archives.py`).
+of a name and of all names, the axes of a tensor, and what all of them make of the file's bytes
+(`archives.py`).
 """
 
 from __future__ import annotations
@@ -23,8 +24,16 @@ from xavinit.formats.deflated import read_whole_member
 from xavinit.formats.files import LARGEST_TEXT
 from xavinit.formats.pickle_values import Pairs, RefusedError
 from xavinit.formats.pickles import parse_pickle
-from xavinit.formats.stored import Index, PlainRange, Source, StoredTensor, index_tensors
-from xavinit.formats.strided import MOST_AXES, StridedRange, find_strides
+from xavinit.formats.stored import (
+    LARGEST_NAMES,
+    Index,
+    PlainRange,
+    Source,
+    StoredTensor,
+    find_odd_shape,
+    index_tensors,
+)
+from xavinit.formats.strided import StridedRange, find_strides
 from xavinit.formats.torch_values import GLOBALS, Storage, Unread, View, find_storage
 from xavinit.wording import format_value
 
@@ -105,6 +114,7 @@ class _Flat:
     def __init__(self, path: str) -> None:
         self._path = path
         self._seen = 0
+        self._characters = 0  # of all names
         self.found: list[tuple[str, View]] = []
         self.skipped = 0
 
@@ -120,6 +130,9 @@ class _Flat:
                 self.add(self._name(name, key, item), item, depth + 1)
         elif isinstance(value, View):
             self.found.append((name, value))
+            self._characters += len(name)
+            if self._characters > LARGEST_NAMES:
+                raise self._fail(f"the names in it are over {LARGEST_NAMES:,} characters in all")
             if len(self.found) > MOST_TENSORS:
                 raise self._fail(f"it holds over {MOST_TENSORS:,} tensors")
         elif isinstance(value, Unread):
@@ -161,8 +174,8 @@ def _find_tensor(
         raise InputError(
             f"{archive.path}: {shown} is of dtype torch.{view.dtype}, unknown to xavinit"
         )
-    if len(view.shape) > MOST_AXES:
-        raise InputError(f"{archive.path}: {shown} must have at most {MOST_AXES} axes")
+    if odd := find_odd_shape(view.shape):
+        raise InputError(f"{archive.path}: {shown} {odd}")
     dtype = STORED_DTYPES[view.dtype]
     member = archive.members.get(f"{root}/data/{view.storage.key}")
     size = math.prod(view.shape)

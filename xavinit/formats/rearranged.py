@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct, structs
 
 from xavinit.dtypes import DType
-from xavinit.formats.stored import Reader, StoredTensor
-from xavinit.formats.strided import MOST_AXES, StridedRange
+from xavinit.formats.stored import MOST_AXES, Reader, StoredTensor
+from xavinit.formats.strided import StridedRange
 from xavinit.layers import View, split_index
 
 if TYPE_CHECKING:

@@ -28,7 +28,14 @@ from xavinit.formats.shards import (
     make_index,
     name_shards,
 )
-from xavinit.formats.stored import Index, PlainRange, Source, StoredTensor, index_tensors
+from xavinit.formats.stored import (
+    Index,
+    PlainRange,
+    Source,
+    StoredTensor,
+    find_odd_shape,
+    index_tensors,
+)
 from xavinit.layers import find_framework
 from xavinit.plan import Plan, TensorPlan
 from xavinit.wording import format_value
@@ -247,6 +254,8 @@ def _parse_header(
                 f"{path}: tensor {format_value(name)} is of dtype {format_value(code)}, "
                 "unknown to xavinit"
             )
+        if fact := find_odd_shape(shape):
+            raise ValueError(f"tensor {format_value(name)} {fact}")
         dtype = _DTYPES[code]
         if (last - first) * 8 != math.prod(shape) * dtype.bits:
             raise ValueError(

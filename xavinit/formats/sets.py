@@ -6,6 +6,7 @@ The names of the shards are the index's own: any file beside it, of safetensors 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -53,7 +54,9 @@ def read_set(path: str, folder: str, places: dict[str, str], read: Callable[[str
     stored = [tensor for file in files.values() for tensor in file.tensors]
     found = {tensor.name: name for name, file in files.items() for tensor in file.tensors}
     if found != places or len(found) < len(stored):
-        odd = next(iter(dict(found.items() ^ places.items())), "twice")
+        odd = min((name for name, _ in found.items() ^ places.items()), default=None)
+        if odd is None:  # in two shards, and the index names the later one
+            odd = min(name for name, n in Counter(t.name for t in stored).items() if n > 1)
         raise InputError(
             f"{path}: the index and the shards disagree about tensor {format_value(odd)}"
         )

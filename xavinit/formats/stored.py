@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -18,9 +18,12 @@ from xavinit.dtypes import DType
 from xavinit.errors import InputError
 from xavinit.formats.files import Readable, fill_from, open_file
 from xavinit.formats.metadata import Recipe, parse_recipe
+from xavinit.stopping import check_stop
 from xavinit.wording import explain_os_error, format_value
 
-_LARGEST = 2**63 - 1  # of a dimension, and bytes of a tensor
+MOST_AXES = 32  # of a tensor: what the oldest NumPy takes
+LARGEST_NAMES = 50_000_000  # characters of all names, where a file may repeat what it says once
+LARGEST = 2**63 - 1  # of a dimension, and bytes of a tensor
 
 
 class Source(Protocol):
@@ -123,8 +126,10 @@ class Reader:
     def fill(self, tensor: StoredTensor, start: int, stop: int, block: memoryview) -> None:
         """Fill a block of their size with the elements [start, stop): little-endian, in C order.
 
-        Raises `InputError` where the file cannot be read, or has changed since its index was read.
+        Raises `InputError` where the file cannot be read, or has changed since its index was read;
+        `StoppedError` in a thread of a crew that is to stop.
         """
+        check_stop()
         source, count = tensor.source, tensor.dtype.count_bytes
         whole = tensor.dtype.bits * start % 8 == 0
         if not (whole and 0 <= start <= stop <= tensor.size and len(block) == count(stop - start)):
@@ -205,6 +210,17 @@ def index_tensors(
         if name in names:
             raise InputError(f"{path}: it holds two tensors {format_value(name)}")
         names.add(name)
-        if any(size > _LARGEST for size in tensor.shape) or tensor.nbytes > _LARGEST:
+        if fact := find_odd_shape(tensor.shape):
+            raise InputError(f"{path}: tensor {format_value(name)} {fact}")
+        if tensor.nbytes > LARGEST:
             raise InputError(f"{path}: tensor {format_value(name)} is over 2⁶³−1 bytes")
     return Index(path, tensors, metadata, format, labels or {}, skipped)
+
+
+def find_odd_shape(shape: Sequence[int]) -> str | None:
+    """What is wrong with a shape, if anything is; of a short one alone the size is soon known."""
+    if len(shape) > MOST_AXES:
+        return f"must have at most {MOST_AXES} axes; got {len(shape):,}"
+    if any(size > LARGEST for size in shape):
+        return f"must have dimensions of at most 2⁶³−1; got {format_value(max(shape))}"
+    return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -13,13 +13,12 @@ from xavinit.dtypes import DType
 from xavinit.formats.files import Readable, open_file, read_from
 from xavinit.formats.stored import StoredTensor
 from xavinit.layers import split_boxes
+from xavinit.stopping import check_stop
 
 if TYPE_CHECKING:
     import numpy as np
 
     Array = np.ndarray[Any, Any]
-
-MOST_AXES = 32  # of an array, in the oldest NumPy
 
 _UNIT = 8 << 20  # bytes read at once
 _SPAN = 4 << 20  # bytes of the file held for that
@@ -43,18 +42,26 @@ class StridedRange(Struct, frozen=True):
     def fill(
         self, opened: Readable, tensor: StoredTensor, start: int, stop: int, block: memoryview
     ) -> None:
+        itemsize = tensor.dtype.itemsize
+        for box, out in _list_boxes(tensor, start, stop, block):
+            first = sum(i * step for (i, _), step in zip(box, self.strides, strict=True))
+            _gather(opened, self.offset + first * itemsize, out, self.strides)
+        if self.is_swapped:
+            swap_bytes(block, tensor.dtype)
+
+    def fill_from_memory(
+        self, content: bytearray, tensor: StoredTensor, start: int, stop: int, block: memoryview
+    ) -> None:
+        """Fill a block where all that the file holds is in memory."""
         import numpy as np
 
         itemsize = tensor.dtype.itemsize
-        flat = np.frombuffer(block, f"V{itemsize}" if itemsize > 8 else f"u{itemsize}")
-        place = 0
-        for box in split_boxes(tensor.shape, start, stop):
-            counts = [last - first for first, last in box]
-            end = place + math.prod(counts)
-            first = sum(i * step for (i, _), step in zip(box, self.strides, strict=True))
-            out = flat[place:end].reshape(counts)
-            _gather(opened, self.offset + first * itemsize, out, self.strides)
-            place = end
+        steps = [step * itemsize for step in self.strides]
+        kind = find_kind(itemsize)
+        whole = np.ndarray(tensor.shape, kind, content, self.offset, steps)
+        for box, out in _list_boxes(tensor, start, stop, block):
+            check_stop()
+            out[...] = whole[tuple(slice(*ends) for ends in box)]
         if self.is_swapped:
             swap_bytes(block, tensor.dtype)
 
@@ -78,6 +85,26 @@ class StridedRange(Struct, frozen=True):
             else:
                 runs *= count
         return runs * max(run, _PAGE) if runs > 1 else run
+
+
+def find_kind(itemsize: int) -> str:
+    """NumPy's code of elements that are copied as they are: integers are copied fastest."""
+    return f"u{itemsize}" if itemsize in (1, 2, 4, 8) else f"V{itemsize}"
+
+
+def _list_boxes(
+    tensor: StoredTensor, start: int, stop: int, block: memoryview
+) -> Iterator[tuple[tuple[tuple[int, int], ...], Array]]:
+    """The elements [start, stop) as boxes, each with the part of the block that it fills."""
+    import numpy as np
+
+    flat = np.frombuffer(block, find_kind(tensor.dtype.itemsize))
+    place = 0
+    for box in split_boxes(tensor.shape, start, stop):
+        counts = [last - first for first, last in box]
+        end = place + math.prod(counts)
+        yield box, flat[place:end].reshape(counts)
+        place = end
 
 
 def find_strides(shape: Sequence[int], *, is_fortran: bool) -> tuple[int, ...]:
@@ -108,6 +135,7 @@ def _gather(file: Readable, offset: int, out: Array, strides: Sequence[int]) -> 
     """
     import numpy as np
 
+    check_stop()
     reach = [(count - 1) * step for count, step in zip(out.shape, strides, strict=True)]
     span = (sum(reach) + 1) * out.itemsize
     wanted = math.prod(n for n, step in zip(out.shape, strides, strict=True) if step)

@@ -79,7 +79,7 @@ def compare_tensors(
     `stored` has those to compare by the plan's names, in the plan's shapes and dtypes. The result
     is the same for any number of threads. Raises `InputError` where the file cannot be read.
     """
-    stream = make_stream(plan.stream, plan.seed)
+    stream = make_stream(plan.stream, plan.seed, plan.sequence)
     tensors = [tensor for tensor in plan.tensors if tensor.name in stored]
     if stream.is_ordered and tensors:  # each is drawn, up to the last that is compared
         jobs = 1

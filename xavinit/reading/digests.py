@@ -10,6 +10,7 @@ from typing import NamedTuple
 from xavinit.crew import Advance, Buffer, Crew, parse_jobs
 from xavinit.errors import InputError
 from xavinit.formats import Index, Reader, StoredTensor
+from xavinit.reading.tasks import limit_jobs
 
 _BLOCK = 1 << 20  # bytes read at once, or a tensor's own unit
 
@@ -70,7 +71,7 @@ def _sort_tensors(index: Index) -> list[StoredTensor]:
 def _open_crew(index: Index, jobs: int | None) -> Iterator[Crew[Reader]]:
     """A crew with a reader for each worker; a pipe is read by one."""
     with contextlib.ExitStack() as readers:
-        jobs = 1 if index.is_pipe else parse_jobs(jobs)
+        jobs = 1 if index.is_pipe else limit_jobs(index.tensors, parse_jobs(jobs))
         yield Crew(lambda: readers.enter_context(Reader()), jobs)
 
 

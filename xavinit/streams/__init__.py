@@ -27,7 +27,7 @@ STREAMS = {"xavinit-1": "xavinit.streams.xavinit1"}
 RNGS = {"torch-2.13": "xavinit.streams.torch213"}
 
 
-def make_stream(name: str, seed: int, sequence: Sequence[TensorPlan] = ()) -> Stream:
+def make_stream(name: str, seed: int, sequence: Sequence[TensorPlan]) -> Stream:
     """The stream of this name under a seed, or `UsageError`; an rng's takes the plan's sequence."""
     rng = name.partition(",")[0]
     if rng in RNGS:

@@ -98,7 +98,8 @@ def find_recipe(subject: Subject) -> Recipe | None:
         path = os.path.join(subject.path, name)
         if parse_index_name(name) is None:
             try:
-                return fmt.read_index(path).parse_recipe()
+                if (recipe := fmt.read_index(path).parse_recipe()) is not None:
+                    return recipe
             except InputError as error:
                 fault = fault or error
     if fault is not None:

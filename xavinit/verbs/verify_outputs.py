@@ -98,7 +98,7 @@ def _verify_output(
         tensors=plan.tensors,
         shards=None if layout.find_set is None else max(len(layout.files) - 1, 1),
     )
-    if os.path.lexists(file):
+    if os.path.exists(file):
         found = compare_files(placed.format, layout, files, file if layout.folder else None)
     else:
         found = Found((Fault(kind="missing_file", path=file),))
