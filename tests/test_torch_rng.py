@@ -296,7 +296,7 @@ VIEWED = [
     {"name": "d", "type": "dense", "in": 300, "out": 177},
     {"name": "c", "type": "conv2d", "in": 3, "out": 8, "kernel": 3},
     {"name": "l", "type": "lstm", "in": 5, "hidden": 4},
-    {"name": "g", "type": "gru", "in": 5, "hidden": 3, "bias_init": {"type": "normal", "std": 1}},
+    {"name": "g", "type": "gru", "in": 5, "hidden": 7},
     {"name": "m", "type": "multi_head_attention", "size": 24, "heads": 3},
     {"name": "s", "type": "dense", "in": 3, "out": 4},
 ]
@@ -309,7 +309,13 @@ VIEWED = [
 def test_other_frameworks_get_views_of_pytorchs_tensors(
     init: Any, framework: str, kernel: str
 ) -> None:
-    spec = {"rng": RNG, "defaults": {"init": init}, "layers": VIEWED}
+    gru = {"name": "n", "type": "gru", "in": 5, "hidden": 7, "init": {"type": "normal", "std": 1}}
+    if framework == "keras":  # which has a place for both of its biases
+        gru["bias_init"] = {"type": "normal", "std": 1}
+    layers = [*VIEWED, gru]
+    if init == "default":  # which draws biases for which these have no place
+        layers = [layer for layer in layers if layer["type"] not in ("lstm", "gru")]
+    spec = {"rng": RNG, "defaults": {"init": init}, "layers": layers}
     ours = xavinit.draw(spec)
     plan = xavinit.make_plan(spec, framework=framework)
     for name, array in xavinit.draw(plan, jobs=2).items():
@@ -323,6 +329,53 @@ def test_other_frameworks_get_views_of_pytorchs_tensors(
                 places = np.add.outer(places, np.asarray(axis)).ravel()
             expected = np.append(source[places], np.zeros(tensor.view.zeros, source.dtype))
         np.testing.assert_array_equal(array.reshape(-1), expected, name)
+
+
+@pytest.mark.parametrize("framework", ["keras", "flax"])
+def test_a_drawn_bias_without_a_place_is_refused(framework: str) -> None:
+    """Keras and Flax add one bias to an LSTM's gates, PyTorch two: one would be lost."""
+    layer = {"name": "l", "type": "lstm", "in": 5, "hidden": 4}
+    spec = {"rng": RNG, "defaults": {"init": "default"}, "layers": [layer]}
+    with pytest.raises(SpecError, match=f'draws all of "l.bias_hh_l0", for which {framework} has'):
+        xavinit.make_plan(spec, framework=framework)
+    assert xavinit.make_plan(spec)["l.bias_hh_l0"].law is not None
+
+
+@pytest.mark.parametrize("hidden", [1, 4, 6, 15, 16, 17])
+@pytest.mark.parametrize("framework", ["keras", "flax"])
+def test_the_first_gates_of_normals_are_drawn(hidden: int, framework: str, kernel: str) -> None:
+    """A gate at the beginning of its tensor needs no view; normals come in blocks of 16."""
+    layer = {"name": "l", "type": "lstm", "in": 5, "hidden": hidden, "bias_init": "zeros"}
+    spec = {"rng": RNG, "defaults": {"init": "he_normal"}, "layers": [layer]}
+    ours = xavinit.draw(spec)["l.weight_ih_l0"]
+    named = "l/lstm_cell/kernel" if framework == "keras" else None
+    theirs = xavinit.draw(spec, framework=framework)
+    kernels = [array for name, array in theirs.items() if name == named or "ii" in name]
+    assert kernels[0].T[0].tobytes() == ours[0].tobytes()
+
+
+def test_a_draw_has_a_limit() -> None:
+    spec = {"rng": RNG, "layers": [{"type": "draw", "count": 10**12}]}
+    with pytest.raises(SpecError, match=r"count must be at most 4,294,967,296 words"):
+        xavinit.make_plan(spec)
+
+
+@pytest.mark.parametrize("name", ["w.safetensors", "w.h5", "set"])
+def test_a_file_is_verified_in_the_order_drawn(tmp_path: Path, name: str) -> None:
+    spec = {
+        "rng": RNG,
+        "seed": 5,
+        "tensors": {"b": [300, 401], "a": {"shape": [77], "init": {"type": "normal", "std": 1}}},
+    }
+    options: dict[str, Any] = {"max_shard_size": 400_000} if name == "set" else {}
+    xavinit.generate(spec, tmp_path / name, **options)
+    for jobs in (1, 3):
+        assert xavinit.verify(tmp_path / name, spec, jobs=jobs)
+        assert xavinit.verify(tmp_path / name, jobs=jobs)
+    plain = {key: value for key, value in spec.items() if key != "rng"}
+    tensors = xavinit.verify(tmp_path / name, plain | {"tensors": spec["tensors"]}, rng=RNG)
+    assert tensors.is_same
+    assert not xavinit.verify(tmp_path / name, spec, seed=6)
 
 
 # --- The plan ------------------------------------------------------------------------------------

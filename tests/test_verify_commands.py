@@ -114,7 +114,11 @@ def test_tensors_alone_are_counted_as_such(tmp_path: Path) -> None:
         (["x.npy"], 2, "x.npy carries no spec of xavinit"),
         (["s.safetensors", "--spec", "none.yaml"], 4, "cannot read none.yaml: No such file"),
         (["s.safetensors", "--spec", "bad.yaml"], 3, "bad.yaml:1:14: tensors"),
-        (["s.safetensors", "set", "--spec", "-"], 2, "a pipe is read once: give --spec - with one FILE"),
+        (
+            ["s.safetensors", "set", "--spec", "-"],
+            2,
+            "a pipe is read once: give --spec - with one FILE",
+        ),
         (["-"], 2, "standard input is read once and in order: give the name of a file"),
         (["s.yaml"], 4, "s.yaml is a text, not a weights file"),
         (["empty"], 4, "cannot read empty: it has neither manifest.json nor model.safetensors."),

@@ -24,6 +24,7 @@ def load_into(
     spec: SpecSource | Plan,
     *,
     seed: int | None = None,
+    rng: object = None,
     dtype: str | None = None,
     dims: Mapping[str, int | str] | None = None,
     jobs: int | None = None,
@@ -44,7 +45,7 @@ def load_into(
     Raises what `draw` raises; `UsageError` (a `ValueError`), which names the tensors, where the
     spec and the tree do not fit.
     """
-    plan = make_plan_for("flax", spec, seed=seed, dtype=dtype, dims=dims)
+    plan = make_plan_for("flax", spec, seed=seed, rng=rng, dtype=dtype, dims=dims)
     if not isinstance(variables, Mapping):
         raise UsageError(f"variables must be a tree of mappings; got {format_value(variables)}")
     leaves = dict(_walk(variables, ()))

@@ -23,6 +23,7 @@ def load_into(
     spec: SpecSource | Plan,
     *,
     seed: int | None = None,
+    rng: object = None,
     dtype: str | None = None,
     dims: Mapping[str, int | str] | None = None,
     jobs: int | None = None,
@@ -41,7 +42,7 @@ def load_into(
     Raises what `draw` raises; `UsageError` (a `ValueError`), which names the tensors, where the
     spec and the model do not fit.
     """
-    plan = make_plan_for("keras", spec, seed=seed, dtype=dtype, dims=dims)
+    plan = make_plan_for("keras", spec, seed=seed, rng=rng, dtype=dtype, dims=dims)
     held = _list_variables(model, {tensor.name for tensor in plan.tensors})
     check_match(
         {tensor.name: tensor.shape for tensor in plan.tensors},

@@ -26,6 +26,7 @@ def load_into(
     spec: SpecSource | Plan,
     *,
     seed: int | None = None,
+    rng: object = None,
     dtype: str | None = None,
     dims: Mapping[str, int | str] | None = None,
     jobs: int | None = None,
@@ -43,7 +44,7 @@ def load_into(
     spec and the module do not fit.
     """
     torch = import_library("torch")
-    plan = make_plan_for("pytorch", spec, seed=seed, dtype=dtype, dims=dims)
+    plan = make_plan_for("pytorch", spec, seed=seed, rng=rng, dtype=dtype, dims=dims)
     held = _list_tensors(module)
     owners = _find_owners(held)
     names = {tensor.name for tensor in plan.tensors}

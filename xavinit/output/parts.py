@@ -33,6 +33,8 @@ from xavinit.wording import explain_os_error
 
 Publish = Callable[[FileLayout], bool]
 
+_MOST_TURNS = 20  # at a file that other runs put there and take away again
+
 
 class Share(Struct, frozen=True):
     """What one of several runs has to do with a set."""
@@ -189,15 +191,20 @@ def _publish(
 ) -> bool:
     """Publish a file; what is not as it must be goes. False where another run was faster."""
     place = os.path.join(path, file.name)
-    if os.path.islink(place):
-        disk.unlink(place)  # the link goes; what it leads to, such as a hub's blob, stays
-    try:
-        with publish_file(place, force=os.path.lexists(place), access=access) as temporary:
-            fill_files([(file, temporary)], drawing, advance)
-    except RefusedError:
-        if find_state(place, file) != "whole":
-            raise
-        return False
+    for turn in range(_MOST_TURNS):
+        if os.path.islink(place):
+            disk.unlink(place)  # the link goes; what it leads to, such as a hub's blob, stays
+        try:
+            with publish_file(place, force=os.path.lexists(place), access=access) as temporary:
+                fill_files([(file, temporary)], drawing, advance if not turn else lambda _: None)
+        except RefusedError:  # another run came between
+            state = find_state(place, file)
+            if state == "whole":
+                return False
+            if state != "missing" or turn == _MOST_TURNS - 1:  # and it went again, by a third one
+                raise
+        else:
+            break
     return True
 
 

@@ -107,6 +107,7 @@ def plan_spec(spec: Spec) -> Plan:
         named = {role: _name_tensor(decisions, part) for role, part in listed.parts.items()}
         parts = order.add_layer(listed, named)
         made, modules = place_parts(listed.layer, parts, framework)
+        order.check_placed(parts, made, spec.framework)
         for module in modules:
             if owners.setdefault(module, listed.layer) is not listed.layer:
                 raise SpecError(

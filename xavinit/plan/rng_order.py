@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from xavinit import inits
 from xavinit.errors import SpecError
 from xavinit.layers import DRAW, Layer
 from xavinit.plan.tensor import TensorPlan
+from xavinit.plan.torch_laws import is_drawn
 from xavinit.plan.torch_modules import make_draw, make_layer
 from xavinit.spec import Family, LayerSpec, Spec
+from xavinit.wording import format_value
+
+MOST_WORDS = 2**32  # that a `draw` takes; a second or so
 
 
 class RngOrder:
@@ -20,11 +25,11 @@ class RngOrder:
         self._rng = rng
         self._families = spec.families
         self._is_default = spec.is_default
-        is_drawn = not rng.is_ours and rng.get("construction") == "drawn"
-        self._is_made = is_drawn or spec.is_default  # is every module?
+        is_constructed = not rng.is_ours and rng.get("construction") == "drawn"
+        self._is_made = is_constructed or spec.is_default  # is every module?
         self._first: list[TensorPlan] = []  # when modules are made
         self._then: list[TensorPlan] = []  # when initializers are applied
-        if not is_drawn:
+        if not is_constructed:
             self._then = self._first  # both as they come
 
     def add_tensor(self, tensor: TensorPlan) -> None:
@@ -39,7 +44,30 @@ class RngOrder:
                 ("layers",),
                 hint="give the spec an rng, such as rng: torch-2.13",
             )
-        self._first.append(make_draw(layer, len(self._first)))
+        drawn = make_draw(layer, len(self._first))
+        if drawn.size > MOST_WORDS:
+            raise SpecError(
+                f"count must be at most {MOST_WORDS:,} words; got {drawn.size:,}", ("layers",)
+            )
+        self._first.append(drawn)
+
+    def check_placed(
+        self, parts: Mapping[str, TensorPlan], made: Sequence[TensorPlan], framework: str
+    ) -> None:
+        """Refuse a layer of which a drawn part has no place: without it, it is another model."""
+        if self._rng.is_ours:
+            return
+        placed: Counter[str] = Counter()
+        for tensor in made:
+            placed[tensor.stream] += tensor.size if tensor.view is None else tensor.view.count
+        for part in parts.values():
+            if is_drawn(part.law) and placed[part.stream] < part.size:
+                raise SpecError(
+                    f"{self._rng.name} draws all of {format_value(part.name)}, for which "
+                    f"{framework} has no place",
+                    part.place,
+                    hint="write PyTorch's form, or give the layers other initializers than default",
+                )
 
     def add_layer(
         self, listed: LayerSpec, parts: Mapping[str, TensorPlan]

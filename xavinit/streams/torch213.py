@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 
-from xavinit.plan import CutNormal, TensorPlan, is_drawn
+from xavinit.plan import CutNormal, TensorPlan, Uniform, UniformOn, is_drawn
 from xavinit.rngs import parse_rng
 from xavinit.signals import hold_signals
 from xavinit.streams.constants import fill_constant
@@ -53,7 +53,7 @@ class Torch213:
                 self._begun[tensor.name, piece.start] = begin
                 yield piece
             walker.pass_tensor(source)
-        elif is_drawn_whole(source):
+        elif _is_whole(tensor, source):
             self._begun[tensor.name, 0] = walker.tell()
             yield Piece(tensor, 0, tensor.size)
             walker.pass_tensor(source)
@@ -103,7 +103,7 @@ class Torch213:
             return
         state = self._begun.pop((tensor.name, start)).restore(self._kernel)
         if tensor.view is None:
-            is_part = tensor.size < source.size and is_drawn_whole(source)
+            is_part = tensor.size < source.size and _is_whole(tensor, source)
             whole = memoryview(bytearray(source.nbytes)) if is_part else out
             self._values.fill(state, whole, source, start, source.size if is_part else stop)
             if is_part:
@@ -115,6 +115,15 @@ class Torch213:
         if len(out):
             reader = Reader(self._kernel, self._values, state, source)
             fill_view(out, reader, tensor.view, start, stop)
+
+
+def _is_whole(tensor: TensorPlan, source: TensorPlan) -> bool:
+    """Is a tensor without a view drawn as one piece, with all of its source?
+
+    Also the first gates of a bias, unless it is uniform: normals come in blocks.
+    """
+    is_uniform = isinstance(source.law, Uniform | UniformOn)
+    return is_drawn_whole(source) or (tensor.size < source.size and not is_uniform)
 
 
 def make_stream(name: str, seed: int, sequence: Sequence[TensorPlan]) -> Torch213:

@@ -25,12 +25,12 @@ MOST_NAMED = 5  # of each kind of fault, in a message
 
 
 def make_plan_for(
-    framework: str, spec: SpecSource | Plan, *, seed: Any, dtype: Any, dims: Any
+    framework: str, spec: SpecSource | Plan, *, seed: Any, rng: Any, dtype: Any, dims: Any
 ) -> Plan:
     """The plan of a spec in a framework's form; or the plan given, which must be in it."""
     if not isinstance(spec, Plan):
-        return make_plan(spec, seed=seed, dtype=dtype, framework=framework, dims=dims)
-    plan, _ = take_plan(spec, make_overrides(seed, dtype, None, dims))
+        return make_plan(spec, seed=seed, rng=rng, dtype=dtype, framework=framework, dims=dims)
+    plan, _ = take_plan(spec, make_overrides(seed, dtype, None, dims, rng))
     if plan.framework != framework:
         raise UsageError(f"the plan must be in the form of {framework}; got {plan.framework}")
     return plan
