@@ -11,10 +11,10 @@ FUZZ_SECONDS ?= 60
 # What makes an environment old: what it installs, and the kernels that it builds.
 BUILT = pyproject.toml setup.py $(wildcard xavinit/*/_kernel*.[ch])
 
-QUICK = -m "not frameworks and not slow and not browser"
+QUICK = -m "not frameworks and not slow and not browser and not cluster"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-ci test-budgets test-kernel test-sanitize test-oldest test-pythons test-frameworks test-page matrix fuzz fuzz-files lint format bench clean measure-guesses
+.PHONY: help demo test test-slow test-ci test-budgets test-kernel test-sanitize test-oldest test-pythons test-frameworks test-page matrix fuzz fuzz-files lint format bench clean measure-guesses measure-verdicts test-cluster
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -61,6 +61,11 @@ test-page: $(VENV)/browser ## Look at the page of a weights file in Chromium, wh
 measure-guesses: $(VENV)/test ## Count how often the laws of thousands of random tensors are guessed right.
 	PYTHONPATH=tests $(VENV)/bin/python tests/measure_guesses.py
 
+measure-verdicts: $(VENV)/test ## Count how often --statistics refuses true files, and lets wrong tensors pass.
+	PYTHONPATH=tests $(VENV)/bin/python tests/measure_verdicts.py
+test-cluster: $(VENV)/cluster ## Write sets by Slurm, GNU parallel and Dask, which are started here (as root).
+	$(VENV)/bin/python -m pytest -q -m cluster tests/cluster
+
 matrix: ## Compare the bytes over Pythons, libraries, processors (arm64 under qemu); MATRIX=--install.
 	$(PYTHON) tools/matrix.py $(MATRIX)
 
@@ -104,7 +109,7 @@ $(VENV)/demo: $(BUILT)
 	$(call install,-e .)
 
 # One environment; each job adds the extra of its name.
-$(VENV)/test $(VENV)/ci $(VENV)/fuzz $(VENV)/lint $(VENV)/browser: $(VENV)/%: $(BUILT)
+$(VENV)/test $(VENV)/ci $(VENV)/fuzz $(VENV)/lint $(VENV)/browser $(VENV)/cluster: $(VENV)/%: $(BUILT)
 	$(call install,-e ".[$*]")
 
 $(OLDEST)/test: $(BUILT) tests/oldest.txt

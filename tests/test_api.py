@@ -294,7 +294,7 @@ def test_a_plan_shows_itself_and_its_tensors() -> None:
 
 
 def test_only_public_names_are_listed() -> None:
-    bridges = {"flax", "keras", "torch"}
+    bridges = {"dask", "flax", "keras", "torch"}
     assert set(dir(xavinit)) == {*xavinit.__all__, *bridges, "__version__"}
     for name in xavinit.__all__:
         assert getattr(xavinit, name) is not None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,11 +18,12 @@ import xavinit
 from xavinit.errors import UsageError
 from xavinit.reading import Histogram
 from xavinit.report.inspection_table import (
+    draw_line,
     format_figure,
     format_histogram,
     format_inspection,
     format_share,
-    sort_tensors,
+    sort_inspection,
 )
 
 SPEC = {
@@ -114,11 +117,15 @@ def test_rows_are_sorted(folder: Path) -> None:
     assert list_names("--sort", "count")[-2:] == ["b", "n"]
     assert list_names("--sort", "count", "--ascending")[:2] == ["n", "b"]
     found = xavinit.inspect(folder / "w.safetensors")
-    stds = [tensor.summary.std for tensor in sort_tensors(found.tensors, "std")]
+    stds = [tensor.summary.std for tensor in sort_inspection(found, "std").tensors]
     assert stds == sorted(stds, reverse=True)  # type: ignore[type-var]  # all have one
     odd = xavinit.inspect(folder / "odd.safetensors")
-    assert [t.name for t in sort_tensors(odd.tensors, "max")] == ["one", "bad", "none"]
-    assert [t.name for t in sort_tensors(odd.tensors, "max", ascending=True)][-1] == "none"
+    assert [t.name for t in sort_inspection(odd, "max").tensors] == ["one", "bad", "none"]
+    least_first = sort_inspection(odd, "max", ascending=True).tensors
+    assert [t.name for t in least_first] == ["bad", "one", "none"]
+    _, text, _ = run("w.safetensors", "--sort", "name", "--json", cwd=folder)
+    names = [tensor["name"] for tensor in json.loads(text)["tensors"]]
+    assert names[:3] == ["b", "h.0.w", "h.1.w"]
 
 
 def test_several_files_have_headings(folder: Path) -> None:
@@ -130,11 +137,41 @@ def test_several_files_have_headings(folder: Path) -> None:
     assert code == 0
 
 
-def test_a_file_that_fails_does_not_hide_those_before_it(folder: Path) -> None:
-    code, text, messages = run("w.h5", "none.h5", cwd=folder)
+def test_a_file_that_fails_does_not_hide_the_others(folder: Path) -> None:
+    (folder / "text").write_text("tensors: {}")
+    code, text, messages = run("none.h5", "w.h5", "text", "w.safetensors", cwd=folder)
+    headings = [line for line in text.splitlines() if line.startswith("==>")]
+    assert headings == ["==> w.h5 <==", "==> w.safetensors <=="]
+    assert messages.startswith("xavinit: cannot read none.h5: No such file or directory\n")
     assert code == 4
-    assert "==> w.h5 <==" in text
-    assert messages == "xavinit: cannot read none.h5: No such file or directory\n"
+    code, text, _ = run("none.h5", "w.h5", "--json", cwd=folder)
+    first, second = map(json.loads, text.splitlines())
+    assert (first["path"], first["exit_code"], code) == ("none.h5", 4, 4)
+    assert second["path"] == "w.h5"
+    code, text, messages = run("w.h5", "odd.safetensors", "--match", "one", cwd=folder)
+    assert (code, messages) == (2, 'xavinit: no tensor of w.h5 matches "one"\n')
+    assert "constant 7" in text
+
+
+def test_a_part_of_a_file_is_told_to_be_one(folder: Path) -> None:
+    _, text, _ = run("w.h5", "--match", "h.?.w", cwd=folder)
+    assert "10 of 13 tensors (h.?.w), 12,000 parameters" in text
+    found = xavinit.inspect(folder / "w.h5", match="h.?.w")
+    assert (found.whole, len(found.tensors)) == (13, 10)
+
+
+def test_an_inspection_in_python(folder: Path) -> None:
+    found = xavinit.inspect(folder / "odd.safetensors")
+    assert found["one"].summary.max == 7
+    assert repr(found) == f"<Inspection of '{folder}/odd.safetensors' (safetensors): 3 tensors>"
+    with pytest.raises(KeyError, match="two"):
+        found["two"]
+    page = found._repr_html_()
+    assert page.count("<tr>") == 4
+    assert "<td" in page
+    cells = re.findall(r"<td[^>]*>(.*?)</td>", page.split("<tr>")[2])
+    assert cells[:8] == ["bad", "8", "float32", "8", "0.75", "0.8292", "0", "2"]
+    assert cells[8:] == ["25.0%", "1", "2", "1", ""]
 
 
 def test_standard_input(folder: Path) -> None:
@@ -152,8 +189,7 @@ def test_every_figure_is_the_same_for_any_number_of_threads(folder: Path) -> Non
 
 def test_a_page(folder: Path) -> None:
     code, text, messages = run("w.h5", "--html", "w.html", cwd=folder)
-    assert (code, messages) == (0, "wrote w.html\n")
-    assert text.startswith("NAME")
+    assert (code, text, messages) == (0, "", "wrote w.html\n")
     page = (folder / "w.html").read_text(encoding="utf-8")
     code, _, messages = run("w.h5", "--html", "w.html", cwd=folder)
     assert (code, messages) == (
@@ -172,6 +208,37 @@ def test_the_page_never_replaces_what_it_shows(folder: Path) -> None:
     assert code == 6
     assert messages == "xavinit: link.html is the weights file itself; it is not replaced\n"
     assert (folder / "w.h5").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["w.safetensors", "set/model.safetensors.index.json", "notes"])
+def test_a_page_replaces_nothing_but_a_page(folder: Path, name: str) -> None:
+    """Not the shards of the set that it shows, nor its index, nor anything else."""
+    xavinit.generate(SPEC, folder / "set", max_shard_size=5000)
+    (folder / "notes").write_text("mine")
+    before = (folder / name).read_bytes()
+    code, _, messages = run("set", "--html", name, "--force", cwd=folder)
+    assert code == 6
+    assert messages == f"xavinit: {name} exists and is not a page; it is not replaced\n"
+    assert (folder / name).read_bytes() == before
+    (folder / "empty").touch()
+    assert run("set", "--html", "empty", "--force", cwd=folder)[0] == 0
+
+
+def test_a_page_goes_through_pipes_and_devices(folder: Path) -> None:
+    _, page, _ = run("w.h5", "--html", "-", cwd=folder)
+    assert run("w.h5", "--html", "/dev/stdout", cwd=folder)[1] == page
+    assert run("w.h5", "--html", "/dev/null", "--force", cwd=folder)[0] == 0
+    assert not Path("/dev/null").is_file()
+    os.mkfifo(folder / "fifo")
+    with subprocess.Popen(["cat", folder / "fifo"], stdout=subprocess.PIPE) as reader:
+        assert run("w.h5", "--html", "fifo", cwd=folder)[0] == 0
+        assert reader.communicate()[0].decode() + "\n" == page
+    assert (folder / "fifo").is_fifo()
+    code, _, messages = run("w.h5", "--html", "/dev/full", cwd=folder)
+    assert (code, messages) == (
+        4,
+        "xavinit: cannot write /dev/full: No space left on device\n",
+    )
 
 
 @pytest.mark.parametrize(
@@ -200,17 +267,36 @@ def test_a_glob_that_matches_nothing_hints_at_a_name(folder: Path) -> None:
 
 
 def test_a_histogram_of_blocks() -> None:
-    histogram = Histogram((0.0, 1.0, 2.0, 3.0, 4.0), (0, 1, 3, 4))
-    assert list(format_histogram(histogram, 80, 2)) == ["      ▄█", "     ▄██", "    0  4"]
+    histogram = Histogram((0.0, 1.0, 2.0, 3.0, 4.0), (0, 1, 32, 64))
+    assert list(format_histogram(histogram, 80)) == [
+        *["       █"] * 4,
+        *["      ██"] * 3,
+        "     ▁██",
+        "    0  4",
+    ]
+    assert draw_line(histogram) == " ▁▄█"
 
 
 def test_neighboring_bins_are_put_together() -> None:
     histogram = Histogram(tuple(float(i) for i in range(129)), (1,) * 128)
-    first, *_, last = format_histogram(histogram, 80, 1)
-    assert first == "    " + "█" * 64
-    assert last == "    0" + "128".rjust(63)
-    first, *_ = format_histogram(histogram, 30, 1)
-    assert first == "    " + "█" * 25 + "▅"  # the last column has three bins of five
+    *_, line, ends = format_histogram(histogram, 200)
+    assert line == "    " + "█" * 128
+    assert ends == "    0" + "128".rjust(127)
+    *_, line, _ = format_histogram(histogram, 30)
+    assert line == "    " + "█" * 26
+    assert draw_line(histogram) == "█" * 21 + "▃"  # six bins a column; two are left for the last
+
+
+def test_histograms_in_plain_characters(folder: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "xavinit", "inspect", "w.h5", "--match", "h.0.w", "--hist"],
+        cwd=folder,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=True,
+    )
+    assert b"\\u" not in done.stdout
+    assert b"####" in done.stdout
 
 
 @pytest.mark.parametrize(

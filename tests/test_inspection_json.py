@@ -80,6 +80,8 @@ def test_the_figures_are_those_of_the_inspection() -> None:
                 "law": None,
             }
         ],
+        "match": None,
+        "tensors_in_file": 0,
         "skipped": 0,
         "parameters": 6,
         "bytes": 24,

@@ -17,7 +17,17 @@ from jsonschema import Draft202012Validator
 DOCS = Path(__file__).parent.parent / "docs"
 SCHEMAS = {
     name: json.loads((DOCS / f"json.{name}.schema.json").read_text(encoding="utf-8"))
-    for name in ("check", "diff", "errors", "explain", "generate", "inspect", "plan", "verify")
+    for name in (
+        "check",
+        "diff",
+        "digest",
+        "errors",
+        "explain",
+        "generate",
+        "inspect",
+        "plan",
+        "verify",
+    )
 }
 
 
@@ -72,6 +82,15 @@ def test_a_plan(folder: Path, framework: str) -> None:
     Draft202012Validator(SCHEMAS["plan"]).validate(content)
 
 
+def test_a_division(folder: Path) -> None:
+    code, content, _ = run(
+        "plan", "s.yaml", "--parts", "3", "--max-shard-size", "64", "--json", cwd=folder
+    )
+    assert code == 0
+    assert len(content["division"]["parts"]) == 3
+    Draft202012Validator(SCHEMAS["plan"]).validate(content)
+
+
 @pytest.mark.parametrize("name", ["a", "c", "n", "v", "l", "z", "rnn.bias_ih_l0", "g.weight"])
 def test_an_explanation(folder: Path, name: str) -> None:
     code, content, _ = run("plan", "s.yaml", "--explain", name, "--json", cwd=folder)
@@ -119,6 +138,8 @@ def test_a_verdict(folder: Path, output: str) -> None:
     [
         ["-o", "w.h5"],
         ["-o", "set", "--max-shard-size", "64"],
+        ["-o", "set", "--max-shard-size", "64", "--part", "2/3"],
+        ["-o", "set", "--max-shard-size", "64", "--resume", "--dry-run"],
         ["-o", "w", "-f", "npy", "--dry-run"],
     ],
 )

@@ -99,3 +99,40 @@ def test_a_kill_at_any_moment(tmp_path: Path, output: str, force: bool) -> None:
             assert (path / "config.json").read_text() == "{}"
         ended.add(found)
     assert ended >= {old, new}  # the moments covered both sides
+
+
+def test_a_kill_of_a_part_at_any_moment(tmp_path: Path) -> None:
+    """Nothing that is not whole has a name, and the same part run again completes the set."""
+    (tmp_path / "s.yaml").write_text(SPEC)
+    whole = tmp_path / "whole"
+    xavinit.generate(tmp_path / "s.yaml", whole, max_shard_size="2MB", seed=1)
+    expected = {path.name: path.read_bytes() for path in whole.iterdir()}
+    command = [sys.executable, "-m", "xavinit", "generate", "s.yaml", "-q", "--seed", "1"]
+    command += ["-o", "w", "--max-shard-size", "2MB", "--part"]
+    started = time.monotonic()
+    subprocess.run([*command, "1/2"], cwd=tmp_path, check=True)
+    takes = time.monotonic() - started
+    moments = random.Random("part")
+    left = set()
+    for turn in range(50):
+        shutil.rmtree(tmp_path / "w")
+        (tmp_path / "w").mkdir()
+        if turn % 2:  # the killed one is the last, which writes the index too
+            subprocess.run([*command, "2/2"], cwd=tmp_path, check=True)
+        process = subprocess.Popen([*command, "1/2"], cwd=tmp_path)
+        time.sleep(takes * moments.uniform(0.3, 1.1))
+        process.kill()
+        process.wait()
+        names = {path.name for path in (tmp_path / "w").iterdir()}
+        shown = {name for name in names if not name.startswith(".xavinit-")}
+        assert len(names - shown) <= 1
+        for name in shown:
+            assert (tmp_path / "w" / name).read_bytes() == expected[name]
+        if "model.safetensors.index.json" in shown:
+            assert shown == set(expected)
+        for number in (1, 2):
+            subprocess.run([*command, f"{number}/2"], cwd=tmp_path, check=True)
+        for name, content in expected.items():
+            assert (tmp_path / "w" / name).read_bytes() == content
+        left.add(len(shown))
+    assert len(left) > 2  # the moments were not all the same

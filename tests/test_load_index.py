@@ -124,7 +124,9 @@ def test_a_folder_without_an_index(tmp_path: Path) -> None:
     (tmp_path / "b.safetensors").touch()
     refuse(
         tmp_path,
-        "is a folder without an index of weights, a single .safetensors or a manifest.json",
+        "is a folder without an index of weights, a single .safetensors, pytorch_model.bin or a "
+        "manifest.json",
+        "name a file in it",
     )
 
 

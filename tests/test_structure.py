@@ -58,6 +58,7 @@ ROOMS: dict[str, set[str]] = {
     "torch": {*GROUND, "plan", "output", "verbs"},
     "keras": {*GROUND, "plan", "verbs"},
     "flax": {*GROUND, "plan", "verbs"},
+    "dask": {*GROUND, "plan", "verbs"},
     "testing": {"plan", "verbs"},
     "report": {*GROUND, "failures", "layers", "plan", "reading", "verbs"},
 }

@@ -58,7 +58,7 @@ def main() -> int:
             "-n",
             "auto",
             "-m",
-            "not frameworks and not slow and not browser",
+            "not frameworks and not slow and not browser and not cluster",
         )
         if subprocess.run(tests, cwd=ROOT, check=False).returncode:
             failed.append(version)

@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from xavinit import flax, keras, torch  # noqa: F401  # the bridges, loaded at first use
+    from xavinit import dask, flax, keras, torch  # noqa: F401  # the bridges, loaded at first use
     from xavinit.dtypes import DType
     from xavinit.errors import (
         InputError,
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from xavinit.verbs.digest import digest, digest_tensors
     from xavinit.verbs.draw import draw
     from xavinit.verbs.explain import Explanation, explain
-    from xavinit.verbs.generate import Report, generate
+    from xavinit.verbs.generate import PartReport, Report, generate
     from xavinit.verbs.generate_many import generate_many
     from xavinit.verbs.initializers import (
         glorot_normal,
@@ -84,6 +84,7 @@ __all__ = [
     "MissingLibraryError",
     "Normal",
     "OutputError",
+    "PartReport",
     "Plan",
     "RefusedError",
     "Report",
@@ -137,6 +138,7 @@ _HOMES = {
     "MissingLibraryError": "xavinit.errors",
     "Normal": "xavinit.plan",
     "OutputError": "xavinit.errors",
+    "PartReport": "xavinit.verbs.generate",
     "Plan": "xavinit.plan",
     "RefusedError": "xavinit.errors",
     "Report": "xavinit.verbs.generate",
@@ -174,7 +176,7 @@ _HOMES = {
 
 
 # Modules of ours. Not in `__all__`, whose names an import of * would put before the real ones.
-_BRIDGES = ("flax", "keras", "torch")
+_BRIDGES = ("dask", "flax", "keras", "torch")
 
 
 def __getattr__(name: str) -> Any:

@@ -17,9 +17,13 @@ from typing import Any, TextIO
 from xavinit.errors import OutputError, XavinitError
 from xavinit.failures import format_error
 
+# Names of standard output, all written by the one stream that writes whatever is printed.
+STANDARD_OUTPUTS = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 SUBSTITUTES = "xavinit-substitutes"  # the name of `_substitute` among Python's error handlers
 
 _PLAIN = {"×": "x", "±": "+-", "−": "-", "…": "...", "·": "*", "√": "sqrt", "≤": "<="}
+# Blocks of a histogram, from low to high.
+_PLAIN |= dict(zip("▁▂▃▄▅▆▇█", "._-=+*%#", strict=True))
 _SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-", strict=True))
 
 
@@ -41,6 +45,18 @@ def say(message: str) -> None:
 def say_error(error: XavinitError) -> None:
     """Print what is wrong and what to do; on a terminal, with the lines of the spec."""
     say(format_error(error, measure_terminal(sys.stderr)))
+
+
+def report_error(error: XavinitError, path: str, *, as_json: bool) -> int:
+    """Tell that one of several files failed, and go on; the exit code of the error."""
+    if as_json:
+        from xavinit.failures import error_to_json
+
+        print_text(error_to_json(error, error.exit_code, path))
+    else:
+        sys.stdout.flush()  # what was printed of the files before
+        say_error(error)
+    return error.exit_code
 
 
 def measure_terminal(stream: TextIO) -> int | None:

@@ -55,8 +55,8 @@ def _quote_line(error: SpecError, width: int) -> list[str]:
     return [f"  {number} | {before}{after}", f"  {gap} | {' ' * measure(before)}^"]
 
 
-def error_to_json(error: XavinitError, code: int) -> str:
-    """The error, or all that it bears, as a JSON object on one line."""
+def error_to_json(error: XavinitError, code: int, path: str | None = None) -> str:
+    """The error, or all that it bears, as a JSON object on one line; of one of several files."""
     import json
 
     content = {
@@ -64,6 +64,8 @@ def error_to_json(error: XavinitError, code: int) -> str:
         "exit_code": code,
         "errors": describe_errors(error, code),
     }
+    if path is not None:
+        content["path"] = path
     return json.dumps(content)
 
 

@@ -53,3 +53,12 @@ def find_kind(head: bytes) -> str | None:
     if head[257:262] == b"ustar":
         return "a tar archive, as the oldest .pt files are"
     return None
+
+
+def is_yaml(head: bytes) -> bool:
+    """May a file with this beginning be YAML? JSON is not meant, though YAML takes it.
+
+    >>> is_yaml(b"seed: 1"), is_yaml(b'{"weight_map": {}}'), is_yaml(b"PK")
+    (True, False, True)
+    """
+    return find_kind(head) is None and b"\0" not in head and not head.lstrip().startswith(b"{")

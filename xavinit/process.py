@@ -17,8 +17,8 @@ from typing import NoReturn
 import click
 
 from xavinit.cli import cli
-from xavinit.cli.generate import STANDARD_OUTPUTS
 from xavinit.console import (
+    STANDARD_OUTPUTS,
     ClosedPipeError,
     StandardOutputError,
     open_standard_streams,

@@ -22,7 +22,8 @@ def assert_matches(
             arrays by name: NumPy's, PyTorch's, JAX's, such as `model.state_dict()`. Arrays bear
             the names of the spec's framework, in its order of axes.
         spec: the spec, as `xavinit.make_plan` takes it, or a plan.
-        options: those of `xavinit.verify`; for arrays `seed`, `dtype`, `framework`, `dims`, `jobs`.
+        options: those of `xavinit.verify`; for arrays `seed`, `dtype`, `framework`, `dims`,
+            `statistics`, `jobs`.
 
     >>> import numpy
     >>> spec = {"tensors": {"w": {"shape": [2], "init": "ones"}}}

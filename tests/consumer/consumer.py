@@ -30,6 +30,10 @@ def main(folder: Path) -> None:
     print(plan, show_law(tensor), fans, dtype.name, plan.nbytes)
     weights = xavinit.draw(plan)
     print(weights["hidden.weight"].mean())
+    print(xavinit.draw(plan, "hidden.weight").mean())
+    print(xavinit.draw(plan, "hidden.weight", (slice(0, 64), ...), jobs=1).shape)
+    part = xavinit.generate(plan, folder / "w", max_shard_size="1GB", part=(1, 2)).part
+    print(part.is_complete if part else None)
     report: xavinit.Report = xavinit.generate(spec, folder / "w.safetensors", force=True)
     print(report.path, report.nbytes, xavinit.digest(report.path), xavinit.digest(weights))
     kernel = xavinit.glorot_uniform((784, 128), seed=42, name="hidden", layout="in_out")

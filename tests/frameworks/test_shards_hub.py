@@ -93,13 +93,20 @@ def test_the_hub_writes_the_same_set(hub: Any, torch: Any, tmp_path: Path) -> No
             assert all(torch.equal(left[name], right[name]) for name in left)
 
 
-@pytest.mark.parametrize("most", ["50KB", "5GB"])
+@pytest.mark.parametrize(
+    ("most", "parts"), [("50KB", [None]), ("50KB", ["2/3", "1/3", "3/3"]), ("5GB", [None])]
+)
 def test_a_sharded_model_is_loaded(
-    transformers: Any, tmp_path: Path, read_config: Callable[[str], dict[str, Any]], most: str
+    transformers: Any,
+    tmp_path: Path,
+    read_config: Callable[[str], dict[str, Any]],
+    most: str,
+    parts: list[str | None],
 ) -> None:
     spec = Path(__file__).parents[2] / "sample_specs" / "llama_tiny.yaml"
     (tmp_path / "config.json").write_text(json.dumps(read_config("llama_tiny")))
-    xavinit.generate(spec, tmp_path, max_shard_size=most)
+    for part in parts:
+        xavinit.generate(spec, tmp_path, max_shard_size=most, part=part)
     model, info = transformers.LlamaForCausalLM.from_pretrained(tmp_path, output_loading_info=True)
     assert {key: list(found) for key, found in info.items() if found} == {}
     state = {name: tensor.float().numpy() for name, tensor in model.state_dict().items()}

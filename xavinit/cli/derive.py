@@ -7,7 +7,7 @@ import click
 import xavinit
 from xavinit.cli.group import Command
 from xavinit.cli.options import debug_option, quiet_option
-from xavinit.console import print_text, say
+from xavinit.console import STANDARD_OUTPUTS, print_text, say
 
 
 @click.command(cls=Command, short_help="Write the spec of an existing weights file.")
@@ -37,13 +37,14 @@ def derive(
     same names, shapes and dtypes of it, with Glorot's numbers. From a file that xavinit wrote comes
     the spec that it carries, which makes the same bytes again.
     """
-    if output != "-":
+    if output not in STANDARD_OUTPUTS:
+        from xavinit.file_kinds import is_yaml
         from xavinit.output import check_apart, check_text_target
 
         check_apart([output], source, "the source")
-        check_text_target(output, force=force)
+        check_text_target(output, "a YAML file", force=force, is_such=is_yaml)
     derived = xavinit.derive(source, skip_unknown=skip_unknown)
-    if output == "-":
+    if output in STANDARD_OUTPUTS:
         print_text(derived.text.rstrip("\n"))
         return
     from xavinit.output import write_text

@@ -10,8 +10,8 @@ import xavinit
 from xavinit.cli.group import Command
 from xavinit.cli.options import files_options, jobs_option, json_option, quiet_option
 from xavinit.cli.progress import showing_progress
-from xavinit.console import print_text, say_error
-from xavinit.errors import InputError, UsageError, VerificationError
+from xavinit.console import print_text, report_error, say_error
+from xavinit.errors import InputError, UsageError, VerificationError, XavinitError
 
 
 @click.command(cls=Command, short_help="Print the digest of a file's tensors, or check a list.")
@@ -52,19 +52,28 @@ def digest(
     from xavinit.report.digests import digest_to_json
     from xavinit.verbs.digest_lists import Entry, format_entry
 
+    kinds = set()
     for file in files:
-        with showing_progress(quiet) as progress:
-            if tensors:
-                each = xavinit.digest_tensors(file, jobs=jobs, progress=progress)
-                entries = [Entry(found, file, name) for name, found in each.items()]
-            else:
-                entries = [Entry(xavinit.digest(file, jobs=jobs, progress=progress), file)]
+        try:
+            with showing_progress(quiet) as progress:
+                if tensors:
+                    each = xavinit.digest_tensors(file, jobs=jobs, progress=progress)
+                    entries = [Entry(found, file, name) for name, found in each.items()]
+                else:
+                    entries = [Entry(xavinit.digest(file, jobs=jobs, progress=progress), file)]
+        except XavinitError as error:
+            if len(files) == 1:
+                raise
+            kinds.add(report_error(error, file, as_json=as_json))
+            continue
         if as_json:
-            print_text(digest_to_json(file, entries))
+            print_text(digest_to_json(file, entries, each=tensors))
         else:
             for entry in entries:
                 print_text(format_entry(entry))
         sys.stdout.flush()  # each as soon as it is known
+    if kinds:
+        click.get_current_context().exit(min(kinds))
 
 
 def _check_lists(lists: tuple[str, ...], jobs: int | None, quiet: bool) -> None:

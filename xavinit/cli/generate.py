@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import click
@@ -19,11 +20,8 @@ from xavinit.cli.options import (
     specs_options,
 )
 from xavinit.cli.progress import showing_progress
-from xavinit.console import print_text, say
+from xavinit.console import STANDARD_OUTPUTS, print_text, say
 from xavinit.errors import UsageError, VerificationError
-
-# Names of standard output, all written by the one stream that writes whatever is printed.
-STANDARD_OUTPUTS = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 
 
 @click.command(cls=Command, short_help="Write the weights file of a spec.")
@@ -53,6 +51,18 @@ STANDARD_OUTPUTS = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
     metavar="NAME",
     help="How shards are named: STEM or STEM.VARIANT; by default model.",
 )
+@click.option(
+    "--part",
+    metavar="I/N",
+    help="Write only the shards of part I of N, into a folder that N runs share.",
+)
+@click.option("--resume", is_flag=True, help="Write only the shards that are missing or cut short.")
+@click.option(
+    "--dask",
+    "address",
+    metavar="ADDRESS",
+    help="Let the workers of a Dask scheduler write the shards, such as tcp://host:8786.",
+)
 @click.option("--force", is_flag=True, help="Replace OUT if it exists.")
 @click.option(
     "--verify",
@@ -66,6 +76,7 @@ def generate(
     specs: tuple[str, ...],
     output: str | None,
     fmt: str | None,
+    address: str | None,
     verify: bool,
     as_json: bool,
     quiet: bool,
@@ -87,6 +98,10 @@ def generate(
     folder of .npy files. With --max-shard-size, OUT is a folder that gets shards and their index
     as Hugging Face names them; other files in it, such as a config.json, stay.
 
+    With --part, several runs make one set, on one machine or many (docs/scale.md): each writes its
+    own shards and leaves those that are there; the one that finds all of them writes the index.
+    With --force, it replaces only its own.
+
     If OUT is a folder that exists, or ends with a slash, the file in it gets SPEC's name. (With
     -f npy or --max-shard-size, one SPEC makes the folder OUT itself.) Several SPECs all go there,
     or to the current folder; the folder must exist. All of them are planned and checked before the
@@ -105,8 +120,11 @@ def generate(
         raise UsageError("the name of the output is empty: give -o a name, or leave it out")
     options["format"] = fmt
     if verify:
+        options["dask"] = address
         _verify(specs, output, options, as_json=as_json, quiet=quiet)
         return
+    if address is not None and len(specs) > 1:
+        raise UsageError("--dask takes one SPEC")
     if len(specs) > 1:
         folder = _check_folder(output)
         reports: list[xavinit.Report] = []
@@ -125,8 +143,17 @@ def generate(
         _check_standard_output(as_json, options["dry_run"])
     with showing_progress(quiet) as progress:
         target = sys.stdout.buffer if path in STANDARD_OUTPUTS else path
-        done = xavinit.generate(spec, target, progress=progress, **options)
+        with _open_client(address) as client:
+            done = xavinit.generate(spec, target, progress=progress, client=client, **options)
     show(done)
+
+
+def _open_client(address: str | None) -> AbstractContextManager[Any]:
+    if address is None:
+        return nullcontext()
+    from xavinit.verbs.on_dask import open_client
+
+    return open_client(address)
 
 
 def _verify(
@@ -141,7 +168,7 @@ def _verify(
     from xavinit.report.verification import format_verified, verdict_to_json
     from xavinit.verbs.verify_outputs import verify_outputs
 
-    for name in ("force", "dry_run"):
+    for name in ("force", "dry_run", "part", "resume", "dask"):
         if options.pop(name):
             raise UsageError(f"--verify writes nothing: it takes no --{name.replace('_', '-')}")
     if output in STANDARD_OUTPUTS or (output is None and "-" in specs):

@@ -12,8 +12,8 @@ from xavinit.choices import SortKey
 from xavinit.cli.group import Command
 from xavinit.cli.options import Choice, files_options, jobs_option, json_option, quiet_option
 from xavinit.cli.progress import showing_progress
-from xavinit.console import measure_terminal, print_text, say
-from xavinit.errors import UsageError
+from xavinit.console import STANDARD_OUTPUTS, measure_terminal, print_text, report_error, say
+from xavinit.errors import UsageError, XavinitError
 
 SORT_KEYS = get_args(SortKey)
 
@@ -28,7 +28,9 @@ SORT_KEYS = get_args(SortKey)
 )
 @click.option("--ascending", is_flag=True, help="With --sort: the least figures first.")
 @click.option("--hist", is_flag=True, help="Draw a histogram of each tensor.")
-@click.option("--html", metavar="OUT", help="Write a page of it all, one file for any browser.")
+@click.option(
+    "--html", metavar="OUT", help="Write a page of it all, one file for any browser; no table."
+)
 @click.option("--force", is_flag=True, help="Replace the page if it exists.")
 @jobs_option
 @json_option("A JSON object for each file, on a line of its own.")
@@ -58,7 +60,7 @@ def inspect(
     """
     if html is not None and len(files) > 1:
         raise UsageError(f"--html makes the page of one file; got {len(files)}")
-    if html is not None and as_json and html == "-":
+    if as_json and html in STANDARD_OUTPUTS:
         raise UsageError("--json and the page cannot both go to standard output")
     if ascending and (sort is None or sort == "name"):
         raise UsageError("--ascending needs --sort with a column of figures")
@@ -66,44 +68,40 @@ def inspect(
         raise UsageError("--force replaces a page: it needs --html")
     if files.count("-") > 1:
         raise UsageError("standard input can be read once; got - twice")
-    if html not in (None, "-"):
+    from xavinit.report.inspection_table import format_inspection, sort_inspection
+    from xavinit.report.inspections import inspection_to_json
+
+    if html is not None and html not in STANDARD_OUTPUTS:
         from xavinit.output import check_apart, check_text_target
+        from xavinit.report.page import is_page
 
         check_apart([html], files[0], "the weights file")
-        check_text_target(html, force=force)
+        check_text_target(html, "a page", force=force, is_such=is_page)
+    kinds = set()
     for number, file in enumerate(files):
-        with showing_progress(quiet) as progress:
-            found = xavinit.inspect(file, match=match, jobs=jobs, progress=progress)
+        try:
+            with showing_progress(quiet) as progress:
+                found = xavinit.inspect(file, match=match, jobs=jobs, progress=progress)
+        except XavinitError as error:
+            if len(files) == 1:
+                raise
+            kinds.add(report_error(error, file, as_json=as_json))
+            continue
+        if sort is not None:
+            found = sort_inspection(found, sort, ascending=ascending)
         if as_json:
-            from xavinit.report.inspections import inspection_to_json
-
             print_text(inspection_to_json(found))
-        elif html != "-":
-            _print_table(found, sort, ascending, hist, is_one=len(files) == 1, is_first=not number)
+        elif html is None:
+            if len(files) > 1:
+                print_text(f"{'' if number == 0 else chr(10)}==> {found.path} <==")
+            width = measure_terminal(sys.stdout)
+            for line in format_inspection(found, width=width, with_histograms=hist):
+                print_text(line)
         if html is not None:
             _write_page(found, html, force, quiet)
         sys.stdout.flush()  # in the order of the messages
-
-
-def _print_table(
-    found: xavinit.Inspection,
-    sort: SortKey | None,
-    ascending: bool,
-    hist: bool,
-    *,
-    is_one: bool,
-    is_first: bool,
-) -> None:
-    from xavinit.report.inspection_table import format_inspection, sort_tensors
-
-    tensors = (
-        found.tensors if sort is None else sort_tensors(found.tensors, sort, ascending=ascending)
-    )
-    if not is_one:
-        print_text(f"{'' if is_first else chr(10)}==> {found.path} <==")
-    width = measure_terminal(sys.stdout)
-    for line in format_inspection(found, tensors, width=width, with_histograms=hist):
-        print_text(line)
+    if kinds:
+        click.get_current_context().exit(min(kinds))
 
 
 def _write_page(found: xavinit.Inspection, html: str, force: bool, quiet: bool) -> None:
@@ -111,7 +109,7 @@ def _write_page(found: xavinit.Inspection, html: str, force: bool, quiet: bool) 
     from xavinit.report.page import format_page
 
     page = format_page(found)
-    if html == "-":
+    if html in STANDARD_OUTPUTS:
         print_text(page)
         return
     write_text(html, page, force=force)

@@ -23,6 +23,15 @@ from xavinit.errors import UsageError
 @click.option(
     "--explain", metavar="TENSOR", help="Show every decision behind one tensor, and no table."
 )
+@click.option(
+    "--parts",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Show which of N parts would write what, and no tensors; needs --max-shard-size.",
+)
+@click.option(
+    "--max-shard-size", metavar="SIZE", help="With --parts: the size of a shard, such as 5GB."
+)
 @json_option("Print JSON, on one line.")
 @quiet_option("Show no warnings.")
 def plan(
@@ -30,6 +39,8 @@ def plan(
     full: bool,
     match: str | None,
     explain: str | None,
+    parts: int | None,
+    max_shard_size: str | None,
     as_json: bool,
     quiet: bool,
     debug: bool,
@@ -43,6 +54,10 @@ def plan(
     bytes of all 12. Only blocks that are alike in every tensor are folded so. In a pipe or a file,
     each tensor has a line.
     """
+    if parts is None and max_shard_size is not None:
+        raise UsageError("--max-shard-size goes with --parts here: a plan has no shards")
+    if parts is not None and (full or match is not None or explain is not None):
+        raise UsageError("--parts shows no tensors: it takes no --full, --match or --explain")
     if explain is not None:
         if full or match is not None:
             raise UsageError("--explain tells of one tensor: it takes neither --full nor --match")
@@ -53,6 +68,9 @@ def plan(
 
     made = xavinit.make_plan(spec, **overrides)
     show_warnings(made.warnings, quiet=quiet)
+    if parts is not None:
+        _show_parts(made, parts, max_shard_size, as_json)
+        return
     shown = made if match is None else select_tensors(made, match)
     if as_json:
         print_text(plan_to_json(shown))
@@ -61,6 +79,19 @@ def plan(
     whole = None if match is None else made
     is_folded = width is not None and not full
     for line in format_plan(shown, width=width, is_folded=is_folded, whole=whole):
+        print_text(line)
+
+
+def _show_parts(made: xavinit.Plan, parts: int, size: str | None, as_json: bool) -> None:
+    from xavinit.report.divisions import format_division
+    from xavinit.report.plans import plan_to_json
+    from xavinit.verbs.shares import divide_plan
+
+    division = divide_plan(made, parts, max_shard_size=size)
+    if as_json:
+        print_text(plan_to_json(made, division))
+        return
+    for line in format_division(division, width=measure_terminal(sys.stdout)):
         print_text(line)
 
 

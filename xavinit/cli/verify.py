@@ -31,6 +31,11 @@ from xavinit.errors import InputError, UsageError, VerificationError
     type=click.Path(allow_dash=True),
     help="What they should be; by default the spec that each carries.",
 )
+@click.option(
+    "--statistics",
+    is_flag=True,
+    help="Judge values by the spec's laws alone: for a file that a framework drew.",
+)
 @spec_overrides
 @jobs_option
 @shard_options
@@ -52,6 +57,11 @@ def verify(
 
     Without --spec, FILE is compared with the spec that it carries. That shows that it is what it
     says, not that this is what you want: compare the seed and the spec's digest, or give --spec.
+
+    With --statistics, the bytes may be others: names, shapes and dtypes must be the spec's,
+    constants exactly; values that are drawn must fit their law (distribution, mean, variance,
+    bounds), and no tensor may repeat another or correlate with it. A file that is drawn from these
+    laws is refused with a probability of at most 1e-6, which is told.
 
     A line is printed for each file that is right, and one for each thing that differs. The exit
     code is 0 where all files are right, 5 where one is not, and 4 where one cannot be read.

@@ -33,6 +33,8 @@ from xavinit.formats.shard_names import (
     parse_shard_names,
 )
 from xavinit.formats.shards import parse_size
+from xavinit.formats.shares import Part, divide, parse_part, parse_parts
+from xavinit.formats.standing import State, find_state
 from xavinit.formats.stored import Index, PlainRange, Reader, StoredTensor
 
 __all__ = [
@@ -45,18 +47,22 @@ __all__ = [
     "Index",
     "Layout",
     "OddByte",
+    "Part",
     "PlainRange",
     "Portion",
     "Reader",
     "Recipe",
     "Region",
     "ShardNames",
+    "State",
     "StoredTensor",
     "assemble",
     "choose_default",
     "cut_tensor",
+    "divide",
     "find_names",
     "find_odd_byte",
+    "find_state",
     "find_suffix",
     "load_index",
     "make_zeros",
@@ -64,6 +70,8 @@ __all__ = [
     "name_output",
     "parse_format",
     "parse_index_name",
+    "parse_part",
+    "parse_parts",
     "parse_shard_names",
     "parse_size",
     "permute",

@@ -153,10 +153,16 @@ def read_index(path: str, window: Window | None = None) -> Index:
         unknown = []
         groups: dict[str, str] = {}  # of Keras's variables
         values = []  # where they lie
+        skipped = 0
         for name, dataset in _walk(h5py, file, path):
             kind = dataset.get_type()
             found = [(dtype, swapped) for known, dtype, swapped in types if kind == known]
-            if found:
+            if dataset.get_space().get_simple_extent_type() == h5py.h5s.NULL:
+                skipped += 1
+                continue
+            if not found and kind.get_class() in _find_others(h5py):
+                skipped += 1
+            elif found:
                 tensors.append(_read_dataset(h5py, path, name, dataset, size, window, *found[0]))
             else:
                 unknown.append(name)
@@ -183,7 +189,14 @@ def read_index(path: str, window: Window | None = None) -> Index:
         metadata,
         format="keras" if groups else "hdf5",
         labels={name: label for name in sorted(groups) if (label := layers[groups[name]])},
+        skipped=skipped,
     )
+
+
+def _find_others(h5py: Any) -> tuple[int, ...]:
+    """The classes of types that no tensor has: texts, records, references, lists."""
+    kinds = h5py.h5t
+    return kinds.STRING, kinds.COMPOUND, kinds.REFERENCE, kinds.VLEN
 
 
 def _check_expanded(path: str, tensors: Iterable[StoredTensor], size: int) -> None:

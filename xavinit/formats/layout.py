@@ -94,6 +94,17 @@ class Layout(Struct, frozen=True):
     folder: bool = False
     find_set: Callable[[str], list[str]] | None = None
     metadata: Mapping[str, str] = {}
+    index_name: str = ""  # of such a set, also where it is a single file and has no index
+
+    @property
+    def shards(self) -> tuple[FileLayout, ...]:
+        """The files of a set that hold tensors."""
+        return self.files if self.index is None else self.files[:-1]
+
+    @property
+    def index(self) -> FileLayout | None:
+        """The file that makes the others a set; a single file needs none."""
+        return self.files[-1] if self.files[-1].name == self.index_name else None
 
 
 class Format(Struct, frozen=True):

@@ -72,7 +72,9 @@ def _read_folder(path: str) -> Index:
         if os.path.exists(os.path.join(path, single)):
             return _read_file(os.path.join(path, single))
     raise InputError(
-        f"{path} is a folder without an index of weights, a single .safetensors or a manifest.json"
+        f"{path} is a folder without an index of weights, a single .safetensors, "
+        f"{_TORCH_FILE} or a manifest.json",
+        hint="name a file in it",
     )
 
 

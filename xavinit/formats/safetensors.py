@@ -88,7 +88,14 @@ def lay_out_shards(plan: Plan, most: int, names: ShardNames) -> Layout:
     if is_set:
         files.append(lay_out_file(names.index, make_index(shards)))
     total = sum(file.nbytes for file in files)
-    return Layout(tuple(files), total, folder=True, find_set=names.find_set, metadata=carried)
+    return Layout(
+        tuple(files),
+        total,
+        folder=True,
+        find_set=names.find_set,
+        metadata=carried,
+        index_name=names.index,
+    )
 
 
 def _check_headers(

@@ -32,6 +32,8 @@ def parse_places(content: Any) -> dict[str, str]:
         case _:
             raise ValueError("it must have a weight_map")
     names = list(places.values())
+    if names and all(isinstance(name, list) for name in names):
+        raise ValueError("it is one of Keras's sharded weights, which are read shard by shard")
     for name in names:
         if not isinstance(name, str) or not _is_plain(name):
             raise ValueError(f"a shard must be a file beside it; got {format_value(name)}")

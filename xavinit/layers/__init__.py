@@ -4,6 +4,7 @@ Each framework has a module; `pytorch.py` also says which parts a layer has. A v
 numbers of a part, through a `View`.
 """
 
+from xavinit.layers.cuts import cut_view
 from xavinit.layers.frameworks import find_framework, place_layer
 from xavinit.layers.gates import GATES, TENSORS_OF_A_CELL
 from xavinit.layers.layer import Axes, Framework, Layer, Part, Sizes, Variable
@@ -22,6 +23,7 @@ __all__ = [
     "Sizes",
     "Variable",
     "View",
+    "cut_view",
     "find_framework",
     "fit_rows",
     "list_parts",

@@ -3,6 +3,16 @@
 from xavinit.output.apart import check_apart
 from xavinit.output.disk import BinaryWriter
 from xavinit.output.drawing import Drawing, fill_arrays
+from xavinit.output.parts import (
+    Share,
+    Work,
+    find_work,
+    finish_set,
+    mark_folder,
+    take_share,
+    write_shards,
+    write_share,
+)
 from xavinit.output.pipes import check_handle, check_pipe, is_pipe, open_pipe, write_pipe
 from xavinit.output.publish import check_target
 from xavinit.output.sets import check_set
@@ -12,6 +22,8 @@ from xavinit.output.write import check_space, write_path
 __all__ = [
     "BinaryWriter",
     "Drawing",
+    "Share",
+    "Work",
     "check_apart",
     "check_handle",
     "check_pipe",
@@ -20,9 +32,15 @@ __all__ = [
     "check_target",
     "check_text_target",
     "fill_arrays",
+    "find_work",
+    "finish_set",
     "is_pipe",
+    "mark_folder",
     "open_pipe",
+    "take_share",
     "write_path",
     "write_pipe",
+    "write_shards",
+    "write_share",
     "write_text",
 ]

@@ -113,6 +113,12 @@ def close(handle: int) -> None:
     os.close(handle)
 
 
+def read_start(path: str, nbytes: int) -> bytes:
+    """The first bytes of a file, or all of a shorter one."""
+    with open(path, "rb") as file:
+        return file.read(nbytes)
+
+
 # --- Names ------------------------------------------------------------------------------------
 
 

@@ -91,7 +91,7 @@ def write_pipe(layout: Layout, pipe: disk.BinaryWriter, drawing: Drawing, advanc
     def write(block: memoryview) -> None:
         """Write a block, and the zeros that follow it in the file."""
         nonlocal place
-        _write_all(pipe, block)
+        write_all(pipe, block)
         place += len(block)
         if place in gaps:
             write(memoryview(bytes(gaps.pop(place))))
@@ -107,7 +107,7 @@ def write_pipe(layout: Layout, pipe: disk.BinaryWriter, drawing: Drawing, advanc
     crew.run_in_order(tasks, count_bytes(file.regions), draw_task, take, advance)
 
 
-def _write_all(pipe: disk.BinaryWriter, block: memoryview) -> None:
+def write_all(pipe: disk.BinaryWriter, block: memoryview) -> None:
     """Write all of a block; the pipe may take it in parts."""
     while block:
         block = block[disk.write_on(pipe, block) :]

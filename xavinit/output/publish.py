@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 from xavinit.errors import OutputError, RefusedError
 from xavinit.output import disk
-from xavinit.output.access import find_access, give_access
+from xavinit.output.access import Access, find_access, give_access
 from xavinit.signals import hold_signals
 from xavinit.wording import explain_os_error
 
@@ -62,17 +62,18 @@ def _check_old(
 
 
 @contextlib.contextmanager
-def publish_file(path: str, *, force: bool) -> Iterator[str]:
+def publish_file(path: str, *, force: bool, access: Access | None = None) -> Iterator[str]:
     """Give the path of a new empty file; at the end of the block it becomes `path`.
 
     The block syncs the file's bytes; this function syncs the names. A symbolic link is followed:
     its target is replaced and the link kept. Signals wait while names change. Who could not read
-    the old file cannot read the new one either, also not while it is written.
+    the old file cannot read the new one either, also not while it is written; `access` is for one
+    that replaces none.
     """
     target = find_target(path)
     parent = os.path.dirname(target)
     temporary = _name_temporary(parent)
-    old = find_access(target) if force else None
+    old = (find_access(target) if force else None) or access
     try:
         with hold_signals():
             disk.close(disk.create_file(temporary, 0o600 if old else 0o666))

@@ -34,12 +34,19 @@ FindSet = Callable[[str], list[str]]
 
 def check_set(path: str, *, force: bool, find_set: FindSet) -> None:
     """Refuse, before any work, what `publish_set` would refuse after it."""
+    old = find_old(path, find_set)
+    if old and not force:
+        raise refuse(os.path.join(path, old[0]))
+
+
+def find_old(path: str, find_set: FindSet) -> list[str]:
+    """The names of the set that stands in a folder, or would; refuse what can be no such folder."""
     target = find_target(path)
     if not os.path.lexists(target):
         parent = os.path.dirname(target)
         if not os.path.isdir(parent):
             raise OutputError(f"cannot write {path}: no folder {parent}", hint="make it first")
-        return
+        return []
     if not os.path.isdir(target):
         raise RefusedError(f"{path} is a file; a folder of shards does not replace it")
     try:
@@ -49,8 +56,7 @@ def check_set(path: str, *, force: bool, find_set: FindSet) -> None:
     for name in old:
         if os.path.isdir(os.path.join(target, name)):
             raise RefusedError(f"{os.path.join(path, name)} is a folder; it is not replaced")
-    if old and not force:
-        raise refuse(os.path.join(path, old[0]))
+    return old
 
 
 @contextlib.contextmanager

@@ -1,27 +1,54 @@
-"""A text as a file, published whole or not at all: a page, a spec."""
+"""A text as a file, published whole or not at all: a page, a spec. Or in a pipe or device."""
 
 from __future__ import annotations
 
-from xavinit.errors import OutputError
+import os
+from collections.abc import Callable
+
+from xavinit.errors import OutputError, RefusedError
 from xavinit.output import disk
 from xavinit.output.files import write_block
+from xavinit.output.pipes import check_handle, is_pipe, open_pipe, write_all
 from xavinit.output.publish import check_target, publish_file
 from xavinit.wording import explain_os_error
 
+_HEAD = 64  # bytes of an old file that are looked at
 
-def check_text_target(path: str, *, force: bool) -> None:
-    """Refuse, before any work, what `write_text` would refuse after it."""
+
+def check_text_target(
+    path: str, what: str, *, force: bool, is_such: Callable[[bytes], bool]
+) -> None:
+    """Refuse, before any work, what `write_text` would refuse after it.
+
+    With `force`, only an empty file or another such text is replaced, as its first bytes tell
+    `is_such`: a slip must not cost a weights file. `what` is what it is called.
+    """
+    if is_pipe(path):
+        check_handle(path)
+        return
     check_target(path, folder=False, force=force, is_ours=lambda _: False)
+    if not os.path.exists(path):
+        return
+    try:
+        head = disk.read_start(path, _HEAD)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {explain_os_error(error)}") from error
+    if head and not is_such(head):
+        raise RefusedError(f"{path} exists and is not {what}; it is not replaced")
 
 
 def write_text(path: str, text: str, *, force: bool) -> None:
-    """Write a text in UTF-8 to a file, which appears whole or not at all.
+    """Write a text in UTF-8 to a file, which appears whole or not at all; or to a pipe or device.
 
     Raises `RefusedError` where the file exists, unless `force`, and `OutputError` where it cannot
-    be written.
+    be written. A closed pipe raises `BrokenPipeError`.
     """
     content = memoryview(text.encode())
     try:
+        if is_pipe(path):
+            with open_pipe(path) as pipe:
+                write_all(pipe, content)
+            return
         with publish_file(path, force=force) as temporary:
             handle = disk.open_file(temporary)
             try:
@@ -29,5 +56,7 @@ def write_text(path: str, text: str, *, force: bool) -> None:
                 disk.sync(handle)
             finally:
                 disk.close(handle)
+    except BrokenPipeError:
+        raise  # the reader has enough: not an error of ours
     except OSError as error:
         raise OutputError(f"cannot write {path}: {explain_os_error(error)}") from error

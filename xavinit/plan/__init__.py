@@ -1,5 +1,6 @@
 """`Spec` → `Plan`: dtypes, fans, initializers and laws; plain Python, no arrays."""
 
+from xavinit.plan.cuts import Cut, Index, cut_tensor, parse_index
 from xavinit.plan.fans import Fans, Roles, compute_fans, find_roles
 from xavinit.plan.initializers import compute_n, find_gain, scale_variance
 from xavinit.plan.laws import (
@@ -27,9 +28,11 @@ __all__ = [
     "STREAM",
     "Arange",
     "Constant",
+    "Cut",
     "Fans",
     "Fixed",
     "GateConstant",
+    "Index",
     "Law",
     "LogArange",
     "Module",
@@ -45,11 +48,13 @@ __all__ = [
     "Values",
     "compute_fans",
     "compute_n",
+    "cut_tensor",
     "find_gain",
     "find_origin",
     "find_roles",
     "list_parts_of",
     "list_placed",
+    "parse_index",
     "plan_spec",
     "scale_variance",
     "select_tensors",

@@ -17,10 +17,7 @@ from xavinit.choices import AxisLayout, Distribution
 from xavinit.layers import Axes
 from xavinit.plan import CUT_STD, Fans, TruncatedNormal, Uniform, compute_fans, scale_variance
 from xavinit.reading.distributions import Drawn
-
-# What torch.nn.Linear and the convolutions do by default: kaiming_uniform_(weight, a=√5), which
-# is uniform within ±1/√fan_in.
-PYTORCH_DEFAULT = "pytorch_default"
+from xavinit.reading.values import PYTORCH_DEFAULT
 
 _FAMILIES = ("glorot", "he", "lecun")
 

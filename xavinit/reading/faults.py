@@ -22,6 +22,21 @@ FaultKind = Literal[
     "attribute",
     "bytes",
     "values",
+    "law",
+    "copy",
+]
+
+TestName = Literal[
+    "finite",
+    "variance",
+    "mean",
+    "bounds",
+    "kolmogorov_smirnov",
+    "chi_square",
+    "counts",
+    "repeated",
+    "correlation",
+    "tied",
 ]
 
 
@@ -35,7 +50,8 @@ class Fault(Struct, frozen=True, kw_only=True):
     calls the tensor where that is another name. `key` names a part of the metadata, or an
     attribute. `expected` and `got` are as a person reads them, exact to the last bit; None stands
     for nothing. Of `values`, they are the first different ones in C order, at `index`, and
-    `different` of `size` elements differ. `offset` counts bytes of the file.
+    `different` of `size` elements differ. `offset` counts bytes of the file. A `law` that values do
+    not fit was refused by a `test`: `key` says what it looks at, `note` what else there is to tell.
     """
 
     kind: FaultKind
@@ -49,6 +65,8 @@ class Fault(Struct, frozen=True, kw_only=True):
     different: int | None = None
     size: int | None = None
     offset: int | None = None
+    test: TestName | None = None
+    note: str | None = None
 
     def __str__(self) -> str:
         return escape(self._describe())
@@ -89,12 +107,29 @@ class Fault(Struct, frozen=True, kw_only=True):
                 return f"the bytes differ at {self.offset:,}: expected {expected}, got {got}"
             case "values":
                 return f"{name}{self._describe_values()}"
+            case "law":
+                return f"{name}: {self.key} is {got}, not {self.expected}{self.note or ''}"
+            case "copy":
+                return f"{name}: {self.note}"
 
     def _describe_values(self) -> str:
         place = f"[{', '.join(map(str, self.index))}]" if self.index else ""
         more = (self.different or 1) - 1
         rest = f" (and {more:,} more of {self.size:,})" if more else ""
         return f"{place}: expected {self.expected}, got {self.got}{rest}"
+
+
+def find_place(index: int, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The indices of an element by its number in C order.
+
+    >>> find_place(7, (2, 5))
+    (1, 2)
+    """
+    place: list[int] = []
+    for size in reversed(shape):
+        index, rest = divmod(index, size)
+        place.insert(0, rest)
+    return tuple(place)
 
 
 def find_changes(expected: object, got: object, path: str = "") -> list[tuple[str, str, str]]:

@@ -40,13 +40,18 @@ class Sample(NamedTuple):
 def make_sample(bins: Bins, min: float, max: float) -> Sample:
     sums = [0, *accumulate(bins.counts)]
     largest = max if max >= -min else -min
-    if not bins.is_exact:
-        extremes = Extremes(largest, largest)
-    elif max >= -min:
-        extremes = Extremes(bins.lower[-1], bins.upper[-1])
-    else:
-        extremes = Extremes(-bins.upper[0], -bins.lower[0])
+    extremes = find_largest(bins, min, max)
     return Sample(bins, sums, _make_groups(bins, sums, largest), extremes)
+
+
+def find_largest(bins: Bins, min: float, max: float) -> Extremes:
+    """What the largest magnitude stands for."""
+    if not bins.is_exact:
+        largest = max if max >= -min else -min
+        return Extremes(largest, largest)
+    if max >= -min:
+        return Extremes(bins.lower[-1], bins.upper[-1])
+    return Extremes(-bins.upper[0], -bins.lower[0])
 
 
 def _make_groups(bins: Bins, sums: list[int], largest: float) -> Groups:

@@ -1,20 +1,31 @@
-"""The crew goes over the blocks of all tensors of a file once → a `Summary` of each."""
+"""The crew goes over the blocks of all tensors of a file once → what is made of each one's counts.
+
+`summarize` makes a `Summary` of each; whoever needs something else of the counts, such as the tests
+of laws, gives `scan` a function of its own.
+"""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from typing import Generic, TypeVar
 
 from xavinit.choices import AxisLayout
 from xavinit.crew import Advance, Buffer, Crew, parse_jobs
 from xavinit.formats import Index, Reader, StoredTensor
 from xavinit.reading.guesses import LAYOUTS
-from xavinit.reading.kernels import Kernel, Totals, find_kernel
+from xavinit.reading.kernels import Found, Kernel, Totals, find_kernel
 from xavinit.reading.moments import Moments, Run
 from xavinit.reading.numbers import find_numbers
 from xavinit.reading.summary import make_summary
 from xavinit.reading.tasks import Group, Piece, find_step, limit_jobs, list_tasks
 from xavinit.reading.values import Summary
+
+Made = TypeVar("Made")
+
+# What is made of a tensor, whose counts and runs are complete. It is called by the workers.
+Make = Callable[[StoredTensor, Found, Moments], Made]
 
 
 def summarize(index: Index, jobs: int | None, advance: Advance) -> tuple[Summary, ...]:
@@ -22,17 +33,38 @@ def summarize(index: Index, jobs: int | None, advance: Advance) -> tuple[Summary
 
     Raises `InputError` where the file cannot be read, or is not as its index says.
     """
+    layouts = find_layouts(index)
+
+    def make(tensor: StoredTensor, found: Found, moments: Moments) -> Summary:
+        return make_summary(tensor, find_numbers(tensor.dtype), found, moments, layouts)
+
+    return scan(index.tensors, jobs, advance, make, is_pipe=index.is_pipe)
+
+
+def scan(
+    tensors: Sequence[StoredTensor],
+    jobs: int | None,
+    advance: Advance,
+    make: Make[Made],
+    *,
+    is_pipe: bool = False,
+) -> tuple[Made, ...]:
+    """What `make` makes of each tensor, in their order; the same for any number of jobs.
+
+    `make` gets the tensor, its counts and its moments, and must be pure: counts and moments are
+    gone when it returns. Raises `InputError` as `summarize` does.
+    """
     wanted = parse_jobs(jobs)
-    scan = _Scan(index.tensors, find_kernel(), find_layouts(index))
+    shared = _Scan(tensors, find_kernel(), make)
     with ExitStack() as stack:
 
         def make_worker() -> _Worker:
-            return _Worker(scan.kernel, stack.enter_context(Reader()))
+            return _Worker(shared.kernel, stack.enter_context(Reader()))
 
-        crew = Crew(make_worker, 1 if index.is_pipe else limit_jobs(index.tensors, wanted))
-        total = sum(tensor.nbytes for tensor in index.tensors)
-        crew.run(list_tasks(index.tensors), total, scan.work, advance)
-    return tuple(scan.summaries[number] for number in range(len(index.tensors)))
+        crew = Crew(make_worker, 1 if is_pipe else limit_jobs(tensors, wanted))
+        total = sum(tensor.nbytes for tensor in tensors)
+        crew.run(list_tasks(tensors), total, shared.work, advance)
+    return tuple(shared.made[number] for number in range(len(tensors)))
 
 
 def find_layouts(index: Index) -> tuple[AxisLayout, ...]:
@@ -53,18 +85,13 @@ class _Worker:
         self.totals = kernel.make_totals()  # of the tensors that it reads alone
 
 
-class _Scan:
+class _Scan(Generic[Made]):
     """What the workers share: the tensors, and what is known of them so far."""
 
-    def __init__(
-        self,
-        tensors: tuple[StoredTensor, ...],
-        kernel: Kernel,
-        layouts: tuple[AxisLayout, ...],
-    ) -> None:
+    def __init__(self, tensors: Sequence[StoredTensor], kernel: Kernel, make: Make[Made]) -> None:
         self.kernel = kernel
-        self.layouts = layouts
-        self.summaries: dict[int, Summary] = {}  # by the number of the tensor
+        self.made: dict[int, Made] = {}  # by the number of the tensor
+        self._make = make
         self._tensors = tensors
         self._lock = threading.Lock()
         self._open: dict[int, _OpenTensor] = {}  # those that several workers read
@@ -76,9 +103,7 @@ class _Scan:
             self._read_piece(worker, buffer, task)
         else:
             for number in range(task.first, task.last):
-                self.summaries[number] = _read_whole(
-                    worker, buffer, self._tensors[number], self.layouts
-                )
+                self.made[number] = self._read_whole(worker, buffer, self._tensors[number])
 
     def _read_piece(self, worker: _Worker, buffer: Buffer, piece: Piece) -> None:
         tensor = self._tensors[piece.number]
@@ -96,14 +121,25 @@ class _Scan:
             read.take(piece, runs)
             if read.left:
                 return
-        found = read.totals.find(numbers)
-        self.summaries[piece.number] = make_summary(
-            tensor, numbers, found, read.moments, self.layouts
-        )
+        self.made[piece.number] = self._make(tensor, read.totals.find(numbers), read.moments)
         read.totals.clear()
         with self._lock:
             del self._open[piece.number]
             self._free.append(read.totals)
+
+    def _read_whole(self, worker: _Worker, buffer: Buffer, tensor: StoredTensor) -> Made:
+        """Read a tensor from its start to its end."""
+        numbers, moments, step = find_numbers(tensor.dtype), Moments(), find_step(tensor)
+        for start in range(0, tensor.size, step):
+            stop = min(start + step, tensor.size)
+            block = buffer.take(tensor.dtype.count_bytes(stop - start))
+            worker.reader.fill(tensor, start, stop, block)
+            for run in worker.counter.scan(numbers, block, is_last=stop == tensor.size):
+                moments.add(run)
+            worker.counter.flush(worker.totals)
+        made = self._make(tensor, worker.totals.find(numbers), moments)
+        worker.totals.clear()
+        return made
 
 
 class _OpenTensor:
@@ -126,20 +162,3 @@ class _OpenTensor:
             for run in runs:
                 self.moments.add(run)
             self._next = piece.stop
-
-
-def _read_whole(
-    worker: _Worker, buffer: Buffer, tensor: StoredTensor, layouts: tuple[AxisLayout, ...]
-) -> Summary:
-    """Read a tensor from its start to its end."""
-    numbers, moments, step = find_numbers(tensor.dtype), Moments(), find_step(tensor)
-    for start in range(0, tensor.size, step):
-        stop = min(start + step, tensor.size)
-        block = buffer.take(tensor.dtype.count_bytes(stop - start))
-        worker.reader.fill(tensor, start, stop, block)
-        for run in worker.counter.scan(numbers, block, is_last=stop == tensor.size):
-            moments.add(run)
-        worker.counter.flush(worker.totals)
-    summary = make_summary(tensor, numbers, worker.totals.find(numbers), moments, layouts)
-    worker.totals.clear()
-    return summary

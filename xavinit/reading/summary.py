@@ -27,7 +27,7 @@ def make_summary(
     """
     size = tensor.size * numbers.parts
     specials = (found.zeros, found.nans, found.positive_infinities, found.negative_infinities)
-    extremes = _find_extremes(numbers, found)
+    extremes = find_extremes(numbers, found)
     if extremes is None:
         return Summary(size, *specials)
     if found.codes is not None:
@@ -50,7 +50,8 @@ def make_summary(
     return Summary(size, *specials, mean, std, low, high, quantiles, histogram, guess)
 
 
-def _find_extremes(numbers: Numbers, found: Found) -> tuple[float | int, float | int] | None:
+def find_extremes(numbers: Numbers, found: Found) -> tuple[float | int, float | int] | None:
+    """The lowest and the highest finite number; None where there is none."""
     if found.codes is not None:
         if not found.bins.values:
             return None

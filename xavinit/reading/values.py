@@ -6,10 +6,15 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from xavinit.plan import Fans, Law
+from xavinit.plan import Constant, Fans, Law, Normal, TruncatedNormal, Uniform
 
 # The shares of the finite values that lie below the quantiles of a summary.
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+
+# What torch.nn.Linear and the convolutions do by default: kaiming_uniform_(weight, a=√5), which
+# is uniform within ±1/√fan_in. It has no name in a spec.
+PYTORCH_DEFAULT = "pytorch_default"
+_NAMES = {PYTORCH_DEFAULT: "PyTorch's default, uniform ±1/√fan_in"}
 
 
 class Bins(Struct, frozen=True):
@@ -49,6 +54,18 @@ class Guess(Struct, frozen=True):
     initializers: tuple[str, ...] = ()
     fans: Fans | None = None
 
+    def __str__(self) -> str:
+        """The initializers, with the fans that they depend on; or the law itself."""
+        if not self.initializers:
+            return _format_law(self.law)
+        text = " or ".join(_NAMES.get(name, name) for name in self.initializers)
+        if self.fans is None:
+            return text
+        fan_in, fan_out = self.fans
+        if any(name.startswith("glorot") for name in self.initializers):
+            return f"{text}, fans {fan_in:.15g} and {fan_out}"
+        return f"{text}, fan_in {fan_in:.15g}"  # the fan_out of other layouts would do as well
+
 
 class Summary(Struct, frozen=True):
     """A tensor's values in figures. A complex number counts as two: its real and imaginary part.
@@ -69,3 +86,18 @@ class Summary(Struct, frozen=True):
     quantiles: tuple[float, ...] | None = None
     histogram: Histogram | None = None
     guess: Guess | None = None
+
+
+def _format_law(law: Law) -> str:
+    """A law whose numbers were measured: three digits of them are known."""
+    match law:
+        case Uniform(bound):
+            return f"uniform ±{bound:.3g}"
+        case Normal(std):
+            return f"normal, std {std:.3g}"
+        case TruncatedNormal(std):
+            return f"normal cut at two, std {std:.3g}"
+        case Constant(float(value)):
+            return f"constant {value:.6g}"
+        case _:
+            return str(law)

@@ -10,13 +10,13 @@ from xavinit.failures import JSON_VERSION
 from xavinit.verbs.digest_lists import Entry, Outcome
 
 
-def digest_to_json(path: str, entries: Sequence[Entry]) -> str:
+def digest_to_json(path: str, entries: Sequence[Entry], *, each: bool) -> str:
     """The digest of a file, or those of its tensors, as a JSON object on one line."""
     content: dict[str, object] = {"version": JSON_VERSION, "path": path}
-    if len(entries) == 1 and entries[0].tensor is None:
-        content["digest"] = entries[0].digest
-    else:
+    if each:
         content["tensors"] = {entry.tensor: entry.digest for entry in entries}
+    else:
+        content["digest"] = entries[0].digest
     return json.dumps(content)
 
 

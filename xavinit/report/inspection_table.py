@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+
+from msgspec import structs
 
 from xavinit.choices import SortKey
 from xavinit.errors import escape
@@ -12,6 +14,7 @@ from xavinit.reading import Histogram
 from xavinit.report.guesses import format_guess
 from xavinit.report.tables import NOTHING, format_rows, wrap
 from xavinit.verbs.inspect import InspectedTensor, Inspection
+from xavinit.widths import measure
 from xavinit.wording import format_bytes, plural
 
 _COLUMNS = (
@@ -23,9 +26,10 @@ _RIGHTS = (False, False, False, *(True,) * 9, False)
 _RARE = ("ZEROS", "NAN", "-INF", "+INF")
 _WIDEST_SHAPE = 20
 _BLOCKS = " ▁▂▃▄▅▆▇█"
-_WIDEST_HISTOGRAM = 64
-_ROWS = 3  # of a histogram among others; of a single one:
-_MOST_ROWS = 8
+_SMALL_HISTOGRAM = 24  # columns of one in a row
+_WIDEST_HISTOGRAM = 128
+_ROWS = 8  # of a large one
+_USUAL_NAME = 20  # columns that a name may take before the count is left out
 _INDENT = "    "
 _LABEL = 10
 
@@ -45,19 +49,18 @@ _KEYS: dict[SortKey, Callable[[InspectedTensor], Any]] = {
 }
 
 
-def sort_tensors(
-    tensors: Iterable[InspectedTensor], key: SortKey, *, ascending: bool = False
-) -> list[InspectedTensor]:
-    """The tensors by a key: names in the order people count, figures descending.
+def sort_inspection(inspection: Inspection, key: SortKey, *, ascending: bool = False) -> Inspection:
+    """The inspection with its tensors sorted: names as people count, figures descending.
 
     With `ascending`, the least figures are first.
     """
-    find = _KEYS[key]
+    find, tensors = _KEYS[key], inspection.tensors
     if key == "name":
-        return sorted(tensors, key=find)
+        return structs.replace(inspection, tensors=tuple(sorted(tensors, key=find)))
     known = [tensor for tensor in tensors if find(tensor) is not None]
     unknown = [tensor for tensor in tensors if find(tensor) is None]
-    return sorted(known, key=find, reverse=not ascending) + unknown
+    ordered = (*sorted(known, key=find, reverse=not ascending), *unknown)
+    return structs.replace(inspection, tensors=ordered)
 
 
 def _split_numbers(name: str) -> list[tuple[int, str]]:
@@ -71,51 +74,54 @@ def compute_share(count: int, size: int) -> float:
 
 
 def format_inspection(
-    inspection: Inspection,
-    tensors: Sequence[InspectedTensor] | None = None,
-    *,
-    width: int | None = None,
-    with_histograms: bool = False,
+    inspection: Inspection, *, width: int | None = None, with_histograms: bool = False
 ) -> Iterator[str]:
-    """The lines of a table of the tensors in their order, and those that sum up.
+    """The lines of a table of the tensors, and those that sum up.
 
     Without a width each row is one line with all columns. On a terminal, columns of which there is
-    nothing to tell are left out.
+    nothing to tell are left out, and the count, which the shape tells too, where that helps.
+    With histograms, each row has a small one; a tensor alone also a large one below.
     """
-    tensors = inspection.tensors if tensors is None else tensors
-    rows = [_format_row(tensor, is_wide=width is None) for tensor in tensors]
+    tensors = inspection.tensors
+    columns, rights = [*_COLUMNS], [*_RIGHTS]
+    rows = [[*_format_row(tensor, is_wide=width is None)] for tensor in tensors]
+    if with_histograms:
+        columns.append("HISTOGRAM")
+        rights.append(False)
+        for row, tensor in zip(rows, tensors, strict=True):
+            found = tensor.summary.histogram
+            row.append(NOTHING if found is None else draw_line(found))
     kept = [
         index
-        for index, column in enumerate(_COLUMNS)
-        if width is None
-        or column not in _RARE
-        or any(row[index] not in (NOTHING, "0") for row in rows)
+        for index, column in enumerate(columns)
+        if width is None or _is_told(column, index, rows)
     ]
-    cells = [tuple(row[index] for index in kept) for row in (_COLUMNS, *rows)]
-    rights = [_RIGHTS[index] for index in kept]
-    if not with_histograms:
-        yield from format_rows(cells, rights, width)
-    else:
-        yield from _interleave(cells, rights, width, tensors)
+    if width is not None and not _fits(columns, rows, kept, width):
+        kept.remove(columns.index("COUNT"))
+        for row in rows:  # a line for each tensor, where it still does not fit: no word of nothing
+            for index in (columns.index(column) for column in _RARE):
+                row[index] = NOTHING if row[index] == "0" else row[index]
+    cells = [tuple(row[index] for index in kept) for row in (columns, *rows)]
+    yield from format_rows(cells, [rights[index] for index in kept], width)
+    if with_histograms and len(tensors) == 1 and tensors[0].summary.histogram is not None:
+        yield ""
+        yield from format_histogram(tensors[0].summary.histogram, width)
+        yield ""
     yield from wrap("", format_totals(inspection), 0, width)
     yield from _format_facts(inspection, width)
 
 
-def _interleave(
-    cells: Sequence[Sequence[str]],
-    rights: Sequence[bool],
-    width: int | None,
-    tensors: Sequence[InspectedTensor],
-) -> Iterator[str]:
-    """Each row with its histogram below it."""
-    height = _MOST_ROWS if len(tensors) == 1 else _ROWS
-    for row, tensor in zip(cells[1:], tensors, strict=True):
-        # A row alone would have columns of its own width: each is given as a table of one.
-        yield from format_rows([cells[0], row], rights, width)
-        yield ""
-        if tensor.summary.histogram is not None:
-            yield from format_histogram(tensor.summary.histogram, width, height)
-            yield ""
+def _is_told(column: str, index: int, rows: Sequence[Sequence[str]]) -> bool:
+    return column not in _RARE or any(row[index] not in (NOTHING, "0") for row in rows)
+
+
+def _fits(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], kept: Sequence[int], width: int
+) -> bool:
+    """Do all rows fit into lines of a width, but for a long name?"""
+    _, *others = kept
+    widths = (max(measure(row[index]) for row in (columns, *rows)) + 2 for index in others)
+    return sum(widths) + _USUAL_NAME <= width
 
 
 def _format_row(tensor: InspectedTensor, *, is_wide: bool) -> tuple[str, ...]:
@@ -167,6 +173,9 @@ def format_share(count: int, size: int) -> str:
 
 def format_totals(inspection: Inspection) -> str:
     tensors = plural(len(inspection.tensors), "tensor")
+    if inspection.match is not None:
+        whole = plural(inspection.whole, "tensor")
+        tensors = f"{len(inspection.tensors):,} of {whole} ({escape(inspection.match)})"
     parameters = plural(inspection.parameters, "parameter")
     nbytes = inspection.nbytes
     return f"{tensors}, {parameters}, {nbytes:,} bytes ({format_bytes(nbytes)})"
@@ -189,27 +198,30 @@ def _format_facts(inspection: Inspection, width: int | None) -> Iterator[str]:
         yield from wrap(label, text, _LABEL, width)
 
 
-def format_histogram(histogram: Histogram, width: int | None, height: int) -> Iterator[str]:
-    """A histogram drawn with blocks, and below it the ends and zero.
+def draw_line(histogram: Histogram) -> str:
+    """A histogram as one line of blocks, of the values from the first edge to the last."""
+    (line,) = _draw(_join_bins(histogram, _SMALL_HISTOGRAM), 1)
+    return line
 
-    Neighboring bins are put together, the same number in each column, until they fit.
-    """
-    room = min(_WIDEST_HISTOGRAM, (width or 80) - len(_INDENT))
-    together = -(-len(histogram.counts) // max(room, 1))
-    # The edges stay multiples of a power of two: what does not fill a column is at the end.
-    counts = [
-        sum(histogram.counts[start : start + together])
-        for start in range(0, len(histogram.counts), together)
-    ]
-    most = max(counts)
-    steps = len(_BLOCKS) - 1
-    for level in reversed(range(height)):
-        line = ""
-        for count in counts:
-            # Rounded up: a bin that holds anything is seen.
-            full = -(-count * height * steps // most) - level * steps
-            line += _BLOCKS[min(max(full, 0), steps)]
+
+def format_histogram(histogram: Histogram, width: int | None) -> Iterator[str]:
+    """A histogram drawn with blocks, and below it its first and last edge."""
+    counts = _join_bins(histogram, min(_WIDEST_HISTOGRAM, (width or 80) - len(_INDENT)))
+    for line in _draw(counts, _ROWS):
         yield f"{_INDENT}{line}".rstrip()
-    first, last = histogram.edges[0], histogram.edges[-1]
-    left, right = format_figure(first), format_figure(last)
+    left, right = format_figure(histogram.edges[0]), format_figure(histogram.edges[-1])
     yield f"{_INDENT}{left}{right.rjust(max(len(counts) - len(left), len(right) + 1))}"
+
+
+def _join_bins(histogram: Histogram, room: int) -> list[int]:
+    """The counts of bins, the same number of neighbors put together, so that they fit."""
+    counts, together = histogram.counts, -(-len(histogram.counts) // max(room, 1))
+    return [sum(counts[start : start + together]) for start in range(0, len(counts), together)]
+
+
+def _draw(counts: Sequence[int], height: int) -> Iterator[str]:
+    """Columns of blocks, the highest line first; rounded up, so that what there is is seen."""
+    most, steps = max(counts), len(_BLOCKS) - 1
+    for level in reversed(range(height)):
+        filled = (-(-count * height * steps // most) - level * steps for count in counts)
+        yield "".join(_BLOCKS[min(max(full, 0), steps)] for full in filled)

@@ -30,6 +30,8 @@ def inspection_to_data(inspection: Inspection) -> dict[str, Any]:
         "seed": inspection.seed,
         "stream": inspection.stream,
         "tensors": [_describe_tensor(tensor) for tensor in inspection.tensors],
+        "match": inspection.match,
+        "tensors_in_file": inspection.whole,
         "skipped": inspection.skipped,
         "parameters": inspection.parameters,
         "bytes": inspection.nbytes,

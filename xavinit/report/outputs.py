@@ -6,12 +6,14 @@ import json
 
 from xavinit.errors import escape
 from xavinit.failures import JSON_VERSION
-from xavinit.verbs.generate import Report
+from xavinit.verbs.generate import PartReport, Report
 from xavinit.wording import format_bytes, plural
 
 
 def format_report(report: Report, dry_run: bool) -> str:
     """One line on what was written, or would be."""
+    if report.part is not None:
+        return _format_part(report, report.part, dry_run)
     verb = "would write" if dry_run else "wrote"
     size = f"{plural(report.tensors, 'tensor')}, {format_bytes(report.nbytes)}"
     took = "" if dry_run else f" in {report.seconds:.2f} s"
@@ -20,6 +22,20 @@ def format_report(report: Report, dry_run: bool) -> str:
     by_path = report.framework == "keras" and report.format != "keras"
     loading = "; Keras loads it by variable path (docs/frameworks.md)" if by_path else ""
     return f"{verb} {path} ({report.format}{shards}): {size}, seed {report.seed}{took}{loading}"
+
+
+def _format_part(report: Report, part: PartReport, dry_run: bool) -> str:
+    """The same of a set that several runs write."""
+    verb = "would write" if dry_run else "wrote"
+    which = "" if part.part == "1/1" else f"part {part.part} of "
+    left = f" ({part.left:,} there already)" if part.left else ""
+    size = f"{plural(part.written, 'shard')}{left}, {format_bytes(part.nbytes)}"
+    took = "" if dry_run else f" in {report.seconds:.2f} s"
+    whole = "; the set is whole" if part.is_complete else ""
+    if not (part.is_complete or dry_run):
+        whole = "; the index waits for shards of other parts"
+    path = escape(report.path)
+    return f"{verb} {which}{path} ({report.format}): {size}, seed {report.seed}{took}{whole}"
 
 
 def report_to_json(report: Report, dry_run: bool) -> str:
@@ -37,6 +53,17 @@ def report_to_json(report: Report, dry_run: bool) -> str:
         "seed": report.seed,
         "seconds": round(report.seconds, 6),
         "dry_run": dry_run,
+        "part": None if report.part is None else _part_to_data(report.part),
         "warnings": [str(warning) for warning in report.warnings],
     }
     return json.dumps(content)
+
+
+def _part_to_data(part: PartReport) -> dict[str, object]:
+    return {
+        "part": part.part,
+        "written": part.written,
+        "left": part.left,
+        "bytes": part.nbytes,
+        "complete": part.is_complete,
+    }

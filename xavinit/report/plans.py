@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from xavinit.errors import escape
 from xavinit.failures import JSON_VERSION
 from xavinit.plan import Plan
+from xavinit.report.divisions import division_to_data
 from xavinit.report.folding import Row, fold, list_rows
 from xavinit.report.laws import compute_zero_share, format_law, law_to_json
 from xavinit.report.tables import NOTHING, format_rows, wrap
+from xavinit.verbs.shares import Division
 from xavinit.wording import format_bytes, plural
 
 _WIDEST_SHAPE = 20
@@ -59,8 +61,8 @@ def _format_row(row: Row, *, is_wide: bool) -> tuple[str, ...]:
     )
 
 
-def plan_to_json(plan: Plan) -> str:
-    """The plan as a JSON object on one line."""
+def plan_to_json(plan: Plan, division: Division | None = None) -> str:
+    """The plan as a JSON object on one line, perhaps with the parts that write it."""
     content = {
         "version": JSON_VERSION,
         "stream": plan.stream,
@@ -83,5 +85,6 @@ def plan_to_json(plan: Plan) -> str:
         ],
         "parameters": plan.parameters,
         "bytes": plan.nbytes,
+        "division": None if division is None else division_to_data(division),
     }
     return json.dumps(content)

@@ -20,15 +20,26 @@ _SCOPES = {
 
 def format_verdict(verdict: Verdict) -> str:
     """One line on a file that is right; else a line a fault, twenty at most."""
-    if not verdict.is_same:
-        return "\n".join(verdict.list_lines())
     path = escape(verdict.path)
     counts = f"{plural(verdict.tensors, 'tensor')}, {plural(verdict.parameters, 'parameter')}"
+    if verdict.false_alarms is not None:
+        return _format_judgment(verdict, path, counts)
+    if not verdict.is_same:
+        return "\n".join(verdict.list_lines())
     source = f"seed {verdict.seed}, spec {verdict.spec_digest[:12]}"
     verified = f"{path}: verified: {counts}, {_SCOPES[verdict.scope]}"
     if verdict.is_own_spec:
         return f"{verified}; it is what it says: {source} (--spec compares it with yours)"
     return f"{verified}, {source}"
+
+
+def _format_judgment(verdict: Verdict, path: str, counts: str) -> str:
+    """The same of values that were judged by laws, with the rate of false alarms."""
+    alarms = f"false alarms at most {verdict.false_alarms:.0e} a file".replace("e-0", "e-")
+    if not verdict.is_same:
+        return "\n".join([*verdict.list_lines(), f"{path}: {alarms}"])
+    source = "its own spec" if verdict.is_own_spec else "the spec"
+    return f"{path}: fits the laws of {source}: {counts}, {alarms}, spec {verdict.spec_digest[:12]}"
 
 
 def format_verified(verdict: Verdict) -> str:
@@ -58,6 +69,7 @@ def verdict_to_json(verdict: Verdict) -> str:
         "seed": verdict.seed,
         "spec_digest": verdict.spec_digest,
         "own_spec": verdict.is_own_spec,
+        "false_alarms": verdict.false_alarms,
         "seconds": round(verdict.seconds, 6),
         "faults": [_describe(fault) for fault in verdict.faults],
         "warnings": [str(warning) for warning in verdict.warnings],
@@ -79,4 +91,6 @@ def _describe(fault: Fault) -> dict[str, Any]:
         "different": fault.different,
         "size": fault.size,
         "offset": fault.offset,
+        "test": fault.test,
+        "note": fault.note,
     }

@@ -5,21 +5,33 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from xavinit.errors import OutputError, SpecError
+from xavinit.errors import OutputError, SpecError, UsageError
 from xavinit.formats import Layout
 from xavinit.plan import Plan
 from xavinit.verbs.prepare import make_overrides, take_plan
 from xavinit.verbs.progress import Progress, make_advance
 from xavinit.verbs.sources import SpecSource
 from xavinit.verbs.target import Output, check_output
-from xavinit.wording import explain_os_error
+from xavinit.wording import explain_os_error, format_value
 
 if TYPE_CHECKING:
-    from xavinit.output import BinaryWriter, Drawing
+    from xavinit.output import BinaryWriter, Drawing, Share, Work
+
+PartSource = str | tuple[int, int]  # a part of a set, such as 2/8
+
+
+class PartReport(Struct, frozen=True):
+    """Of a set that several runs write: what this one found and did."""
+
+    part: str  # such as 2/8
+    written: int  # shards
+    left: int  # shards of this part that were there already
+    nbytes: int  # of the tensors of the shards written
+    is_complete: bool  # is the set whole now, with its index?
 
 
 class Report(Struct, frozen=True):
@@ -36,6 +48,7 @@ class Report(Struct, frozen=True):
     framework: str = "pytorch"  # whose names the tensors have
     shards: int | None = None  # files of tensors, if a limit of their size was given
     warnings: tuple[SpecError, ...] = ()
+    part: PartReport | None = None  # if a part was asked for, or to resume
 
 
 def generate(
@@ -50,6 +63,9 @@ def generate(
     jobs: int | None = None,
     max_shard_size: int | str | None = None,
     shard_name: str | None = None,
+    part: PartSource | None = None,
+    resume: bool = False,
+    client: Any = None,
     force: bool = False,
     dry_run: bool = False,
     strict: bool = False,
@@ -71,7 +87,14 @@ def generate(
             and names them. Other files in the folder stay.
         shard_name: the stem of the names of those files, `model` by default, and after a dot a
             variant, as in `diffusion_pytorch_model.fp16`.
-        force: replace an output that exists.
+        part: `(i, n)` or `"i/n"`, from 1 to n: write only the shards of this part, into a folder
+            that n runs share, in any order (docs/scale.md). Shards that are there are left. The run
+            that finds all of them there writes the index.
+        resume: write only the shards that are missing or cut short.
+        client: a `distributed.Client`: the workers of its Dask cluster write the shards, each a
+            task, into a folder that all of them see. `jobs` is then the threads of a task, by
+            default one.
+        force: replace an output that exists; of a part, the shards of this part.
         dry_run: check everything, write nothing.
         progress: called with the bytes done and the total bytes, about ten times a second.
         strict: take warnings for errors.
@@ -85,6 +108,8 @@ def generate(
     401408
     """
     started = time.perf_counter()
+    if client is not None and not (hasattr(client, "submit") and hasattr(client, "run")):
+        raise UsageError(f"client must be a distributed.Client; got {format_value(client)}")
     plan, source = take_plan(spec, make_overrides(seed, dtype, framework, dims), strict=strict)
     output = check_output(
         plan,
@@ -96,17 +121,41 @@ def generate(
         max_shard_size=max_shard_size,
         shard_name=shard_name,
         force=force,
+        part=part,
+        resume=resume,
+        engine="" if client is None else "a Dask cluster",
     )
-    return write_output(output, started=started, dry_run=dry_run, progress=progress)
+    return write_output(
+        output, started=started, dry_run=dry_run, progress=progress, client=client, jobs=jobs
+    )
 
 
 def write_output(
-    output: Output, *, started: float, dry_run: bool, progress: Progress | None
+    output: Output,
+    *,
+    started: float,
+    dry_run: bool,
+    progress: Progress | None,
+    client: Any = None,
+    jobs: int | None = None,
 ) -> Report:
-    """Write what has been checked, unless the run is dry."""
+    """Write what has been checked, unless the run is dry; `client` is that of a Dask cluster."""
     plan, layout, target = output.plan, output.layout, output.target
-    advance = make_advance(plan.nbytes, progress)
-    if not dry_run and output.file is None:
+    advance = make_advance(output.nbytes, progress)
+    part = None
+    if output.share is not None and output.work is not None:
+        work = output.work
+        if not dry_run and output.file is not None and client is not None:
+            from xavinit.verbs.on_dask import write_on_dask
+
+            path = output.file
+            work = write_on_dask(client, plan, output.share, work, path, jobs, advance)
+        elif not dry_run and output.file is not None:
+            from xavinit.output import write_share
+
+            work = write_share(output.share, work, output.file, output.drawing, advance)
+        part = _report_part(output.share, work)
+    elif not dry_run and output.file is None:
         _write_pipe(layout, target, output.drawing, advance)
     elif not dry_run and output.file is not None:
         from xavinit.output import write_path
@@ -122,9 +171,16 @@ def write_output(
         stream=plan.stream,
         seconds=time.perf_counter() - started,
         framework=plan.framework,
-        shards=None if layout.find_set is None else max(len(layout.files) - 1, 1),
+        shards=None if layout.find_set is None else len(layout.shards),
         warnings=plan.warnings,
+        part=part,
     )
+
+
+def _report_part(share: Share, done: Work) -> PartReport:
+    written = len(done.files)
+    left = len(share.files) - written
+    return PartReport(str(share.part), written, left, done.nbytes, done.is_complete)
 
 
 def _write_pipe(

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from xavinit.errors import OutputError, UsageError
-from xavinit.verbs.generate import Report, write_output
+from xavinit.verbs.generate import PartSource, Report, write_output
 from xavinit.verbs.prepare import make_overrides, take_plan
 from xavinit.verbs.progress import Progress, shift_progress
 from xavinit.verbs.target import Output, check_output, makes_folder, name_default
@@ -28,6 +28,8 @@ def generate_many(
     jobs: int | None = None,
     max_shard_size: int | str | None = None,
     shard_name: str | None = None,
+    part: PartSource | None = None,
+    resume: bool = False,
     force: bool = False,
     dry_run: bool = False,
     strict: bool = False,
@@ -73,15 +75,18 @@ def generate_many(
                 max_shard_size=max_shard_size,
                 shard_name=shard_name,
                 force=force,
+                part=part,
+                resume=resume,
             )
         )
     _check_space(outputs)
     reports: list[Report] = []
-    total = sum(output.plan.nbytes for output in outputs)
+    before = 0
+    total = sum(output.nbytes for output in outputs)
     while outputs:
         output = outputs.pop(0)  # with its buffers, which go when the next one takes its place
-        before = sum(done.nbytes for done in reports)
         show = None if progress is None else shift_progress(progress, before, total)
+        before += output.nbytes
         started = time.perf_counter()
         reports.append(write_output(output, started=started, dry_run=dry_run, progress=show))
         if report is not None:
@@ -119,4 +124,4 @@ def _check_space(outputs: Sequence[Output]) -> None:
     from xavinit.output import check_space
 
     if outputs and outputs[0].file is not None:
-        check_space(outputs[0].file, sum(output.layout.nbytes for output in outputs))
+        check_space(outputs[0].file, sum(output.file_nbytes for output in outputs))

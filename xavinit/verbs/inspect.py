@@ -15,7 +15,7 @@ from xavinit.reading import Summary, summarize
 from xavinit.spec import parse_glob
 from xavinit.verbs.notebooks import format_table
 from xavinit.verbs.progress import Progress, make_advance
-from xavinit.wording import format_value, suggest
+from xavinit.wording import format_value, plural, suggest
 
 
 class InspectedTensor(Struct, frozen=True):
@@ -37,9 +37,10 @@ class InspectedTensor(Struct, frozen=True):
 class Inspection(Struct, frozen=True):
     """What is in a weights file or a set of files.
 
-    `spec`, `seed` and `stream` are those that the file carries, if xavinit wrote it; `skipped`
-    counts the numbers and texts that lie among the tensors of a PyTorch file. In a notebook it
-    shows as a table.
+    `tensors` are all of the file, or those that `match` asked for, of `whole` in the file. `spec`,
+    `seed` and `stream` are those that the file carries, if xavinit wrote it; `skipped` counts what
+    lies among the tensors and is none, such as the numbers and texts of a PyTorch file.
+    `inspection["name"]` is a tensor; in a notebook it shows as a table.
     """
 
     path: str
@@ -50,6 +51,18 @@ class Inspection(Struct, frozen=True):
     seed: int | None = None
     stream: str | None = None
     skipped: int = 0
+    match: str | None = None
+    whole: int = 0
+
+    def __getitem__(self, name: str) -> InspectedTensor:
+        """The tensor of this name, or `KeyError`."""
+        for tensor in self.tensors:
+            if tensor.name == name:
+                return tensor
+        raise KeyError(name)
+
+    def __repr__(self) -> str:
+        return f"<Inspection of {self.path!r} ({self.format}): {plural(self.whole, 'tensor')}>"
 
     @property
     def parameters(self) -> int:
@@ -62,14 +75,25 @@ class Inspection(Struct, frozen=True):
         return sum(tensor.nbytes for tensor in self.tensors)
 
     def _repr_html_(self) -> str:
-        title = f"{self.path} ({self.format}): {len(self.tensors):,} tensors"
-        columns = ("name", "shape", "dtype", "mean", "std", "min", "max", "zeros")
-        rows = [
-            (t.name, list(t.shape), t.dtype, s.mean, s.std, s.min, s.max, s.zeros)
-            for t in self.tensors
-            for s in (t.summary,)
-        ]
-        return format_table(title, columns, rows)
+        title = f"{self.path} ({self.format}): {plural(len(self.tensors), 'tensor')}"
+        columns = (
+            *("name", "shape", "dtype", "count", "mean", "std", "min", "max"),
+            *("zeros", "NaN", "−inf", "+inf", "law"),
+        )
+        rows = [_list_cells(tensor) for tensor in self.tensors]
+        return format_table(title, columns, rows, texts=("name", "shape", "dtype", "law"))
+
+
+def _list_cells(tensor: InspectedTensor) -> tuple[object, ...]:
+    summary = tensor.summary
+    share = summary.zeros / summary.size if summary.size else 0.0
+    return (
+        *(tensor.name, "×".join(map(str, tensor.shape)) or "scalar", tensor.dtype, tensor.size),
+        *(summary.mean, summary.std, summary.min, summary.max),
+        f"{share:.1%}" if summary.zeros else 0,
+        *(summary.nans, summary.negative_infinities, summary.positive_infinities),
+        summary.guess,
+    )
 
 
 def inspect(
@@ -102,7 +126,9 @@ def inspect(
     ('b', 1.0)
     >>> folder.cleanup()
     """
-    index = load_index(os.fsdecode(path))
+    given = os.fsdecode(path)
+    index = load_index(given)
+    whole = len(index.tensors)
     if match is not None:
         index = select_stored(index, match)
     advance = make_advance(index.nbytes, progress)
@@ -119,7 +145,7 @@ def inspect(
     )
     recipe = index.parse_recipe()
     return Inspection(
-        index.path,
+        given,
         index.format,
         tensors,
         index.metadata,
@@ -127,6 +153,8 @@ def inspect(
         seed=None if recipe is None else recipe.seed,
         stream=None if recipe is None else recipe.stream,
         skipped=index.skipped,
+        match=match,
+        whole=whole,
     )
 
 

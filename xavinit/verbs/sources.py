@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -100,3 +100,11 @@ def _has_key(path: str, key: str) -> bool:
     except (InputError, SpecError):
         return False
     return isinstance(data, dict) and key in data
+
+
+def check_not_spec(paths: Iterable[str | int], spec: object) -> None:
+    """Refuse an output one of whose paths or handles is the spec's file."""
+    from xavinit.output import check_apart
+
+    if isinstance(spec, (str, bytes, os.PathLike)):
+        check_apart(paths, os.fsdecode(spec))

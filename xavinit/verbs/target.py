@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -23,11 +22,17 @@ from xavinit.formats import (
     parse_size,
 )
 from xavinit.plan import Plan
-from xavinit.verbs.sources import Source
+from xavinit.verbs.asked_parts import (
+    check_share,
+    list_old,
+    parse_asked,
+    refuse_unsharded,
+)
+from xavinit.verbs.sources import Source, check_not_spec
 from xavinit.wording import format_choices, format_value, suggest
 
 if TYPE_CHECKING:
-    from xavinit.output import BinaryWriter, Drawing
+    from xavinit.output import BinaryWriter, Drawing, Share, Work
 
 
 class Output(Struct, frozen=True):
@@ -40,6 +45,19 @@ class Output(Struct, frozen=True):
     file: str | None  # None: a pipe
     drawing: Drawing
     force: bool
+    share: Share | None = None  # of a set that several runs write
+    work: Work | None = None  # what is left of the share
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of tensors that are to be written."""
+        return self.plan.nbytes if self.work is None else self.work.nbytes
+
+    @property
+    def file_nbytes(self) -> int:
+        """The bytes of the files that are to be written."""
+        files = None if self.work is None else self.work.files
+        return self.layout.nbytes if files is None else sum(file.nbytes for file in files)
 
 
 def check_output(
@@ -53,13 +71,20 @@ def check_output(
     max_shard_size: int | str | None,
     shard_name: str | None,
     force: bool,
+    part: object = None,
+    resume: bool = False,
+    engine: str = "",
 ) -> Output:
     """Lay out a plan and refuse before any work what would be refused after it.
 
-    `source` tells where errors are; it and `spec` must not be replaced.
+    `source` tells where errors are; it and `spec` must not be replaced. `engine` is what writes
+    the parts, if not this process.
     """
     from xavinit.output import Drawing, check_handle, check_pipe
 
+    asked = parse_asked(part, resume=resume, engine=engine)
+    if asked is not None and max_shard_size is None and not (source and source.max_shard_size):
+        raise refuse_unsharded(asked)
     placed = place_output(
         plan,
         source,
@@ -75,10 +100,13 @@ def check_output(
         if isinstance(target, str):
             check_handle(target)
         check_pipe(layout, drawing)
-        _check_not_spec(_find_pipe(target), spec)
+        check_not_spec(_find_pipe(target), spec)
     else:
         if source is not None and source.weights is not None:
-            _check_not_spec([file], source.weights)
+            check_not_spec([file], source.weights)
+        if asked is not None:
+            share, work = check_share(file, spec, layout, asked, drawing, force=force)
+            return Output(plan, fmt, layout, target, file, drawing, force, share, work)
         _check_file(file, spec, fmt, layout, force)
     return Output(plan, fmt, layout, target, file, drawing, force)
 
@@ -237,16 +265,13 @@ def _check_file(file: str, spec: object, fmt: Format, layout: Layout, force: boo
     from xavinit.output import check_set, check_space, check_target
 
     inside = [part.name for part in layout.files] if layout.folder else []
-    _check_not_spec([file, *(os.path.join(file, name) for name in inside)], spec)
+    check_not_spec([file, *(os.path.join(file, name) for name in inside)], spec)
     if layout.find_set is not None:
         check_set(file, force=force, find_set=layout.find_set)
     else:
         check_target(file, folder=layout.folder, force=force, is_ours=fmt.is_ours)
-    if layout.folder:  # what goes
-        old: list[str] = []
-        with contextlib.suppress(FileNotFoundError):  # or has gone, by another run
-            old = os.listdir(file) if layout.find_set is None else layout.find_set(file)
-        _check_not_spec((os.path.join(file, name) for name in old), spec)
+    if layout.folder:
+        check_not_spec((os.path.join(file, name) for name in list_old(file, layout)), spec)
     if not layout.folder and (rival := fmt.find_rival(os.path.realpath(file))) is not None:
         raise RefusedError(
             f"{file} would stand beside {rival}, of a sharded set: two checkpoints in one folder",
@@ -265,10 +290,3 @@ def _find_pipe(target: str | BinaryWriter) -> list[str | int]:
     except (AttributeError, OSError, ValueError):
         return []
     return [handle] if isinstance(handle, int) else []
-
-
-def _check_not_spec(paths: Iterable[str | int], spec: object) -> None:
-    from xavinit.output import check_apart
-
-    if isinstance(spec, (str, bytes, os.PathLike)):
-        check_apart(paths, os.fsdecode(spec))

@@ -11,7 +11,14 @@ from msgspec import Struct
 from xavinit.errors import SpecError, escape
 from xavinit.formats import StoredTensor
 from xavinit.plan import Plan, TensorPlan
-from xavinit.reading import Fault, Found, Mismatch, compare_tensors, format_element
+from xavinit.reading import (
+    Fault,
+    Found,
+    Mismatch,
+    compare_tensors,
+    find_place,
+    format_element,
+)
 from xavinit.verbs.progress import Progress, make_advance
 
 MOST_LINES = 20  # of a file's faults that are told to a person
@@ -21,7 +28,9 @@ class Verdict(Struct, frozen=True):
     """Whether a file is what a spec makes, and what is not: true where it is.
 
     `scope` is what was compared: `every_byte`, `tensors_and_attributes` of a file whose other bytes
-    are a library's, or `tensors` of a format that xavinit does not write. `is_own_spec`: the spec
+    are a library's, `tensors` of a format that xavinit does not write, or `statistics`: whether the
+    values fit the spec's laws. Then `false_alarms` is the probability, at most, that there is a
+    fault although they were drawn from those laws; else None. `is_own_spec`: the spec
     is the one that the file carries, so that the verdict says only that the file is what it says.
     `spec_digest` is the SHA-256 of the canonical spec. `tensors`, `parameters` and `nbytes` count
     what the spec makes; of one shard, what is in it.
@@ -42,10 +51,11 @@ class Verdict(Struct, frozen=True):
     shards: int | None = None
     faults: tuple[Fault, ...] = ()
     warnings: tuple[SpecError, ...] = ()
+    false_alarms: float | None = None
 
     @property
     def is_same(self) -> bool:
-        """Is nothing different?"""
+        """Is there no fault?"""
         return not self.faults
 
     def __bool__(self) -> bool:
@@ -91,6 +101,17 @@ def judge(
     values = (
         make_fault(plan[name], mismatch, found.stored) for name, mismatch in mismatches.items()
     )
+    return make_verdict(plan, compared, (*found.faults, *values), started)
+
+
+def make_verdict(
+    plan: Plan,
+    compared: Compared,
+    faults: tuple[Fault, ...],
+    started: float,
+    false_alarms: float | None = None,
+) -> Verdict:
+    """The verdict with these faults, of work that began then."""
     return Verdict(
         path=compared.path,
         format=compared.format,
@@ -105,8 +126,9 @@ def judge(
         is_own_spec=compared.is_own_spec,
         seconds=time.perf_counter() - started,
         shards=compared.shards,
-        faults=(*found.faults, *values),
+        faults=faults,
         warnings=plan.warnings,
+        false_alarms=false_alarms,
     )
 
 
@@ -124,16 +146,3 @@ def make_fault(tensor: TensorPlan, mismatch: Mismatch, stored: Mapping[str, Stor
         different=mismatch.count,
         size=tensor.size,
     )
-
-
-def find_place(index: int, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The indices of an element by its number in C order.
-
-    >>> find_place(7, (2, 5))
-    (1, 2)
-    """
-    place: list[int] = []
-    for size in reversed(shape):
-        index, rest = divmod(index, size)
-        place.insert(0, rest)
-    return tuple(place)

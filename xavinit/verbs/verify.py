@@ -9,24 +9,23 @@ from collections.abc import Mapping
 
 from xavinit.errors import InputError, UsageError
 from xavinit.formats import (
-    Contents,
     FileLayout,
     Format,
     Layout,
     Recipe,
     find_odd_byte,
-    load_index,
     parse_format,
     parse_shard_names,
     parse_size,
 )
 from xavinit.plan import Plan
-from xavinit.reading import Fault, Found, compare_files, compare_index
+from xavinit.reading import Fault, Found, compare_files
 from xavinit.verbs.prepare import make_overrides, read_plan, take_plan
 from xavinit.verbs.progress import Progress
 from xavinit.verbs.sources import Source, SpecSource, take_recipe
 from xavinit.verbs.subjects import Subject, find_recipe, find_subject
 from xavinit.verbs.verdict import Compared, Verdict, judge
+from xavinit.verbs.verify_laws import find_tensors, judge_file
 
 
 def verify(
@@ -40,6 +39,7 @@ def verify(
     jobs: int | None = None,
     max_shard_size: int | str | None = None,
     shard_name: str | None = None,
+    statistics: bool = False,
     strict: bool = False,
     progress: Progress | None = None,
 ) -> Verdict:
@@ -55,6 +55,8 @@ def verify(
         jobs: the number of threads; all cores by default, at most 8. The verdict is the same.
         max_shard_size: the limit of a set's shards; by default the one that the set carries.
         shard_name: the stem of their names; by default the one that the set carries.
+        statistics: judge the values by the spec's laws alone, for a file that a framework drew:
+            its bytes cannot be those that `generate` writes.
         progress: called with the bytes done and all bytes, about ten times a second.
 
     Every byte of safetensors and `.npy` files is compared; of HDF5 files the tensors and
@@ -74,6 +76,8 @@ def verify(
     (True, 'metadata xavinit: seed: expected 1, got 0')
     """
     started = time.perf_counter()
+    if statistics and (max_shard_size is not None or shard_name is not None):
+        raise UsageError("statistics look at values alone: they take no size or name of shards")
     subject = find_subject(os.fsdecode(path), shard_name)
     overrides = make_overrides(seed, dtype, framework, dims)
     source: Source | None
@@ -91,6 +95,15 @@ def verify(
         plan, source = take_plan(spec, overrides, strict=strict)
         with contextlib.suppress(InputError):  # a fault that is told below
             recipe = find_recipe(subject) if subject.format == "safetensors" else None
+    if statistics:
+        return judge_file(
+            plan,
+            os.fsdecode(path),
+            spec is None,
+            jobs=jobs,
+            started=started,
+            progress=progress,
+        )
     with source.document.locating() if source else contextlib.nullcontext():
         compared, found = _compare(plan, subject, recipe, max_shard_size, shard_name, spec is None)
     return judge(plan, compared, found, jobs=jobs, started=started, progress=progress)
@@ -134,11 +147,7 @@ def _compare(
 
 def _compare_foreign(plan: Plan, path: str, is_own_spec: bool) -> tuple[Compared, Found]:
     """Compare the tensors of a file of a format that is not written."""
-    index = load_index(path)
-    contents: Contents | None = None
-    if index.format.startswith("keras") and plan.framework == "keras":
-        contents = parse_format("keras").lay_out(plan).files[0].contents  # its own names
-    found = compare_index(index, contents or Contents(plan.tensors))
+    index, found = find_tensors(plan, path)
     return Compared(path, index.format, "tensors", plan.tensors, None, is_own_spec), found
 
 

@@ -59,6 +59,11 @@ def format_page(inspection: Inspection) -> str:
     return html
 
 
+def is_page(head: bytes) -> bool:
+    """Does a file that begins so hold a page, of ours or another's?"""
+    return head.lstrip().lower().startswith((b"<!doctype html", b"<html"))
+
+
 def _import_jinja2() -> Any:
     """Jinja2, or an error that says what to do."""
     try:
@@ -122,7 +127,12 @@ def _make_texts(inspection: Inspection) -> dict[str, Any]:
 def _list_facts(inspection: Inspection) -> Iterator[tuple[str, str]]:
     """The summary: what, and its text."""
     yield "Format", inspection.format
-    yield "Tensors", format_count(len(inspection.tensors))
+    shown = format_count(len(inspection.tensors))
+    if inspection.match is not None:
+        shown += (
+            f" of {format_count(inspection.whole)}, those that match {escape(inspection.match)}"
+        )
+    yield "Tensors", shown
     yield "Parameters", format_count(inspection.parameters)
     yield "Bytes", f"{inspection.nbytes:,} ({format_bytes(inspection.nbytes)})"
     dtypes = Counter(tensor.dtype for tensor in inspection.tensors)
