@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 import xavinit
 from xavinit.cli.group import Command
 from xavinit.cli.options import debug_option, quiet_option
 from xavinit.console import STANDARD_OUTPUTS, print_text, say
+from xavinit.errors import UsageError
 
 
 @click.command(cls=Command, short_help="Write the spec of an existing weights file.")
@@ -23,11 +26,24 @@ from xavinit.console import STANDARD_OUTPUTS, print_text, say
 @click.option(
     "--skip-unknown", is_flag=True, help="Leave out tensors of dtypes that cannot be drawn."
 )
+@click.option(
+    "--tiny",
+    is_flag=True,
+    help="Of a config.json: write spec.yaml and config.json of a small twin into the folder SPEC.",
+)
+@click.option("--keep-vocab", is_flag=True, help="With --tiny: keep the size of the vocabulary.")
 @click.option("--force", is_flag=True, help="Replace SPEC if it exists.")
 @quiet_option("No report.")
 @debug_option
 def derive(
-    source: str, output: str, skip_unknown: bool, force: bool, quiet: bool, debug: bool
+    source: str,
+    output: str,
+    skip_unknown: bool,
+    tiny: bool,
+    keep_vocab: bool,
+    force: bool,
+    quiet: bool,
+    debug: bool,
 ) -> None:
     """Write a spec with the names, shapes and dtypes of SOURCE, as a person would have written it.
 
@@ -36,19 +52,50 @@ def derive(
     and norms rules; comments mark what is a guess. The spec is YAML: generate makes a file with the
     same names, shapes and dtypes of it, with Glorot's numbers. From a file that xavinit wrote comes
     the spec that it carries, which makes the same bytes again.
-    """
-    if output not in STANDARD_OUTPUTS:
-        from xavinit.file_kinds import is_yaml
-        from xavinit.output import check_apart, check_text_target
 
-        check_apart([output], source, "the source")
-        check_text_target(output, "a YAML file", force=force, is_such=is_yaml)
-    derived = xavinit.derive(source, skip_unknown=skip_unknown)
-    if output in STANDARD_OUTPUTS:
+    SOURCE may also be a Hugging Face config.json, or a folder with one and no weights: the model is
+    what transformers makes of it, without numbers; nothing is downloaded, and code in a checkpoint
+    is never run. It needs pip install 'xavinit[derive]'. With --tiny, SPEC is a folder: its
+    spec.yaml and config.json are of the smallest model of the same kind. Then xavinit generate
+    DIR/spec.yaml --with DIR/config.json -o OUT makes a folder that from_pretrained loads.
+    """
+    if tiny:
+        _write_twin(source, output, skip_unknown, keep_vocab, force=force)
+    elif output in STANDARD_OUTPUTS:
+        derived = xavinit.derive(source, skip_unknown=skip_unknown, keep_vocab=keep_vocab)
         print_text(derived.text.rstrip("\n"))
         return
-    from xavinit.output import write_text
-
-    write_text(output, derived.text, force=force)
+    else:
+        _write_spec(source, output, skip_unknown, keep_vocab, force=force)
     if not quiet:
         say(f"wrote {output}")
+
+
+def _write_spec(
+    source: str, output: str, skip_unknown: bool, keep_vocab: bool, *, force: bool
+) -> None:
+    from xavinit.file_kinds import is_yaml
+    from xavinit.output import check_apart, check_text_target, write_text
+
+    check_apart([output], source, "the source")
+    check_text_target(output, "a YAML file", force=force, is_such=is_yaml)
+    derived = xavinit.derive(source, skip_unknown=skip_unknown, keep_vocab=keep_vocab)
+    write_text(output, derived.text, force=force)
+
+
+def _write_twin(
+    source: str, output: str, skip_unknown: bool, keep_vocab: bool, *, force: bool
+) -> None:
+    """Write the two files of a tiny twin into a folder."""
+    from xavinit.output import check_apart, check_texts_target, write_texts
+
+    if output in STANDARD_OUTPUTS:
+        raise UsageError("--tiny writes a folder: give -o its name")
+    names = ("config.json", "spec.yaml")
+    check_apart([os.path.join(output, name) for name in names], source, "the source")
+    config = os.path.join(source, "config.json")  # where the source is a folder
+    check_apart([os.path.join(output, name) for name in names], config, "the source")
+    check_texts_target(output, names, force=force)
+    derived = xavinit.derive(source, skip_unknown=skip_unknown, tiny=True, keep_vocab=keep_vocab)
+    texts = {"config.json": derived.config or "", "spec.yaml": derived.text}
+    write_texts(output, texts, force=force)

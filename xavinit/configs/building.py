@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from xavinit.configs.library import Library
-from xavinit.errors import InputError, escape
+from xavinit.errors import escape
 from xavinit.wording import format_value, plural
 
 MOST_TENSORS = 1_000_000
@@ -45,14 +45,14 @@ def make_config(library: Library, data: Mapping[str, Any]) -> Any:
         raise BuildError(
             f"model_type {format_value(kind)} is not one that transformers {version} knows"
         )
-    data = _drop(copy.deepcopy(dict(data)))
-    data.pop("model_type")
+    plain = _drop(copy.deepcopy(dict(data)))
+    del plain["model_type"]
     with _telling():
-        return known[kind].from_dict(data)
+        return known[kind].from_dict(plain)
 
 
 def _drop(data: Any) -> Any:
-    """Plain data without what is not wanted; infinities as transformers 5 writes them, as floats."""
+    """Plain data without what is not wanted; infinities, written as tables, are floats."""
     if isinstance(data, list):
         return [_drop(value) for value in data]
     if isinstance(data, dict):
@@ -166,8 +166,3 @@ def shorten(error: BaseException) -> str:
     text = " ".join(str(error).split())
     text = f"{type(error).__name__}: {text}" if text else type(error).__name__
     return escape(text if len(text) <= MOST_TOLD else text[: MOST_TOLD - 1] + "…")
-
-
-def refuse(path: str, error: BuildError) -> InputError:
-    """The error of a configuration that no model can be made of."""
-    return InputError(f"{path}: no model can be made of it: {error}")

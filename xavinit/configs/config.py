@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,10 @@ from xavinit.errors import InputError
 from xavinit.wording import explain_os_error, format_value
 
 NAME = "config.json"
+_WEIGHTS = re.compile(
+    r"\.(safetensors|bin|pt|pth|ckpt|h5|hdf5|keras|npy|npz)\Z|\.index(\.\w+)?\.json\Z"
+    r"|\Amanifest\.json\Z"
+)
 LARGEST_FILE = 16 * 2**20  # bytes
 DEEPEST = 64
 LARGEST = 2**40  # of any integer
@@ -41,11 +46,40 @@ class Config(Struct, frozen=True):
         return names[0] if isinstance(names, list) and names else None
 
 
-def is_config(path: str) -> bool:
-    """Does a path mean a configuration: a JSON file that is no index, or a folder with one?"""
+class Settings(Struct, frozen=True):
+    """What a configuration beside weights says of them: its sizes, and the initializer."""
+
+    sizes: Mapping[str, int] = {}
+    init: Any = None
+
+
+def is_config(path: str, *, beside_weights: bool = False) -> bool:
+    """Does a path mean a configuration: a JSON file that is no index of a set, or a folder?
+
+    A folder means the one in it, if there are no weights beside it, unless told otherwise.
+    """
     if os.path.isdir(path):
-        return os.path.isfile(os.path.join(path, NAME))
-    return path.endswith(".json") and not path.endswith(".index.json")
+        if not os.path.isfile(os.path.join(path, NAME)):
+            return False
+        return beside_weights or not any(map(_WEIGHTS.search, os.listdir(path)))
+    name = os.path.basename(path)
+    return name.endswith(".json") and not _WEIGHTS.search(name)
+
+
+def load_settings(path: str) -> Settings:
+    """What a config.json in a folder of weights says; nothing where there is none.
+
+    Raises `InputError` where it is no JSON object.
+    """
+    place = os.path.join(path, NAME)
+    if not os.path.isdir(path) or not os.path.isfile(place):
+        return Settings()
+    data = _read(place)
+    if not isinstance(data, dict):
+        raise InputError(f"{place}: must be a JSON object; got {format_value(data)}")
+    std = data.get("initializer_range")
+    is_std = isinstance(std, int | float) and not isinstance(std, bool) and 0 < std < math.inf
+    return Settings(list_sizes(data), {"type": "normal", "std": std} if is_std else None)
 
 
 def load_config(path: str) -> Config:
@@ -63,7 +97,9 @@ def load_config(path: str) -> Config:
     names = data.get("architectures")
     is_list = isinstance(names, list) and all(isinstance(name, str) for name in names)
     if names is not None and not is_list:
-        raise InputError(f"{path}: architectures must be a list of names; got {format_value(names)}")
+        raise InputError(
+            f"{path}: architectures must be a list of names; got {format_value(names)}"
+        )
     for key, value in walk(data):
         _check_size(path, key, value)
     return Config(path, data)

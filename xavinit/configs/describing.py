@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import importlib
+import math
 import re
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
-
-from msgspec import structs
 
 from xavinit.configs.library import Library
 from xavinit.configs.recording import find_storage, record_inits
 from xavinit.deriving import NamedTensor
 
 _GLOROT = "glorot_uniform"
-_LEAST_SHARE = 0.5  # of a model's numbers, that one initializer draws
+_LEAST_SHARE = 0.3  # of a model's numbers, that one initializer draws
 
 
 def describe_model(library: Library, model: Any) -> tuple[tuple[NamedTensor, ...], Any]:
@@ -26,6 +25,8 @@ def describe_model(library: Library, model: Any) -> tuple[tuple[NamedTensor, ...
     own = _list_own(model)
     inits = record_inits(library, model)
     stored = _rename(model, own)
+    merged = _find_merged_init(own, stored, inits)
+    own_storages = {find_storage(tensor) for tensor in own.values()}
     left_out = _list_left_out(model, own)
     firsts: dict[object, str] = {}
     for name, tensor in sorted(stored.items(), key=lambda item: item[0] in left_out):
@@ -33,15 +34,12 @@ def describe_model(library: Library, model: Any) -> tuple[tuple[NamedTensor, ...
     tensors = []
     for name, tensor in stored.items():
         first = firsts[_identify(tensor)]
-        tensors.append(
-            NamedTensor(
-                name,
-                tuple(map(int, tensor.shape)),
-                str(tensor.dtype).removeprefix("torch."),
-                None if first == name else first,
-                inits.get(find_storage(tensor)),
-            )
-        )
+        shape = tuple(map(int, tensor.shape))
+        dtype = str(tensor.dtype).removeprefix("torch.")
+        is_own = find_storage(tensor) in own_storages
+        init = inits.get(find_storage(tensor)) if is_own else merged
+        tied = None if first == name else first
+        tensors.append(NamedTensor(name, shape, dtype, tied, _write_init(init, shape)))
     default = _choose_default(tensors)
     return tuple(tensors), default
 
@@ -65,6 +63,15 @@ def _rename(model: Any, own: Mapping[str, Any]) -> dict[str, Any]:
         return dict(own)
     stored: dict[str, Any] = loading.revert_weight_conversion(model, dict(own))
     return {name: stored[name] for name in _sort_as(own, stored)}
+
+
+def _find_merged_init(
+    own: Mapping[str, Any], stored: Mapping[str, Any], inits: Mapping[int, Any]
+) -> Any:
+    """The initializer of tensors that a model holds merged, where all of them have the same."""
+    kept = {find_storage(tensor) for tensor in stored.values()}
+    found = [inits.get(place) for t in own.values() if (place := find_storage(t)) not in kept]
+    return found[0] if found and all(init == found[0] for init in found) else None
 
 
 def _sort_as(own: Mapping[str, Any], stored: Mapping[str, Any]) -> list[str]:
@@ -112,7 +119,22 @@ def _choose_default(tensors: list[NamedTensor]) -> Any:
             counts[key] += size
             laws[key] = tensor.init
     for key, count in counts.most_common(1):
-        if isinstance(laws[key], dict) and laws[key]["type"] == "normal":
-            if count >= _LEAST_SHARE * counts.total():
-                return laws[key]
+        init = laws[key]
+        if count >= _LEAST_SHARE * counts.total() and isinstance(init, dict) and "std" in init:
+            return init
     return _GLOROT
+
+
+def _write_init(init: Any, shape: tuple[int, ...]) -> Any:
+    """An initializer as a spec writes it, in terms of the fans where it follows from them.
+
+    The bounds of other uniform laws follow from fans too, but not in a way that shapes tell.
+    """
+    if not isinstance(init, dict):
+        return init
+    for key in ("std", "bound"):
+        number, inputs = init.get(key, 0.0), math.prod(shape[1:])
+        is_fan = len(shape) > 1 and inputs > 0
+        if is_fan and math.isclose(number, 1 / math.sqrt(inputs), rel_tol=1e-9):
+            return {**init, key: "1/sqrt(fan_in)"}
+    return None if init["type"] == "uniform" else init

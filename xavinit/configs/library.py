@@ -35,7 +35,7 @@ def open_library() -> Iterator[Library]:
         try:
             torch = importlib.import_module("torch")
             transformers = importlib.import_module("transformers")
-            hub = importlib.import_module("huggingface_hub.constants")
+            hub: Any = importlib.import_module("huggingface_hub.constants")
         except ImportError as error:
             raise MissingLibraryError(
                 f"a config.json needs transformers and torch: {error}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 from typing import Any
 
@@ -14,13 +15,14 @@ def record_inits(library: Library, model: Any) -> dict[int, Any]:
     Of each tensor the last operation on all of it counts: numbers drawn, or zeros, ones and other
     constants. What is computed in another way, as a table of positions, is left out.
     """
-    from torch.utils._python_dispatch import TorchDispatchMode
-
+    mode: Any = importlib.import_module("torch.utils._python_dispatch").TorchDispatchMode
     last: dict[int, list[tuple[str, tuple[Any, ...]]]] = {}
     sizes: dict[int, int] = {}
 
-    class Watch(TorchDispatchMode):  # type: ignore[misc]  # torch has no types where it is missing
-        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    class Watch(mode):  # type: ignore[misc]  # a class of torch's, which has no types here
+        def __torch_dispatch__(
+            self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
             name = func._schema.name.removeprefix("aten::")
             if name.endswith("_") and not name.startswith("_") and args:
                 target = args[0]
@@ -74,7 +76,8 @@ def _read(steps: list[tuple[str, tuple[Any, ...]]]) -> Any:
             return None
         return {0: "zeros", 1: "ones"}.get(args[0], {"type": "constant", "value": args[0]})
     if name == "normal_":
-        mean, std = (*args, *(0.0, 1.0)[len(args) :])
+        mean = args[0] if args else 0.0
+        std = args[1] if len(args) > 1 else 1.0
         return {"type": "normal", "std": std} if mean == 0 and std > 0 else None
     if name == "uniform_" and len(args) == 2 and args[0] == -args[1] and args[1] > 0:
         return {"type": "uniform", "bound": args[1]}
@@ -84,7 +87,7 @@ def _read(steps: list[tuple[str, tuple[Any, ...]]]) -> Any:
 def _read_truncated(args: tuple[Any, ...], rest: list[tuple[str, tuple[Any, ...]]]) -> Any:
     """PyTorch's trunc_normal_: where the cut is far out, it is a normal law."""
     by_name = dict(rest)
-    (scale,), mean = by_name["mul_"], by_name.get("add_", (0.0,))
-    if mean[0] != 0 or scale <= 0:
+    scale, mean = by_name["mul_"], by_name.get("add_", (0.0,))
+    if len(scale) != 1 or scale[0] <= 0 or mean[0] != 0:
         return None
-    return {"type": "normal", "std": float(f"{scale / math.sqrt(2):.12g}")}
+    return {"type": "normal", "std": float(f"{scale[0] / math.sqrt(2):.12g}")}

@@ -36,7 +36,11 @@ def shrink(
     """
     kinds = count_kinds(model, data)
     plans = [
-        [change for change in list_changes(data, kinds, scale) if not (keep_vocab and is_vocab(change))]
+        [
+            change
+            for change in list_changes(data, kinds, scale)
+            if not (keep_vocab and is_vocab(change))
+        ]
         for scale in SCALES
     ]
     built: list[Trial] = []

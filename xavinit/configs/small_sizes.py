@@ -42,9 +42,7 @@ KV_HEADS = re.compile(
 )
 KEY_HEADS = re.compile(r"(\w+_)?num_key_heads")
 VALUE_HEADS = re.compile(r"(\w+_)?num_value_heads")
-HEAD = re.compile(
-    r"(\w+_)?(head_dim|d_head|head_size)|d_kv|kv_channels|head_width|rotary_dim"
-)
+HEAD = re.compile(r"(\w+_)?(head_dim|d_head|head_size)|d_kv|kv_channels|head_width|rotary_dim")
 SUMS = re.compile(r"qk_head_dim")
 INNERS = re.compile(
     r"(\w+_)?(intermediate_size|ffn_dim|mlp_dim|feedforward_dim|ff_dim)|n_inner|d_ff|d_inner"
@@ -116,7 +114,9 @@ class Tower:
             own = self.width // self._heads
         self.head = scale.head or min(own or 16, 256)
         self.small_width = scale.heads * self.head
-        self.layers = {v for k, v in data.items() if is_size(v) and LAYERS.fullmatch(k)}
+        self.layers = {
+            value for key, value in data.items() if isinstance(value, int) and LAYERS.fullmatch(key)
+        } - {0}
 
     def _get(self, *keys: str) -> int | None:
         for key in keys:
@@ -170,10 +170,11 @@ class Tower:
         expand = self._data.get("expand") or self._data.get("mamba_expand")
         prefix = "mamba_" if "mamba" in key else ""
         head = self._data.get(f"{prefix}head_dim") or self._data.get("mamba_d_head")
-        if isinstance(expand, int | float) and self.width and isinstance(head, int):
-            if value * head == expand * self.width and "attention" not in key:
-                return max(int(expand * self.small_width) // self.head, 1)
-        return min(value, self._scale.heads)
+        few = min(value, self._scale.heads)
+        if not isinstance(expand, int | float) or not isinstance(head, int) or not self.width:
+            return few
+        is_mixer = "attention" not in key and value * head == expand * self.width
+        return max(int(expand * self.small_width) // self.head, 1) if is_mixer else few
 
     def _shrink_kv(self, value: int) -> int:
         if value == 1 or self._heads is None:

@@ -29,7 +29,9 @@ def try_model(library: Library, model: Any) -> str | None:
                 return None  # something that only numbers tell
             reasons.append(f"{type(error).__name__}: {error}")
             continue
-        if not has_numbers or all(bool(torch.isfinite(t).all()) for t in _list_tensors(library, output)):
+        if not has_numbers or all(
+            bool(torch.isfinite(t).all()) for t in _list_tensors(library, output)
+        ):
             return None
         reasons.append("numbers that are not finite")
     return reasons[-1] if reasons else "no inputs"
@@ -77,8 +79,13 @@ def _list_inputs(library: Library, model: Any) -> Iterator[dict[str, Any]]:
 
 
 def _find(config: Any, *names: str) -> Any:
-    for part in (config, getattr(config, "vision_config", None), getattr(config, "audio_config", None),
-                 getattr(config, "encoder", None), getattr(config, "backbone_config", None)):
+    for part in (
+        config,
+        getattr(config, "vision_config", None),
+        getattr(config, "audio_config", None),
+        getattr(config, "encoder", None),
+        getattr(config, "backbone_config", None),
+    ):
         for name in names:
             value = getattr(part, name, None)
             if value is not None:

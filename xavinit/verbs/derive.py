@@ -7,8 +7,15 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
+from xavinit.configs import (
+    is_config,
+    load_config,
+    load_settings,
+    make_model,
+    make_twin,
+)
 from xavinit.deriving import Model, NamedTensor, derive_text, write_canonical
 from xavinit.dtypes import DTYPES, STORED_DTYPES, name_dtype
 from xavinit.errors import InputError, UsageError
@@ -25,11 +32,13 @@ DeriveSource = str | os.PathLike[str] | Mapping[str, Any]
 class Derived(Struct, frozen=True, dict=True):  # dict: for the cached property
     """A derived spec: its YAML `text`, and the names of tensors that were left out.
 
-    `spec` is the same as plain data, which every function that takes a spec takes.
+    `spec` is the same as plain data, which every function that takes a spec takes. Of a tiny twin,
+    `config` is the text of the config.json that belongs to it.
     """
 
     text: str
     skipped: tuple[str, ...] = ()
+    config: str | None = None
 
     @cached_property
     def spec(self) -> dict[str, Any]:
@@ -40,7 +49,13 @@ class Derived(Struct, frozen=True, dict=True):  # dict: for the cached property
         return self.text
 
 
-def derive(source: DeriveSource, *, skip_unknown: bool = False) -> Derived:
+def derive(
+    source: DeriveSource,
+    *,
+    skip_unknown: bool = False,
+    tiny: bool = False,
+    keep_vocab: bool = False,
+) -> Derived:
     """Write a spec that gives the names, shapes and dtypes of what exists, with new numbers.
 
     `source` is a weights file of any format that is read, a folder, or the index of a set
@@ -51,8 +66,13 @@ def derive(source: DeriveSource, *, skip_unknown: bool = False) -> Derived:
     Where a dtype cannot be drawn, that is an error, unless `skip_unknown`: then those tensors are
     left out. See docs/derive.md for how names, sizes and laws are found.
 
+    `source` may also be a Hugging Face config.json, or a folder with one and no weights: what
+    transformers makes of it, without numbers, nothing downloaded. With `tiny` it is the smallest
+    model of the same kind; `keep_vocab` keeps the size of its vocabulary.
+
     Raises `InputError` where the source cannot be read, or no spec can hold its tensors;
-    `UsageError` where a mapping holds something else than tensors.
+    `UsageError` where a mapping holds something else than tensors, or what is to be tiny is no
+    config.json; `MissingLibraryError` where that needs transformers and torch.
 
     >>> import numpy
     >>> weights = {f"h.{n}.weight": numpy.zeros((4, 4), "float32") for n in range(3)}
@@ -60,9 +80,18 @@ def derive(source: DeriveSource, *, skip_unknown: bool = False) -> Derived:
     {'h.{blocks}.weight': [4, 4]}
     """
     if isinstance(source, Mapping):
-        tensors: Iterable[NamedTensor] = [_describe(*item) for item in source.items()]
-        return _derive(tensors, "", None, skip_unknown=skip_unknown)
-    index = load_index(os.fsdecode(source))
+        if tiny:
+            raise UsageError("a tiny twin is made of a config.json; got a mapping")
+        tensors = tuple(_describe(*item) for item in source.items())
+        return _derive(Model(tensors), skip_unknown=skip_unknown)
+    path = os.fsdecode(source)
+    if keep_vocab and not tiny:
+        raise UsageError("a vocabulary is kept, or not, by what is to be tiny: --tiny is missing")
+    if tiny:
+        return _derive_twin(path, keep_vocab=keep_vocab, skip_unknown=skip_unknown)
+    if is_config(path):
+        return _derive(make_model(load_config(path)), skip_unknown=skip_unknown)
+    index = load_index(path)
     recipe = index.parse_recipe()
     if recipe is not None:
         if recipe.stream != STREAM:
@@ -71,22 +100,34 @@ def derive(source: DeriveSource, *, skip_unknown: bool = False) -> Derived:
             )
         data = {**recipe.spec, "seed": recipe.seed}
         return Derived(_write_carried(data, index.path, recipe.max_shard_size))
-    layout = "in_out" if index.format == "keras" else None
-    title = os.path.basename(os.path.abspath(index.path))
+    settings = load_settings(path)
+    model = Model(
+        tuple(_list_stored(index)),
+        sizes=settings.sizes,
+        default_init=settings.init or "glorot_uniform",
+        layout="in_out" if index.format == "keras" else None,
+        title=os.path.basename(os.path.abspath(index.path)),
+    )
     try:
-        return _derive(_list_stored(index), title, layout, skip_unknown=skip_unknown)
+        return _derive(model, skip_unknown=skip_unknown)
     except InputError as error:
         raise InputError(f"{index.path}: {error.describe()}", hint=error.hint) from None
 
 
-def _derive(
-    tensors: Iterable[NamedTensor], title: str, layout: str | None, *, skip_unknown: bool
-) -> Derived:
+def _derive_twin(path: str, *, keep_vocab: bool, skip_unknown: bool) -> Derived:
+    if not is_config(path, beside_weights=True):
+        raise UsageError(f"a tiny twin is made of a config.json, or a folder with one; got {path}")
+    twin = make_twin(load_config(path), keep_vocab=keep_vocab)
+    derived = _derive(twin.model, skip_unknown=skip_unknown)
+    return structs.replace(derived, config=twin.config)
+
+
+def _derive(model: Model, *, skip_unknown: bool) -> Derived:
     known: list[NamedTensor] = []
     unknown: list[NamedTensor] = []
-    for tensor in tensors:
+    for tensor in model.tensors:
         (known if tensor.dtype in DTYPES else unknown).append(tensor)
-    comments: tuple[str, ...] = ()
+    comments = model.comments
     if unknown:
         told = ", ".join(f"{format_value(t.name)} ({t.dtype})" for t in unknown[:MOST_NAMED])
         more = len(unknown) - MOST_NAMED
@@ -96,8 +137,11 @@ def _derive(
                 f"{plural(len(unknown), 'tensor')} of dtypes that cannot be drawn: {told}",
                 hint="--skip-unknown (in Python skip_unknown=True) leaves them out",
             )
-        comments = (f"Left out, since their dtypes cannot be drawn: {told}.",)
-    text = derive_text(Model(tuple(known), layout=layout, title=title, comments=comments))
+        comments = (
+            *comments,
+            f"Left out, since their dtypes cannot be drawn: {told}.",
+        )
+    text = derive_text(structs.replace(model, tensors=tuple(known), comments=comments))
     return Derived(text, tuple(tensor.name for tensor in unknown))
 
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from xavinit.errors import UsageError
 from xavinit.plan import Plan
 from xavinit.reading import Fault, Found, compare_files
-from xavinit.verbs.generate_many import Names, parse_path
 from xavinit.verbs.copies import WithFiles
+from xavinit.verbs.generate_many import Names, parse_path
 from xavinit.verbs.prepare import make_overrides, take_plan
 from xavinit.verbs.progress import Progress, shift_progress
 from xavinit.verbs.sources import SpecSource
