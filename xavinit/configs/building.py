@@ -74,6 +74,12 @@ def find_class(library: Library, config: Any, name: str | None) -> Any:
             raise BuildError(
                 f"the architecture {format_value(name)} is not one that transformers {version} has"
             )
+        wanted = getattr(found, "config_class", None)
+        if isinstance(wanted, type) and not isinstance(config, wanted):
+            raise BuildError(
+                f"the architecture {format_value(name)} is not one of model_type "
+                f"{format_value(config.model_type)}"
+            )
         return found
     for auto in _AUTO:
         mapping = getattr(getattr(transformers, auto, None), "_model_mapping", {})

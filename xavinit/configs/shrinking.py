@@ -16,7 +16,7 @@ from xavinit.configs.small_sizes import GROUPS, SCALES, Change
 from xavinit.configs.trying import try_model
 
 MOST_PARAMETERS = 50_000_000  # of a model that is tried with numbers
-MOST_ALONE = 16  # changes of a refused group that are tried one by one
+MOST_ALONE = 8  # changes of a refused group that are tried one by one
 _NUMBER = re.compile(r"(?:^|\.)(\d+)\.")
 
 
