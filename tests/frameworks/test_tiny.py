@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +174,23 @@ def test_the_model_s_own_initializer(torch: Any, transformers: Any, tmp_path: Pa
     for name, array in xavinit.draw(derived.spec).items():
         assert array.std() == pytest.approx(real[name].std().item(), rel=0.1), name
         assert array.mean() == pytest.approx(real[name].mean().item(), abs=0.01), name
+
+
+def test_the_commands_of_the_documentation(
+    transformers: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_config(tmp_path, "LlamaForCausalLM")
+    monkeypatch.chdir(tmp_path)
+    page = (Path(__file__).parents[2] / "docs" / "derive.md").read_text("utf-8")
+    lines = re.findall(r"^xavinit (.*(?:config\.json|tiny).*)$", page, re.M)
+    assert len(lines) == 3
+    for line in lines:
+        assert CliRunner().invoke(cli, line.split()).exit_code == 0, line
+    _, told = transformers.AutoModelForCausalLM.from_pretrained(
+        tmp_path / "tiny-random", output_loading_info=True
+    )
+    assert not told["missing_keys"]
+    assert not told["unexpected_keys"]
 
 
 def test_each_kind_of_block_is_kept(tmp_path: Path) -> None:
