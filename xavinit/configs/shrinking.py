@@ -13,7 +13,7 @@ from xavinit.configs.building import BuildError, build_model, make_config
 from xavinit.configs.changes import list_changes
 from xavinit.configs.library import Library
 from xavinit.configs.small_sizes import GROUPS, SCALES, Change
-from xavinit.configs.trying import try_model
+from xavinit.configs.trying import UNDECIDED, try_model
 
 MOST_PARAMETERS = 50_000_000  # of a model that is tried with numbers
 MOST_ALONE = 8  # changes of a refused group that are tried one by one
@@ -49,19 +49,21 @@ def shrink(
         if found is not None and found.reason is None:
             return found.data
         built += [found] if found is not None else []
-    if built and try_model(library, model) is not None:
+    own = try_model(library, model)
+    if built and own not in (None, UNDECIDED):
         return built[0].data  # not even the model itself runs so
     kept: list[Change] = []
-    best = dict(data)
+    best = Trial(dict(data), own)
     for group in GROUPS:
         for wanted in _list_wanted(plans, group):
             found = _try(library, cls, data, [*kept, *wanted])
-            if found is not None and found.reason is None:
+            if found is not None and found.reason in (None, UNDECIDED):
                 kept += wanted
-                best = found.data
+                best = found
                 if len(wanted) > 1 or len(plans[0]) == 1:
                     break  # all of the group
-    return best
+    is_better = best.reason is None or own is None
+    return best.data if is_better or not built else built[0].data
 
 
 def is_vocab(change: Change) -> bool:

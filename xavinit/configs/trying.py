@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from xavinit.configs.library import Library
 
+UNDECIDED = "a model without numbers tells its shapes alone"
 _LENGTH = 8  # tokens
 _SAMPLES = 4_000  # of sound
 
@@ -15,7 +16,7 @@ _SAMPLES = 4_000  # of sound
 def try_model(library: Library, model: Any) -> str | None:
     """What is wrong with a forward pass; None where one of the tried inputs gives finite numbers.
 
-    Of a model without numbers, its shapes are tried alone, as far as they don't depend on numbers.
+    Of a model without numbers, shapes are tried alone; `UNDECIDED` where they depend on numbers.
     """
     torch = library.torch
     has_numbers = model.device.type != "meta"
@@ -26,7 +27,7 @@ def try_model(library: Library, model: Any) -> str | None:
                 output = model(**inputs)
         except Exception as error:  # of any model's code
             if not has_numbers and (isinstance(error, NotImplementedError) or "meta" in str(error)):
-                return None  # something that only numbers tell
+                return UNDECIDED
             reasons.append(f"{type(error).__name__}: {error}")
             continue
         if not has_numbers or all(
@@ -53,29 +54,44 @@ def _list_tensors(library: Library, output: Any) -> Iterator[Any]:
 def _list_inputs(library: Library, model: Any) -> Iterator[dict[str, Any]]:
     """Inputs that a model may take, the likeliest first."""
     names = inspect.signature(model.forward).parameters
-    config = model.config
     torch = library.torch
     dtype, device = model.dtype, model.device
-    makers: dict[str, Callable[[], Any]] = {
-        "input_ids": lambda: torch.arange(2, 2 + _LENGTH, device=device)[None],
-        "decoder_input_ids": lambda: torch.arange(2, 2 + _LENGTH, device=device)[None],
-        "pixel_values": lambda: torch.zeros(_shape_image(config), dtype=dtype, device=device),
-        "input_values": lambda: torch.linspace(-1, 1, _SAMPLES, dtype=dtype, device=device)[None],
-        "input_features": lambda: torch.zeros(_shape_features(config), dtype=dtype, device=device),
-    }
-    text = {n: makers[n]() for n in ("input_ids",) if n in names}
-    more = {n: makers[n]() for n in ("decoder_input_ids",) if n in names}
-    rest = {
-        n: makers[n]() for n in ("pixel_values", "input_values", "input_features") if n in names
-    }
-    seen: list[set[str]] = []
-    for parts in ((text,), (text, more), (rest,), (rest, more), (text, rest), (text, rest, more)):
-        inputs: dict[str, Any] = {}
-        for part in parts:
-            inputs |= part
-        if inputs and set(inputs) not in seen:
-            seen.append(set(inputs))
+
+    def make_ids(name: str) -> dict[str, Any]:
+        ids = torch.arange(2, 2 + _LENGTH, device=device)[None]
+        return {name: ids} if name in names else {}
+
+    text, more = make_ids("input_ids"), make_ids("decoder_input_ids")
+    sights = [
+        {name: torch.zeros(shape, dtype=dtype, device=device)}
+        for name, shapes in _list_shapes(model.config).items()
+        if name in names
+        for shape in shapes
+    ]
+    pairs = [(text, {}), (text, more)]
+    pairs += [pair for sight in sights for pair in ((sight, {}), (sight, more))]
+    pairs += [pair for sight in sights for pair in ((text | sight, {}), (text | sight, more))]
+    seen: list[Any] = []
+    for first, second in pairs:
+        inputs = first | second
+        told = {name: tuple(value.shape) for name, value in inputs.items()}
+        if inputs and told not in seen:
+            seen.append(told)
             yield inputs
+
+
+def _list_shapes(config: Any) -> dict[str, list[tuple[int, ...]]]:
+    """The shapes that images and sounds may have: an image, a film; samples, a spectrogram."""
+    image = _shape_image(config)
+    frames, bins = _find(config, "num_frames"), _find(config, "num_mel_bins")
+    length = _find(config, "max_length")
+    film = [(1, frames, *image[1:])] if isinstance(frames, int) else []
+    spectrogram = [(1, length, bins)] if isinstance(length, int) and isinstance(bins, int) else []
+    return {
+        "pixel_values": [image, *film],
+        "input_values": [(1, _SAMPLES), *spectrogram, (1, 1, _SAMPLES)],
+        "input_features": [_shape_features(config)],
+    }
 
 
 def _find(config: Any, *names: str) -> Any:
