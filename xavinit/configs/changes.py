@@ -99,7 +99,8 @@ def _change_list(key: str, value: list[Any], tower: Tower) -> tuple[str, Any] | 
         if key == "out_indices" and are_sizes:
             return "layers", list(dict.fromkeys(min(v, small) for v in value))
         if len(value) in tower.layers and len(value) > STAGE_DEPTH:
-            return "layers", value[: tower.count_blocks(len(value))]
+            cut = value[: tower.count_blocks(len(value))]
+            return "layers", [_shrink_item(key, item, tower) for item in cut]
         are_numbers = all(isinstance(v, int) and not isinstance(v, bool) for v in value)
         if INDEX_LISTS.fullmatch(key) and are_numbers:
             return "layers", [v for v in value if v < small] or [small - 1]
@@ -108,6 +109,12 @@ def _change_list(key: str, value: list[Any], tower: Tower) -> tuple[str, Any] | 
     if COUNTED_EXPERTS.fullmatch(key) and are_sizes:
         return "experts", [min(v, EXPERTS) for v in value]
     return None
+
+
+def _shrink_item(key: str, item: Any, tower: Tower) -> Any:
+    """The size of one block, where each has its own."""
+    found = tower.shrink(key, item) if is_size(item) else None
+    return item if found is None else found[1]
 
 
 def _cut_stages(names: list[str], count: int) -> list[str]:

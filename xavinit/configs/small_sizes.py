@@ -42,7 +42,7 @@ KV_HEADS = re.compile(
 )
 KEY_HEADS = re.compile(r"(\w+_)?num_key_heads")
 VALUE_HEADS = re.compile(r"(\w+_)?num_value_heads")
-HEAD = re.compile(r"(\w+_)?(head_dim|d_head|head_size)|d_kv|kv_channels|head_width|rotary_dim")
+HEAD = re.compile(r"(\w+_)?(head_?dim|d_head|head_size)|d_kv|kv_channels|head_width|rotary_dim")
 SUMS = re.compile(r"qk_head_dim")
 INNERS = re.compile(
     r"(\w+_)?(intermediate_size|ffn_dim|mlp_dim|feedforward_dim|ff_dim)|n_inner|d_ff|d_inner"
