@@ -32,6 +32,7 @@ OUTPUTS = {
     "npy": ["-o", "w", "-f", "npy"],
     "shards": ["-o", "w", "--max-shard-size", "5kB"],
     "one shard": ["-o", "w", "--max-shard-size", "5GB"],
+    "shards and copies": ["-o", "w", "--max-shard-size", "5kB", "--with", "config.json"],
 }
 # What stands there before: nothing, an output that must not be touched, one to be replaced.
 BEFORE = ["nothing", "force", "folder"]
@@ -40,7 +41,7 @@ QUICK = [("safetensors", "force"), ("npy", "force"), ("shards", "force"), ("hdf5
 CASES = [
     pytest.param(output, before, marks=[pytest.mark.faults] * ((output, before) not in QUICK))
     for output, before in itertools.product(OUTPUTS, BEFORE)
-    if before != "folder" or output.endswith(("shards", "shard"))
+    if before != "folder" or "shard" in output
 ]
 
 
@@ -53,6 +54,8 @@ def make_old(folder: Path, output: str, before: str) -> list[str]:
         spec, other = (LAYERS.replace("SIZE", size) for size in ("10", "11"))
     (old / "s.yaml").write_text(spec)
     (old / "other.yaml").write_text(other)
+    if output.endswith("copies"):
+        (old / "config.json").write_text("{}")  # the same as in the folder
     path = old / OUTPUTS[output][1]
     if before != "nothing" and "shard" in output:
         path.mkdir()
@@ -60,7 +63,7 @@ def make_old(folder: Path, output: str, before: str) -> list[str]:
     if before == "force":
         options: dict[str, Any] = {"format": "npy"} if output == "npy" else {}
         if "shard" in output:  # the other kind of set, so that names both collide and do not
-            options = {"max_shard_size": "3kB" if output == "shards" else "4kB"}
+            options = {"max_shard_size": "4kB" if output == "one shard" else "3kB"}
         xavinit.generate(old / "other.yaml", path, force=True, **options)
     force = ["--force"] if before == "force" else []
     return ["generate", "s.yaml", "-j", "1", *OUTPUTS[output], *force]

@@ -51,6 +51,11 @@ def refer(reference: str, name: str) -> list[str]:
         ("{n .. n}", ["2"]),
         ("{top-1..2*n}", ["2", "3", "4"]),
         ("{8..11}", ["8", "9", "10", "11"]),
+        # Where a dim makes the end come before the start, nothing.
+        ("h.{top..n}", []),
+        ("{5..n}.w", []),
+        ("{top..1..2}", []),
+        ("{4..none-1}", []),
         ("{weight,bias}", ["weight", "bias"]),
         ("{weight, bias }", ["weight", "bias"]),
         ("{b,a}", ["b", "a"]),
@@ -111,6 +116,7 @@ RANGE = "a brace must be {n} with n of at least 0, or {a..b} with 0 ≤ a ≤ b;
         ("h.{5..2}", RANGE + '{5..2} in "h.{5..2}"'),
         ("{3..2}", RANGE + '{3..2} in "{3..2}"'),
         ("{-1..2}", RANGE + '{-1..2} in "{-1..2}"'),
+        ("{n-3..none}", RANGE + '{n-3..none} in "{n-3..none}"'),
     ],
 )
 def test_what_is_no_pattern(text: str, fact: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import get_args
 
 import click
@@ -12,6 +13,7 @@ from xavinit.cli.group import Command
 from xavinit.cli.options import Choice, debug_option, jobs_option, quiet_option
 from xavinit.cli.progress import showing_progress
 from xavinit.console import STANDARD_OUTPUTS, print_text, say
+from xavinit.errors import UsageError
 
 
 @click.command(cls=Command, short_help="Write the spec of an existing weights file.")
@@ -34,6 +36,12 @@ from xavinit.console import STANDARD_OUTPUTS, print_text, say
 @click.option(
     "--skip-unknown", is_flag=True, help="Leave out tensors of dtypes that cannot be drawn."
 )
+@click.option(
+    "--tiny",
+    is_flag=True,
+    help="Of a config.json: write spec.yaml and config.json of a small twin into the folder SPEC.",
+)
+@click.option("--keep-vocab", is_flag=True, help="With --tiny: keep the size of the vocabulary.")
 @click.option("--force", is_flag=True, help="Replace SPEC if it exists.")
 @jobs_option
 @quiet_option("No report and no progress.")
@@ -43,6 +51,8 @@ def derive(
     output: str,
     laws: LawSource,
     skip_unknown: bool,
+    tiny: bool,
+    keep_vocab: bool,
     force: bool,
     jobs: int | None,
     quiet: bool,
@@ -58,7 +68,18 @@ def derive(
 
     With --laws as-is, every number of SOURCE is read: each tensor gets the law that its values look
     like, as xavinit inspect tells it, or the nearest that a spec has, with a comment.
+
+    SOURCE may also be a Hugging Face config.json, or a folder with one and no weights: the model is
+    what transformers makes of it, without numbers; nothing is downloaded, and code in a checkpoint
+    is never run. It needs pip install 'xavinit[derive]'. With --tiny, SPEC is a folder: its
+    spec.yaml and config.json are of the smallest model of the same kind. Then xavinit generate
+    DIR/spec.yaml --with DIR/config.json -o OUT makes a folder that from_pretrained loads.
     """
+    if tiny:
+        _write_twin(source, output, skip_unknown, keep_vocab, force=force)
+        if not quiet:
+            say(f"wrote {output}")
+        return
     if output not in STANDARD_OUTPUTS:
         from xavinit.file_kinds import is_yaml
         from xavinit.output import check_apart, check_text_target
@@ -67,7 +88,12 @@ def derive(
         check_text_target(output, "a YAML file", force=force, is_such=is_yaml)
     with showing_progress(quiet) as progress:
         derived = xavinit.derive(
-            source, laws=laws, skip_unknown=skip_unknown, jobs=jobs, progress=progress
+            source,
+            laws=laws,
+            skip_unknown=skip_unknown,
+            keep_vocab=keep_vocab,
+            jobs=jobs,
+            progress=progress,
         )
     if output in STANDARD_OUTPUTS:
         print_text(derived.text.rstrip("\n"))
@@ -77,3 +103,21 @@ def derive(
     write_text(output, derived.text, force=force)
     if not quiet:
         say(f"wrote {output}")
+
+
+def _write_twin(
+    source: str, output: str, skip_unknown: bool, keep_vocab: bool, *, force: bool
+) -> None:
+    """Write the two files of a tiny twin into a folder."""
+    from xavinit.output import check_apart, check_texts_target, write_texts
+
+    if output in STANDARD_OUTPUTS:
+        raise UsageError("--tiny writes a folder: give -o its name")
+    names = ("config.json", "spec.yaml")
+    check_apart([os.path.join(output, name) for name in names], source, "the source")
+    config = os.path.join(source, "config.json")  # where the source is a folder
+    check_apart([os.path.join(output, name) for name in names], config, "the source")
+    check_texts_target(output, names, force=force)
+    derived = xavinit.derive(source, skip_unknown=skip_unknown, tiny=True, keep_vocab=keep_vocab)
+    texts = {"config.json": derived.config or "", "spec.yaml": derived.text}
+    write_texts(output, texts, force=force)

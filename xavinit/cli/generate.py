@@ -63,6 +63,14 @@ from xavinit.errors import UsageError, VerificationError
     metavar="ADDRESS",
     help="Let the workers of a Dask scheduler write the shards, such as tcp://host:8786.",
 )
+@click.option(
+    "--with",
+    "with_files",
+    metavar="FILE",
+    multiple=True,
+    type=click.Path(),
+    help="Copy FILE, such as config.json, into the folder OUT; may be given several times.",
+)
 @click.option("--force", is_flag=True, help="Replace OUT if it exists.")
 @click.option(
     "--verify",
@@ -98,6 +106,9 @@ def generate(
     folder of .npy files. With --max-shard-size, OUT is a folder that gets shards and their index
     as Hugging Face names them; other files in it, such as a config.json, stay.
 
+    With --with, OUT is a folder that gets model.safetensors (or shards) and copies of the files, so
+    that a model and its config.json are one output. All appear together.
+
     With --part, several runs make one set, on one machine or many (docs/scale.md): each writes its
     own shards and leaves those that are there; the one that finds all of them writes the index.
     With --force, it replaces only its own.
@@ -119,6 +130,8 @@ def generate(
     if output == "":
         raise UsageError("the name of the output is empty: give -o a name, or leave it out")
     options["format"] = fmt
+    if options["with_files"] and len(specs) > 1:
+        raise UsageError("--with takes one SPEC")
     if verify:
         options["dask"] = address
         _verify(specs, output, options, as_json=as_json, quiet=quiet)
@@ -126,6 +139,7 @@ def generate(
     if address is not None and len(specs) > 1:
         raise UsageError("--dask takes one SPEC")
     if len(specs) > 1:
+        options.pop("with_files")
         folder = _check_folder(output)
         reports: list[xavinit.Report] = []
         try:

@@ -188,6 +188,8 @@ _PATCH = r"patch_embed\w*|conv_proj|projection|proj"
 _NORMS: Sequence[tuple[str, str]] = (
     (r"q_a_layernorm", "q_lora"),
     (r"kv_a_layernorm", "kv_lora"),
+    (r"dt_layernorm", "dt_rank"),
+    (r"[bc]_layernorm", "state"),
     (r"[qk]_norm|[qk]_layernorm", "head"),
 )
 

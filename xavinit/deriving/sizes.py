@@ -76,7 +76,7 @@ def find_dims(
 
 
 def _say_least(dim: str, counts: Counts) -> str:
-    """How small the dim of a stack may be set: a range must not end before it begins."""
+    """How small the dim of a stack may be set and leave some of each kind of block."""
     start = counts.lasts[dim]
     if not start:
         return ""

@@ -16,7 +16,15 @@ from xavinit.formats.known import (
     name_output,
     parse_format,
 )
-from xavinit.formats.layout import Contents, FileLayout, Format, Gap, Layout, Region
+from xavinit.formats.layout import (
+    Contents,
+    FileLayout,
+    Format,
+    Gap,
+    Layout,
+    Region,
+    lay_out_file,
+)
 from xavinit.formats.load import load_index
 from xavinit.formats.metadata import Recipe
 from xavinit.formats.rearranged import (
@@ -64,6 +72,7 @@ __all__ = [
     "find_odd_byte",
     "find_state",
     "find_suffix",
+    "lay_out_file",
     "load_index",
     "make_zeros",
     "name_keras_datasets",

@@ -84,7 +84,9 @@ class Layout(Struct, frozen=True):
 
     If `find_set` is given, the files go into a folder among others that are not ours. It lists the
     names in that folder that belong to such a set. The file that makes them a set (the index) is
-    the first of these names, and the last of `files`.
+    the first of these names, and the last of `files`; copies are the first.
+
+    `copies` are names of files that are no part of the set, but go into the folder with it.
 
     `metadata` is what `read_index` finds in each of the files, or in the folder.
     """
@@ -95,11 +97,13 @@ class Layout(Struct, frozen=True):
     find_set: Callable[[str], list[str]] | None = None
     metadata: Mapping[str, str] = {}
     index_name: str = ""  # of such a set, also where it is a single file and has no index
+    copies: tuple[str, ...] = ()
 
     @property
     def shards(self) -> tuple[FileLayout, ...]:
         """The files of a set that hold tensors."""
-        return self.files if self.index is None else self.files[:-1]
+        files = self.files if self.index is None else self.files[:-1]
+        return files[len(self.copies) :]
 
     @property
     def index(self) -> FileLayout | None:

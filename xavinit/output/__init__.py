@@ -16,7 +16,12 @@ from xavinit.output.parts import (
 from xavinit.output.pipes import check_handle, check_pipe, is_pipe, open_pipe, write_pipe
 from xavinit.output.publish import check_target
 from xavinit.output.sets import check_set
-from xavinit.output.texts import check_text_target, write_text
+from xavinit.output.texts import (
+    check_text_target,
+    check_texts_target,
+    write_text,
+    write_texts,
+)
 from xavinit.output.write import check_space, write_path
 
 __all__ = [
@@ -31,6 +36,7 @@ __all__ = [
     "check_space",
     "check_target",
     "check_text_target",
+    "check_texts_target",
     "fill_arrays",
     "find_work",
     "finish_set",
@@ -43,4 +49,5 @@ __all__ = [
     "write_shards",
     "write_share",
     "write_text",
+    "write_texts",
 ]

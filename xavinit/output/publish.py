@@ -117,12 +117,12 @@ def publish_folder(path: str, makes: str, *, force: bool) -> Iterator[str]:
             sync_folder(parent)
 
 
-def keep_access(old: str, new: str, first: str) -> None:
+def keep_access(old: str, new: str, first: str | None) -> None:
     """Give each file of a new folder the access of the old one's file of that name.
 
-    One whose name is new takes that of `first`, a file that the old folder has at any rate.
+    One whose name is new takes that of `first`, a file that the old folder has, if one is given.
     """
-    usual = find_access(os.path.join(old, first))
+    usual = find_access(os.path.join(old, first)) if first is not None else None
     for name in disk.list_folder(new):
         access = find_access(os.path.join(old, name)) or usual
         if access is not None:

@@ -4,6 +4,7 @@ For example the shards of a checkpoint and their index, beside a config.json. No
 several files in one step, but only the index makes them a set. So the old set is moved aside, its
 index first; then the new one is moved in, its index last. If a killed process or a power cut stops
 that, the folder holds the old set, the new one, or none: never an index with files of both.
+Copies of files that belong to the set, such as a config.json, come and go with it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 
 from xavinit.errors import OutputError, RefusedError
+from xavinit.formats import FileLayout, find_odd_byte
 from xavinit.output import disk
 from xavinit.output.publish import (
     clean_up,
@@ -32,11 +34,19 @@ from xavinit.wording import explain_os_error
 FindSet = Callable[[str], list[str]]
 
 
-def check_set(path: str, *, force: bool, find_set: FindSet) -> None:
+def check_set(
+    path: str, *, force: bool, find_set: FindSet, copies: Sequence[FileLayout] = ()
+) -> None:
     """Refuse, before any work, what `publish_set` would refuse after it."""
     old = find_old(path, find_set)
     if old and not force:
         raise refuse(os.path.join(path, old[0]))
+    for file in copies:
+        place = os.path.join(path, file.name)
+        if os.path.isdir(place):
+            raise RefusedError(f"{place} is a folder; it is not replaced")
+        if not force and os.path.lexists(place) and find_odd_byte(file, place) is not None:
+            raise RefusedError(f"{place} is another file; use --force to replace it")
 
 
 def find_old(path: str, find_set: FindSet) -> list[str]:
@@ -61,12 +71,19 @@ def find_old(path: str, find_set: FindSet) -> list[str]:
 
 @contextlib.contextmanager
 def publish_set(
-    path: str, names: Sequence[str], *, force: bool, find_set: FindSet
+    path: str,
+    names: Sequence[str],
+    *,
+    force: bool,
+    find_set: FindSet,
+    copies: Sequence[FileLayout] = (),
 ) -> Iterator[str]:
     """Give the path of a new empty folder; at the end of the block its files stand in `path`.
 
     `names` are those files, the one that makes them a set last. The folder is made where there is
-    none. With `force` the new set replaces the old one; other files stay as they are.
+    none. With `force` the new set replaces the old one; other files stay as they are. `copies` are
+    those of the files that belong to no set: of the same name, one that is the same is replaced,
+    and with `force` any.
     """
     target = find_target(path)
     if not os.path.lexists(target):
@@ -76,12 +93,13 @@ def publish_set(
     with make_temporary_folder(target, is_private=True) as temporary:
         yield temporary
         with lock_folder(target):  # against another run, whose set may have the same names
-            check_set(path, force=force, find_set=find_set)
+            check_set(path, force=force, find_set=find_set, copies=copies)
             old = find_set(target)
-            if old:
-                keep_access(target, temporary, old[0])
+            replaced = [f.name for f in copies if os.path.lexists(os.path.join(target, f.name))]
+            if old or replaced:
+                keep_access(target, temporary, old[0] if old else None)
             with hold_signals():
-                _swap(target, old, temporary, names)
+                _swap(target, [*old, *replaced], temporary, names)
 
 
 def _swap(folder: str, old: Sequence[str], temporary: str, new: Sequence[str]) -> None:

@@ -1,15 +1,16 @@
-"""A text as a file, published whole or not at all: a page, a spec. Or in a pipe or device."""
+"""Texts as files, published whole or not at all: a page, a spec. Or in a pipe or device."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from xavinit.errors import OutputError, RefusedError
 from xavinit.output import disk
 from xavinit.output.files import write_block
 from xavinit.output.pipes import check_handle, is_pipe, open_pipe, write_all
 from xavinit.output.publish import check_target, publish_file
+from xavinit.output.sets import check_set, publish_set
 from xavinit.wording import explain_os_error
 
 _HEAD = 64  # bytes of an old file that are looked at
@@ -50,13 +51,43 @@ def write_text(path: str, text: str, *, force: bool) -> None:
                 write_all(pipe, content)
             return
         with publish_file(path, force=force) as temporary:
-            handle = disk.open_file(temporary)
-            try:
-                write_block(handle, content, 0)
-                disk.sync(handle)
-            finally:
-                disk.close(handle)
+            _fill(temporary, content)
     except BrokenPipeError:
         raise  # the reader has enough: not an error of ours
     except OSError as error:
         raise OutputError(f"cannot write {path}: {explain_os_error(error)}") from error
+
+
+def check_texts_target(folder: str, names: Sequence[str], *, force: bool) -> None:
+    """Refuse, before any work, what `write_texts` would refuse after it."""
+    if os.path.lexists(folder) and not os.path.isdir(folder):
+        raise RefusedError(f"{folder} is a file; a folder does not replace it")
+    check_set(folder, force=force, find_set=_find_present(names))
+
+
+def write_texts(folder: str, texts: Mapping[str, str], *, force: bool) -> None:
+    """Write texts in UTF-8 to files of a folder, by their names; all appear, or none.
+
+    Other files in the folder stay. Raises what `write_text` raises.
+    """
+    names = list(texts)
+    try:
+        find = _find_present(names)
+        with publish_set(folder, names, force=force, find_set=find) as temporary:
+            for name, text in texts.items():
+                _fill(os.path.join(temporary, name), memoryview(text.encode()))
+    except OSError as error:
+        raise OutputError(f"cannot write {folder}: {explain_os_error(error)}") from error
+
+
+def _find_present(names: Sequence[str]) -> Callable[[str], list[str]]:
+    return lambda folder: [n for n in names[::-1] if os.path.lexists(os.path.join(folder, n))]
+
+
+def _fill(path: str, content: memoryview) -> None:
+    handle = disk.open_file(path)
+    try:
+        write_block(handle, content, 0)
+        disk.sync(handle)
+    finally:
+        disk.close(handle)

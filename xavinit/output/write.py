@@ -34,7 +34,8 @@ def write_path(
 def _publish(layout: Layout, path: str, *, force: bool) -> AbstractContextManager[str]:
     names = [file.name for file in layout.files]
     if layout.find_set is not None:
-        return publish_set(path, names, force=force, find_set=layout.find_set)
+        copies = layout.files[: len(layout.copies)]
+        return publish_set(path, names, force=force, find_set=layout.find_set, copies=copies)
     if layout.folder:
         return publish_folder(path, names[-1], force=force)
     return publish_file(path, force=force)

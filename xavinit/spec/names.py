@@ -20,6 +20,7 @@ LONGEST_NAME = 1024  # bytes
 MOST_PARTS = 64  # of a name, dots and slashes between
 MOST_BRACES = 32  # in a name
 
+_DIM = re.compile(r"[A-Za-z_]")
 _PIECE = re.compile(r"(\{\{)|(\}\})|\{([^{}]*)\}|([{}])|([^{}]+)")
 
 
@@ -272,7 +273,11 @@ def parse_words(
     except SpecError as error:
         error.fact = f"brace {cut(f'{{{inside}}}')}: {error.fact}"
         raise
-    if start < 0 or stop < start + bool(dots):
+    if dots and stop <= start and _DIM.search(first + last):
+        stop = start  # a model of few blocks may have none of a kind
+    elif stop < start + bool(dots):
+        start = -1
+    if start < 0:
         raise SpecError(
             "a brace must be {n} with n of at least 0, or {a..b} with 0 ≤ a ≤ b; "
             f"got {{{inside}}} in {format_value(text)}"

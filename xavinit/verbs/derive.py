@@ -10,15 +10,22 @@ from typing import Any, get_args
 from msgspec import Struct, structs
 
 from xavinit.choices import LawSource
+from xavinit.configs import (
+    is_config,
+    load_config,
+    load_settings,
+    make_model,
+    make_twin,
+)
 from xavinit.deriving import Model, NamedTensor, derive_text, write_canonical
 from xavinit.dtypes import DTYPES
 from xavinit.errors import InputError, UsageError
 from xavinit.formats import Index, Recipe, load_index
-from xavinit.plan import STREAM
 from xavinit.spec import parse_document
 from xavinit.verbs.held import list_held
 from xavinit.verbs.measure import derive_measured, measure_held, measure_stored
 from xavinit.verbs.progress import Progress
+from xavinit.verbs.sources import check_stream
 from xavinit.wording import format_choices, format_value, plural
 
 MOST_NAMED = 10  # tensors that a message or a comment names
@@ -27,11 +34,13 @@ MOST_NAMED = 10  # tensors that a message or a comment names
 class Derived(Struct, frozen=True, dict=True):  # dict: for the cached property
     """A derived spec: its YAML `text`, and the names of tensors that were left out.
 
-    `spec` is the same as plain data, which every function that takes a spec takes.
+    `spec` is the same as plain data, which every function that takes a spec takes. Of a tiny twin,
+    `config` is the text of the config.json that belongs to it.
     """
 
     text: str
     skipped: tuple[str, ...] = ()
+    config: str | None = None
 
     @cached_property
     def spec(self) -> dict[str, Any]:
@@ -47,6 +56,8 @@ def derive(
     *,
     laws: LawSource = "glorot",
     skip_unknown: bool = False,
+    tiny: bool = False,
+    keep_vocab: bool = False,
     jobs: int | None = None,
     progress: Progress | None = None,
 ) -> Derived:
@@ -68,8 +79,13 @@ def derive(
     Where a dtype cannot be drawn, that is an error, unless `skip_unknown`: then those tensors are
     left out. See docs/derive.md for how names, sizes and laws are found.
 
+    `source` may also be a Hugging Face config.json, or a folder with one and no weights: what
+    transformers makes of it, without numbers, nothing downloaded. With `tiny` it is the smallest
+    model of the same kind; `keep_vocab` keeps the size of its vocabulary.
+
     Raises `InputError` where the source cannot be read, or no spec can hold its tensors;
-    `UsageError` where it is nothing of this, or has no numbers that could be measured.
+    `UsageError` where it is nothing of this, has no numbers that could be measured, or is to be
+    tiny and no config.json; `MissingLibraryError` where that needs transformers and torch.
 
     >>> import numpy
     >>> weights = {f"h.{n}.weight": numpy.zeros((4, 4), "float32") for n in range(3)}
@@ -80,31 +96,63 @@ def derive(
         raise UsageError(
             f"laws must be {format_choices(get_args(LawSource))}; got {format_value(laws)}"
         )
+    if keep_vocab and not tiny:
+        raise UsageError("a vocabulary is kept, or not, by what is to be tiny: --tiny is missing")
     if not isinstance(source, str | bytes | os.PathLike):
+        if tiny:
+            kind = type(source).__name__
+            raise UsageError(f"a tiny twin is made of a config.json; got a {kind}")
         held = list_held(source)
         known = [NamedTensor(t.name, t.shape, t.dtype, t.tied) for t in held.tensors]
         measure = partial(measure_held, held)
         model = Model(tuple(known), layout=held.layout, title=held.title)
         path = ""
     else:
-        index = load_index(os.fsdecode(source))
+        given = os.fsdecode(source)
+        if tiny or is_config(given):
+            if laws != "glorot":
+                raise UsageError(
+                    f"a config.json has no numbers that could be measured; got {given}"
+                )
+            if tiny:
+                return _derive_twin(given, keep_vocab=keep_vocab, skip_unknown=skip_unknown)
+            return _derive(make_model(load_config(given)), skip_unknown=skip_unknown)
+        index = load_index(given)
         path = index.path
         if (recipe := index.parse_recipe()) is not None:
             return _derive_carried(path, recipe)
-        layout = "in_out" if index.format == "keras" else None
-        title = os.path.basename(os.path.abspath(path))
-        model = Model(tuple(_list_stored(index)), layout=layout, title=title)
+        settings = load_settings(given)
+        model = Model(
+            tuple(_list_stored(index)),
+            sizes=settings.sizes,
+            default_init=settings.init or "glorot_uniform",
+            layout="in_out" if index.format == "keras" else None,
+            title=os.path.basename(os.path.abspath(path)),
+        )
         measure = partial(measure_stored, index)
     try:
-        model, skipped = _skip_unknown(model, skip_unknown=skip_unknown)
         if laws == "glorot":
-            return Derived(derive_text(model), skipped)
+            return _derive(model, skip_unknown=skip_unknown)
+        model, skipped = _skip_unknown(model, skip_unknown=skip_unknown)
         names = {tensor.name for tensor in model.tensors if tensor.tied is None}
         return Derived(derive_measured(model, measure(names, jobs, progress)), skipped)
     except InputError as error:
         if not path:
             raise
         raise InputError(f"{path}: {error.describe()}", hint=error.hint) from None
+
+
+def _derive_twin(path: str, *, keep_vocab: bool, skip_unknown: bool) -> Derived:
+    if not is_config(path, beside_weights=True):
+        raise UsageError(f"a tiny twin is made of a config.json, or a folder with one; got {path}")
+    twin = make_twin(load_config(path), keep_vocab=keep_vocab)
+    derived = _derive(twin.model, skip_unknown=skip_unknown)
+    return structs.replace(derived, config=twin.config)
+
+
+def _derive(model: Model, *, skip_unknown: bool) -> Derived:
+    model, skipped = _skip_unknown(model, skip_unknown=skip_unknown)
+    return Derived(derive_text(model), skipped)
 
 
 def _skip_unknown(model: Model, *, skip_unknown: bool) -> tuple[Model, tuple[str, ...]]:
@@ -140,8 +188,7 @@ def _list_stored(index: Index) -> Iterable[NamedTensor]:
 
 def _derive_carried(path: str, recipe: Recipe) -> Derived:
     """The spec that a file of ours carries."""
-    if recipe.stream != STREAM:
-        raise InputError(f"{path} was drawn from another stream, {recipe.stream}; this is {STREAM}")
+    check_stream(path, recipe)
     comments = [f"The spec that {os.path.basename(os.path.abspath(path))} carries."]
     if recipe.max_shard_size is not None:
         comments.append(f"The shards are those of --max-shard-size {recipe.max_shard_size}.")

@@ -12,6 +12,7 @@ from msgspec import Struct
 from xavinit.errors import OutputError, SpecError, UsageError
 from xavinit.formats import Layout
 from xavinit.plan import Plan
+from xavinit.verbs.copies import WithFiles
 from xavinit.verbs.prepare import make_overrides, take_plan
 from xavinit.verbs.progress import Progress, make_advance
 from xavinit.verbs.sources import SpecSource
@@ -67,6 +68,7 @@ def generate(
     part: PartSource | None = None,
     resume: bool = False,
     client: Any = None,
+    with_files: WithFiles = (),
     force: bool = False,
     dry_run: bool = False,
     strict: bool = False,
@@ -95,6 +97,9 @@ def generate(
         client: a `distributed.Client`: the workers of its Dask cluster write the shards, each a
             task, into a folder that all of them see. `jobs` is then the threads of a task, by
             default one.
+        with_files: paths of files, such as config.json, of which copies go into the folder `path`
+            with `model.safetensors`, or the shards; all appear together. A different file of such
+            a name is replaced only with `force`.
         force: replace an output that exists; of a part, the shards of this part.
         dry_run: check everything, write nothing.
         progress: called with the bytes done and the total bytes, about ten times a second.
@@ -125,6 +130,7 @@ def generate(
         part=part,
         resume=resume,
         engine="" if client is None else "a Dask cluster",
+        with_files=with_files,
     )
     return write_output(
         output, started=started, dry_run=dry_run, progress=progress, client=client, jobs=jobs

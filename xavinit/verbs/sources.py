@@ -51,11 +51,16 @@ def load_source(spec: SpecSource) -> Source:
 
 def take_recipe(path: str, recipe: Recipe) -> Source:
     """The source of the spec that a weights file carries."""
-    if recipe.stream != _find_stream(recipe.spec):
-        raise InputError(f"{path} was drawn from another stream, {recipe.stream}; this is {STREAM}")
+    check_stream(path, recipe)
     with Document(path, None).locating():
         data = copy_plain({**recipe.spec, "seed": recipe.seed})
     return Source(Document(path, data), path, recipe.max_shard_size)
+
+
+def check_stream(path: str, recipe: Recipe) -> None:
+    """Refuse a weights file whose numbers are those of a stream that this version does not have."""
+    if recipe.stream != _find_stream(recipe.spec):
+        raise InputError(f"{path} was drawn from another stream, {recipe.stream}; this is {STREAM}")
 
 
 def _find_stream(spec: Mapping[str, Any]) -> str:

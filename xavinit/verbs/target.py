@@ -28,11 +28,15 @@ from xavinit.verbs.asked_parts import (
     parse_asked,
     refuse_unsharded,
 )
+from xavinit.verbs.copies import WithFiles, add_copies
 from xavinit.verbs.sources import Source, check_not_spec
 from xavinit.wording import format_choices, format_value, suggest
 
 if TYPE_CHECKING:
     from xavinit.output import BinaryWriter, Drawing, Share, Work
+
+
+_WHOLE = 2**63 - 1  # bytes: a set of this size of shards is one file
 
 
 class Output(Struct, frozen=True):
@@ -74,6 +78,7 @@ def check_output(
     part: object = None,
     resume: bool = False,
     engine: str = "",
+    with_files: WithFiles = (),
 ) -> Output:
     """Lay out a plan and refuse before any work what would be refused after it.
 
@@ -85,6 +90,8 @@ def check_output(
     asked = parse_asked(part, resume=resume, engine=engine)
     if asked is not None and max_shard_size is None and not (source and source.max_shard_size):
         raise refuse_unsharded(asked)
+    if asked is not None and with_files:
+        raise UsageError(f"copies of files go with a whole set: {asked.what} takes none")
     placed = place_output(
         plan,
         source,
@@ -93,6 +100,7 @@ def check_output(
         format=format,
         max_shard_size=max_shard_size,
         shard_name=shard_name,
+        with_files=with_files,
     )
     fmt, layout, target, file = placed.format, placed.layout, placed.target, placed.file
     drawing = Drawing(plan, jobs)
@@ -129,6 +137,7 @@ def place_output(
     format: str | None,
     max_shard_size: int | str | None,
     shard_name: str | None,
+    with_files: WithFiles = (),
 ) -> Placed:
     """Find the name, format and layout of an output, whatever is there."""
     from xavinit.output import is_pipe
@@ -136,19 +145,24 @@ def place_output(
     target = "" if path is None else _parse_target(path)
     if max_shard_size is None and source and source.max_shard_size and _names_set(target, format):
         max_shard_size = source.max_shard_size
-    is_folder = makes_folder(format, max_shard_size)
+    is_folder = makes_folder(format, max_shard_size) or len(with_files) > 0
     if path is None:
         target = name_default(spec, source, plan, format, is_folder=is_folder)
     elif isinstance(target, str) and not is_folder and names_folder(target):
         target = os.path.join(target, name_default(spec, source, plan, format, is_folder=False))
     file = target if isinstance(target, str) and not is_pipe(target) else None
     most = None if max_shard_size is None else parse_size(max_shard_size)
+    what = "shards"
+    if with_files and most is None:
+        most, what = _WHOLE, "copies of files"
     if shard_name is not None and most is None:
         raise UsageError("a name of shards needs the size of a shard, such as 5GB")
     names = parse_shard_names(shard_name)
-    fmt = choose_format(file, format) if most is None else _choose_sharded(file, format)
+    fmt = choose_format(file, format) if most is None else _choose_sharded(file, format, what)
     with source.document.locating() if source else contextlib.nullcontext():
         layout = _lay_out(plan, fmt, file, most, names)
+    if with_files:
+        layout = add_copies(layout, names, with_files)
     return Placed(fmt, layout, target, file)
 
 
@@ -188,15 +202,15 @@ def _names_set(target: str | BinaryWriter, name: str | None) -> bool:
     return find_suffix(target) is None and name in (None, "safetensors")
 
 
-def _choose_sharded(path: str | None, name: str | None) -> Format:
-    """The format of a set of shards, which is a folder."""
+def _choose_sharded(path: str | None, name: str | None, what: str) -> Format:
+    """The format of a set, of shards or with copies, which is a folder."""
     if path is None:
-        raise UsageError("shards cannot be written to a pipe or device: name a folder")
+        raise UsageError(f"{what} cannot be written to a pipe or device: name a folder")
     if find_suffix(path) is not None:
-        raise UsageError(f"shards need the name of a folder, without a suffix; got {path}")
+        raise UsageError(f"{what} need the name of a folder, without a suffix; got {path}")
     fmt = parse_format(name or "safetensors")
     if fmt.lay_out_shards is None:
-        raise UsageError(f"only safetensors has shards; got the format {fmt.name}")
+        raise UsageError(f"only safetensors has {what}; got the format {fmt.name}")
     return fmt
 
 
@@ -267,7 +281,8 @@ def _check_file(file: str, spec: object, fmt: Format, layout: Layout, force: boo
     inside = [part.name for part in layout.files] if layout.folder else []
     check_not_spec([file, *(os.path.join(file, name) for name in inside)], spec)
     if layout.find_set is not None:
-        check_set(file, force=force, find_set=layout.find_set)
+        copies = layout.files[: len(layout.copies)]
+        check_set(file, force=force, find_set=layout.find_set, copies=copies)
     else:
         check_target(file, folder=layout.folder, force=force, is_ours=fmt.is_ours)
     if layout.folder:

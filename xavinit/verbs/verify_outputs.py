@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from xavinit.errors import UsageError
 from xavinit.plan import Plan
 from xavinit.reading import Fault, Found, compare_files
+from xavinit.verbs.copies import WithFiles
 from xavinit.verbs.generate_many import Names, parse_path
 from xavinit.verbs.prepare import make_overrides, take_plan
 from xavinit.verbs.progress import Progress, shift_progress
@@ -30,6 +31,7 @@ def verify_outputs(
     jobs: int | None = None,
     max_shard_size: int | str | None = None,
     shard_name: str | None = None,
+    with_files: WithFiles = (),
     strict: bool = False,
     progress: Progress | None = None,
     report: Callable[[Verdict], None] | None = None,
@@ -62,6 +64,7 @@ def verify_outputs(
                 format=format,
                 max_shard_size=max_shard_size,
                 shard_name=shard_name,
+                with_files=with_files,
             )
         )
     files = [_find_file(output) for output in placed]
