@@ -571,3 +571,14 @@ def test_the_page_shows_what_is_printed(tmp_path: Path) -> None:
             check=False,
         )
         assert done.stdout + done.stderr == expected
+
+
+@pytest.mark.parametrize("text", ["w=x:9", "w=none", "w=x:T,T"])
+def test_a_map_that_leads_nowhere_is_told(text: str) -> None:
+    found = xavinit.diff({"w": np.ones((2, 3))}, {"x": np.ones((3, 2))}, map=text)
+    target = text.removeprefix("w=")
+    assert found.warnings == (
+        f'the map "{text}" leads to no tensor of B, such as "{target}" '
+        "(axes are T, or numbers such as 3,2,0,1)",
+    )
+    assert not xavinit.diff({"w": np.ones((2, 3))}, {"x": np.ones((3, 2))}, map="w=x:T").warnings

@@ -23,7 +23,7 @@ from xavinit.plan.laws import (
 from xavinit.plan.origins import Origin, find_origin
 from xavinit.plan.placed import PlacedTensor, list_parts_of, list_placed
 from xavinit.plan.plan import STREAM, Plan, plan_spec
-from xavinit.plan.selection import select_tensors
+from xavinit.plan.selection import match_names, select_tensors
 from xavinit.plan.sequence import FEW, count_words, has_pairs, list_places
 from xavinit.plan.tensor import Module, TensorPlan
 from xavinit.plan.torch_laws import is_drawn
@@ -67,6 +67,7 @@ __all__ = [
     "list_parts_of",
     "list_placed",
     "list_places",
+    "match_names",
     "parse_index",
     "plan_spec",
     "scale_variance",

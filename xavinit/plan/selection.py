@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import structs
 
 from xavinit.errors import SpecError, UsageError
@@ -15,12 +17,23 @@ def select_tensors(plan: Plan, glob: str) -> Plan:
 
     Raises `UsageError` where none does.
     """
+    names = match_names([tensor.name for tensor in plan.tensors], glob)
+    tensors = tuple(tensor for tensor in plan.tensors if tensor.name in names)
+    return structs.replace(plan, tensors=tensors)
+
+
+def match_names(names: Sequence[str], glob: str, where: str = "") -> set[str]:
+    """The names of tensors that match a glob; `UsageError` where none does.
+
+    `where` tells whose tensors they are, such as ` of w.h5`.
+    """
     try:
         matches = parse_glob(glob).matches
     except SpecError as error:
         raise UsageError(str(error)) from None
-    tensors = tuple(tensor for tensor in plan.tensors if matches(tensor.name))
-    if not tensors:
-        hint = suggest(glob, (tensor.name for tensor in plan.tensors))
-        raise UsageError(f"no tensor matches {format_value(glob)}", hint=hint)
-    return structs.replace(plan, tensors=tensors)
+    found = set(filter(matches, names))
+    if not found:
+        raise UsageError(
+            f"no tensor{where} matches {format_value(glob)}", hint=suggest(glob, names)
+        )
+    return found

@@ -81,7 +81,7 @@ def diff(
 
     if not has_pipe:
         more = partial(find_suspects, one, other)
-        tensors = add_notes(matches, tensors, more, tolerance, jobs)
+        tensors = add_notes(matches, tensors, more, tolerance, jobs, has_maps=pairing.by != "spec")
     return Difference(
         one.name,
         other.name,

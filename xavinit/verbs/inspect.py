@@ -9,13 +9,12 @@ from typing import Any
 
 from msgspec import Struct, structs
 
-from xavinit.errors import SpecError, UsageError
 from xavinit.formats import Index, load_index
+from xavinit.plan import match_names
 from xavinit.reading import Summary, summarize
-from xavinit.spec import parse_glob
 from xavinit.verbs.notebooks import format_table
 from xavinit.verbs.progress import Progress, make_advance
-from xavinit.wording import format_value, plural, suggest
+from xavinit.wording import plural
 
 
 class InspectedTensor(Struct, frozen=True):
@@ -163,12 +162,6 @@ def select_stored(index: Index, glob: str) -> Index:
 
     Raises `UsageError` where none does.
     """
-    try:
-        matches = parse_glob(glob).matches
-    except SpecError as error:
-        raise UsageError(str(error)) from None
-    tensors = tuple(tensor for tensor in index.tensors if matches(tensor.name))
-    if not tensors:
-        hint = suggest(glob, (tensor.name for tensor in index.tensors))
-        raise UsageError(f"no tensor of {index.path} matches {format_value(glob)}", hint=hint)
+    names = match_names([tensor.name for tensor in index.tensors], glob, f" of {index.path}")
+    tensors = tuple(tensor for tensor in index.tensors if tensor.name in names)
     return structs.replace(index, tensors=tensors)

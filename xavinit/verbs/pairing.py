@@ -138,6 +138,8 @@ def pair_by_maps(a: Side, b: Side, maps: Sequence[Rename]) -> Pairing:
     only_a: list[StoredTensor] = []
     taken: dict[str, str] = {}  # names of B, each with that of A
     used: set[str] = set()
+    led: set[str] = set()
+    lost: dict[str, str] = {}  # of maps that led to no tensor of B: the first such name
     for name, stored in a.tensors.items():
         found = ((rename, rename.apply(name)) for rename in reversed(maps))
         rename, other = next(
@@ -147,6 +149,8 @@ def pair_by_maps(a: Side, b: Side, maps: Sequence[Rename]) -> Pairing:
             used.add(rename.text)
         if other not in b.tensors:
             only_a.append(stored)
+            if rename is not None:
+                lost.setdefault(rename.text, other)
             continue
         if other in taken:
             raise UsageError(
@@ -154,6 +158,8 @@ def pair_by_maps(a: Side, b: Side, maps: Sequence[Rename]) -> Pairing:
                 f"{format_value(taken[other])} and {format_value(name)}"
             )
         taken[other] = name
+        if rename is not None:
+            led.add(rename.text)
         target = b.tensors[other]
         try:
             axes = None if rename is None else rename.find_axes(len(target.shape))
@@ -164,6 +170,12 @@ def pair_by_maps(a: Side, b: Side, maps: Sequence[Rename]) -> Pairing:
         f"the map {format_value(rename.text)} is for no tensor of A"
         for rename in maps
         if rename.text not in used
+    )
+    warnings += tuple(
+        f"the map {format_value(text)} leads to no tensor of B, such as {format_value(other)} "
+        "(axes are T, or numbers such as 3,2,0,1)"
+        for text, other in lost.items()
+        if text not in led
     )
     only_b = tuple(stored for name, stored in b.tensors.items() if name not in taken)
     return Pairing(tuple(matches), tuple(only_a), only_b, "maps", warnings)

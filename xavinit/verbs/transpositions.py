@@ -20,10 +20,13 @@ def add_notes(
     find_suspects: Callable[[], Mapping[str, tuple[Suspect, ...]]],
     tolerance: Tolerance,
     jobs: int | None,
+    *,
+    has_maps: bool,
 ) -> list[ComparedTensor]:
     """The same, those that differ in the order of their axes alone with a note of it.
 
     `find_suspects` gives more mistakes to look for, by the name in A; called where any differ.
+    `has_maps`: could a map mend it? One takes the place of pairing by the spec.
     """
     noted = list(tensors)
     tried = [
@@ -35,13 +38,18 @@ def add_notes(
     for number in tried:
         found = matches[number]
         suspects = found.suspects or more.get(found.name, ())
-        note = _find_note(found, suspects, tolerance, jobs)
+        note = _find_note(found, suspects, tolerance, jobs, has_maps=has_maps)
         noted[number] = structs.replace(noted[number], note=note)
     return noted
 
 
 def _find_note(
-    found: Match, suspects: Sequence[Suspect], tolerance: Tolerance, jobs: int | None
+    found: Match,
+    suspects: Sequence[Suspect],
+    tolerance: Tolerance,
+    jobs: int | None,
+    *,
+    has_maps: bool,
 ) -> str | None:
     for suspect in suspects:
         if begins_alike(suspect.pair, tolerance) and _is_same(suspect.pair, tolerance, jobs):
@@ -51,7 +59,7 @@ def _find_note(
     a, b = found.stored.a, found.stored.b
     for axes in find_axes(a, b, tolerance):
         if _is_same(Pair(permute(a, axes) if axes else a, b), tolerance, jobs):
-            return _explain(axes)
+            return _explain(axes, has_maps=has_maps)
     return None
 
 
@@ -60,10 +68,15 @@ def _is_same(pair: Pair, tolerance: Tolerance, jobs: int | None) -> bool:
     return not tally.different
 
 
-def _explain(axes: tuple[int, ...]) -> str:
+def _explain(axes: tuple[int, ...], *, has_maps: bool) -> str:
     same = tuple(range(len(axes)))
     if axes in ((), same):
         return "the values lie in the same order in both files"
+    if not has_maps:
+        return (
+            f"the values are those of A's other axis order {axes}: a transposition was left out, "
+            "or is not the one that the spec means"
+        )
     back = ",".join(str(axes.index(axis)) for axis in same)  # B's axes in A's order
     return (
         f"the values are those of A's other axis order {axes}: a transposition was left out "
