@@ -86,7 +86,7 @@ def derive(
         return _derive(Model(tensors), skip_unknown=skip_unknown)
     path = os.fsdecode(source)
     if keep_vocab and not tiny:
-        raise UsageError("a vocabulary is kept, or not, by what is to be tiny: --tiny is missing")
+        raise UsageError("only a tiny twin can keep its vocabulary: give tiny too (--tiny)")
     if tiny:
         return _derive_twin(path, keep_vocab=keep_vocab, skip_unknown=skip_unknown)
     if is_config(path):
