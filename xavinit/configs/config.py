@@ -25,7 +25,8 @@ LARGEST = 2**40  # of any integer
 # What a model makes a list, a module or a label of is counted.
 _LIMITS = (
     (re.compile(r"layer|depth|block|stage|labels|classes|(^|_)num_.*heads"), 10_000),
-    (re.compile(r"experts?\Z|position|(^|_)n_(ctx|positions)|length"), 2**27),
+    (re.compile(r"experts?\Z"), 100_000),
+    (re.compile(r"position|(^|_)n_(ctx|positions)|length"), 2**27),
 )
 
 

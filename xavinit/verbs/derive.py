@@ -97,7 +97,7 @@ def derive(
             f"laws must be {format_choices(get_args(LawSource))}; got {format_value(laws)}"
         )
     if keep_vocab and not tiny:
-        raise UsageError("a vocabulary is kept, or not, by what is to be tiny: --tiny is missing")
+        raise UsageError("only a tiny twin can keep its vocabulary: give tiny too (--tiny)")
     if not isinstance(source, str | bytes | os.PathLike):
         if tiny:
             kind = type(source).__name__
