@@ -33,10 +33,10 @@ test-ci: $(VENV)/ci ## Run the hooks by pre-commit, and the action's installatio
 	$(VENV)/bin/python -m pytest -q -m slow tests/test_ci_install.py
 
 test-faults: $(VENV)/test ## Make every call of the system fail in turn, for every kind of output.
-	$(VENV)/bin/python -m pytest -q -n auto -m "faults and not slow" tests/test_faults.py tests/test_system_faults.py
+	$(VENV)/bin/python -m pytest -q -n auto -m "faults and not slow" tests/test_*faults.py
 
-test-budgets: $(VENV)/test ## Plan the hostile specs that take seconds, each within its time and memory.
-	$(VENV)/bin/python -m pytest -q -m slow tests/test_budgets.py
+test-budgets: $(VENV)/test ## Plan hostile specs, each within its time and memory.
+	$(VENV)/bin/python -m pytest -q -n auto -m slow tests/test_budgets.py
 
 test-kernel: $(VENV)/test ## Compare the kernels over all 2³² words of each law (minutes).
 	$(VENV)/bin/python -m pytest -q -n auto -m slow tests/test_kernel*.py

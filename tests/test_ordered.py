@@ -62,7 +62,7 @@ class Sums:
     is_ordered = False
 
     def __init__(self, seed: int) -> None:
-        self._parts = make_stream("xavinit-1", seed)
+        self._parts = make_stream("xavinit-1", seed, ())
 
     def split(self, tensor: TensorPlan, buffers: int) -> Iterator[Piece]:
         return self._parts.split(tensor, buffers)

@@ -74,7 +74,7 @@ def test_a_plan_knows_the_memory_of_what_is_made_whole() -> None:
 
 
 def test_a_view_is_cut_finer_where_more_buffers_are_filled_at_once() -> None:
-    stream = make_stream("xavinit-1", 0)
+    stream = make_stream("xavinit-1", 0, ())
     view = make_view(reversed(split_index((3000, 7000))))
     tensor = TensorPlan("w", (7000, 3000), DTYPES["float32"], None, Uniform(1.0), "w", view)
     counts = [len(list(stream.split(tensor, buffers))) for buffers in (1, 2, 8, 10**6)]
@@ -83,6 +83,6 @@ def test_a_view_is_cut_finer_where_more_buffers_are_filled_at_once() -> None:
 
 
 def test_every_stream_is_found_by_its_name() -> None:
-    assert [make_stream(name, 0).name for name in STREAMS] == list(STREAMS)
+    assert [make_stream(name, 0, ()).name for name in STREAMS] == list(STREAMS)
     with pytest.raises(UsageError, match='stream must be xavinit-1; got "xavinit-9"'):
-        make_stream("xavinit-9", 0)
+        make_stream("xavinit-9", 0, ())

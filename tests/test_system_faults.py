@@ -94,7 +94,13 @@ def test_a_fault_of_any_call_of_a_stream(tmp_path: Path, library: Path, kind: st
 @pytest.mark.parametrize(
     "kind", ["EIO", "short", *(pytest.param(k, marks=pytest.mark.slow) for k in ("EINTR", "dead"))]
 )
-@pytest.mark.parametrize("output", OUTPUTS)
+@pytest.mark.parametrize(
+    "output",
+    [
+        pytest.param(output, marks=[pytest.mark.faults] * (output not in ("safetensors", "npy")))
+        for output in OUTPUTS
+    ],
+)
 def test_a_fault_of_any_call_of_a_reader(
     tmp_path: Path, library: Path, output: str, kind: str
 ) -> None:

@@ -27,7 +27,7 @@ def make_tensor(shape: tuple[int, ...], dtype: str, view: View | None, law: Law)
 
 def draw(tensor: TensorPlan, start: int, stop: int) -> bytes:
     out = bytearray((stop - start) * tensor.dtype.itemsize)
-    make_stream("xavinit-1", 7).make_fill()(memoryview(out), tensor, start, stop)
+    make_stream("xavinit-1", 7, ()).make_fill()(memoryview(out), tensor, start, stop)
     return bytes(out)
 
 
