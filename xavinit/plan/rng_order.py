@@ -14,7 +14,7 @@ from xavinit.plan.torch_modules import make_draw, make_layer
 from xavinit.spec import Family, LayerSpec, Spec
 from xavinit.wording import format_value
 
-MOST_WORDS = 2**32  # that a `draw` takes; a second or so
+MOST_WORDS = 2**32  # that a `draw` takes, in about a second
 
 
 class RngOrder:
