@@ -94,6 +94,8 @@ def write_raw(path: Path, code: str, shape: list[int], content: bytes) -> None:
 def test_elements_that_share_bytes_get_one_each(
     tmp_path: Path, code: str, bits: int, name: str
 ) -> None:
+    if not hasattr(ml_dtypes, name):
+        pytest.skip("this ml_dtypes is older")
     codes = np.random.default_rng(1).integers(0, 2**bits, 40)
     packed = sum(int(value) << (index * bits) for index, value in enumerate(codes))
     write_raw(tmp_path / "w.safetensors", code, [5, 8], packed.to_bytes(40 * bits // 8, "little"))

@@ -30,7 +30,10 @@ def reader(kernel: str) -> Any:
 
 def find_dtype(name: str) -> Any:
     """NumPy's or ml_dtypes' type of a dtype; one of 4 or 6 bits has a byte for each element."""
-    return np.dtype(getattr(ml_dtypes, name, name))
+    try:
+        return np.dtype(getattr(ml_dtypes, name, name))
+    except TypeError:
+        pytest.skip("this ml_dtypes is older")
 
 
 def compute_exactly(values: Any) -> tuple[float, float]:
