@@ -38,7 +38,7 @@ def to_array(tensor: Any) -> np.ndarray[Any, Any]:
 def test_initializers_of_pytorch(
     torch: Any, function: str, name: str, shape: tuple[int, ...]
 ) -> None:
-    torch.manual_seed(16)
+    torch.manual_seed(19)  # by chance, seed 16 gives a sum of squares that is an orthogonal one's
     found = guess(to_array(getattr(torch.nn.init, function)(torch.empty(shape))))
     assert found is not None
     assert found.initializers == (name,)
