@@ -210,6 +210,29 @@ def test_what_stands_in_an_input_is_not_run(folder: Path) -> None:
     assert not (folder / "bad").exists()
 
 
+@pytest.mark.parametrize("verify", ["true", "false"])
+@pytest.mark.parametrize("options", ["--help", "--version", "--seed 3 --dry-run", "-o other"])
+def test_an_option_that_leaves_the_weights_unmade_is_refused(
+    folder: Path, options: str, verify: str
+) -> None:
+    inputs = {"spec": "s.yaml", "output": "w.safetensors", "verify": verify}
+    job = Job(folder, {}, options=options, **inputs)
+    assert job.run() == 2
+    assert "the input options does not take -" in job.log
+
+
+def test_weights_never_go_into_the_log(folder: Path) -> None:
+    job = Job(folder, {}, spec="s.yaml", output="-")
+    assert job.run() == 2
+    assert job.log == "the input output must be a file or a folder; got -\n"
+
+
+@pytest.mark.parametrize("spec", ["--help", "--version"])
+def test_a_spec_named_like_an_option_is_a_spec(folder: Path, spec: str) -> None:
+    job = Job(folder, {}, spec=spec, output="w.safetensors", verify="true")
+    assert job.run() != 0
+
+
 def test_a_spec_that_is_not_there_is_told(folder: Path) -> None:
     job = Job(folder, {}, spec="none.yaml", output="w.safetensors")
     assert job.run() == 4
