@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import struct
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -327,6 +328,16 @@ def make_files(folder: Path) -> list[Path]:
     return paths
 
 
+@pytest.fixture
+def many_switches() -> Iterator[None]:
+    """Threads take turns so often that a missing lock around a library is noticed."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    yield
+    sys.setswitchinterval(interval)
+
+
+@pytest.mark.usefixtures("many_switches")
 def test_threads_read_with_a_reader_each_and_close_their_files(tmp_path: Path) -> None:
     tensors = [read_index(path).tensors[0] for path in make_files(tmp_path)]
     expected = [read_whole(tensor) for tensor in tensors]

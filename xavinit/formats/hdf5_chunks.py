@@ -101,7 +101,9 @@ class Chunks:
             return None
         first = tuple(n * size for n, size in zip(place, self.chunk, strict=True))
         block = np.empty(self._most, np.uint8)
-        mask, stored = self._dataset.read_direct_chunk(first, out=block)
+        # The one call that h5py makes without its lock: the library is not safe in two threads.
+        with self._h5py._objects.phil:
+            mask, stored = self._dataset.read_direct_chunk(first, out=block)
         return undo_filters(self._filters, mask, np.frombuffer(stored, np.uint8), self._nbytes)
 
     def _has_any(self, first: tuple[int, ...], last: tuple[int, ...]) -> bool:
