@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,9 +24,3 @@ def wait_for(what: str, is_there: Callable[[], Any], seconds: float = 60) -> Any
             return found
         time.sleep(0.1)
     raise TimeoutError(f"no {what} in {seconds:g} s")
-
-
-def find_free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])

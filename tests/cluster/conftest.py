@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cluster_sets import SIZE, SPEC, find_free_port, read_set, wait_for
+from cluster_sets import SIZE, SPEC, read_set, wait_for
+from free_ports import find_free_port
 
 import xavinit
 

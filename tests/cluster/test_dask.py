@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cluster_sets import SIZE, find_free_port, read_set, wait_for
+from cluster_sets import SIZE, read_set, wait_for
+from free_ports import find_free_port
 
 import xavinit
 from xavinit.errors import OutputError, RefusedError

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from free_ports import find_free_port
 
 import xavinit
 
@@ -28,13 +28,23 @@ for shard in weight.addressable_shards:
     assert (np.asarray(shard.data) == whole[shard.index]).all()
 """
 CHECK_TORCH = """
+import os
+import time
+from pathlib import Path
+
 import torch
 
 whole = torch.from_numpy(xavinit.draw("model.yaml", "mlp.weight"))
 assert weight.to_local().shape == (128, 96)
 assert torch.equal(weight.full_tensor(), whole)
-print("whole")
-dist.destroy_process_group()
+print("whole", flush=True)
+# One that leaves early may take the other with it, and not every orderly exit of torch's threads
+# is one: each waits for the other, and ends at once.
+Path(os.environ["RANK"]).touch()
+until = time.monotonic() + 60
+while not (Path("0").exists() and Path("1").exists()) and time.monotonic() < until:
+    time.sleep(0.01)
+os._exit(0)
 """
 
 
@@ -57,7 +67,10 @@ def start(folder: Path, code: str, **environment: str) -> subprocess.Popen[str]:
 
 
 def finish(process: subprocess.Popen[str]) -> str:
-    printed, told = process.communicate(timeout=120)
+    try:
+        printed, told = process.communicate(timeout=120)
+    finally:
+        process.kill()
     assert process.returncode == 0, told
     return printed
 
@@ -70,10 +83,8 @@ def test_jax_devices_draw_their_own_shares(tmp_path: Path) -> None:
 
 def test_torch_ranks_draw_their_own_shares(tmp_path: Path) -> None:
     """Two processes; together their shares are the tensor."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = str(found.getsockname()[1])
-    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2"}
+    port = find_free_port()
+    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2"}
     code = find_block("DTensor") + CHECK_TORCH
     ranks = [start(tmp_path, code, RANK=str(rank), **place) for rank in range(2)]
     assert [finish(rank) for rank in ranks] == ["whole\n", "whole\n"]
