@@ -5,6 +5,7 @@ from xavinit.plan.fans import Fans, Roles, compute_fans, find_roles
 from xavinit.plan.initializers import compute_n, find_gain, scale_variance
 from xavinit.plan.laws import (
     CUT_STD,
+    FEW,
     Arange,
     Constant,
     CutNormal,
@@ -24,9 +25,9 @@ from xavinit.plan.origins import Origin, find_origin
 from xavinit.plan.placed import PlacedTensor, list_parts_of, list_placed
 from xavinit.plan.plan import STREAM, Plan, plan_spec
 from xavinit.plan.selection import match_names, select_tensors
-from xavinit.plan.sequence import FEW, count_words, has_pairs, list_places
+from xavinit.plan.sequence import count_words, has_pairs, list_places
 from xavinit.plan.tensor import Module, TensorPlan
-from xavinit.plan.torch_laws import is_drawn
+from xavinit.plan.torch_laws import find_ends, find_normal, is_drawn
 
 __all__ = [
     "CUT_STD",
@@ -59,7 +60,9 @@ __all__ = [
     "compute_n",
     "count_words",
     "cut_tensor",
+    "find_ends",
     "find_gain",
+    "find_normal",
     "find_origin",
     "find_roles",
     "has_pairs",

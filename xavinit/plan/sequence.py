@@ -9,11 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from xavinit.plan.laws import CutNormal, Law, Normal, NormalAround
+from xavinit.plan.laws import FEW, CutNormal, Law, Normal, NormalAround
 from xavinit.plan.tensor import TensorPlan
 from xavinit.plan.torch_laws import is_drawn
-
-FEW = 16  # elements; of a smaller tensor normals come in pairs, not in blocks of so many
 
 
 def count_words(law: Law | None, size: int, dtype: str) -> int:

@@ -114,9 +114,9 @@ def decide(family: Family, families: Sequence[Family], rng: Rng = OURS) -> Decis
     try:
         if rng.is_ours:
             law = compute_law(family.init, fans, family.shape)
+            check_range(law, dtype)
         else:
             law = compute_torch_law(family.init, fans, family.shape, dtype, rng)
-        check_range(law, dtype)
     except SpecError as error:
         lacks_fans = fans is None and inits.needs_fans(family.init)
         if lacks_fans:
