@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -222,6 +223,16 @@ def test_every_folder_is_packaged() -> None:
     project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))
     folders = {find_module(file) for file in FILES if file.name == "__init__.py"}
     assert sorted(project["tool"]["setuptools"]["packages"]) == sorted(folders)
+
+
+@pytest.mark.parametrize("file", C_FILES, ids=lambda file: file.name)
+def test_c_files_include_what_tells_the_vector_units(file: Path) -> None:
+    """Without it HAS_X86 is not known, and only the plain variant is built."""
+    text = file.read_text(encoding="utf-8")
+    if "HAS_X86" in text and file.name != "_kernel_units.h":
+        included = re.findall(r'#include "(\w+\.h)"', text)
+        texts = [text, *((file.parent / name).read_text(encoding="utf-8") for name in included)]
+        assert any('#include "_kernel_units.h"' in found for found in texts)
 
 
 def test_every_c_file_of_the_kernels_is_built() -> None:
