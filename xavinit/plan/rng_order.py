@@ -76,7 +76,7 @@ class RngOrder:
         """The parts of a layer, with the laws that the rng gives them."""
         if self._rng.is_ours:
             return parts
-        own = self._find_own(listed, parts)
+        own = find_left(listed, self._families, is_default=self._is_default)
         is_made = bool(own) or self._is_made
         made = make_layer(listed.layer, parts, own, self._rng, is_made=is_made)
         self._first += made.first
@@ -90,24 +90,25 @@ class RngOrder:
             return tuple(self._first)
         return (*self._first, *self._then)
 
-    def _find_own(self, listed: LayerSpec, parts: Mapping[str, TensorPlan]) -> set[str]:
-        """The roles of the parts that are left as the module makes them.
 
-        They are those with the initializer `default`. Where one is, so are the biases, and what a
-        norm has, unless something is said of them; and a cell's second weight, as its first.
-        """
-        families = {role: self._families[part.family] for role, part in listed.parts.items()}
-        own = {role for role, f in families.items() if isinstance(f.init, inits.Default)}
-        if own or self._is_default:
-            _check_forget_bias(families)
-            own |= {role for role, f in families.items() if _is_usual(f)}
-            for role, family in families.items():
-                first = role.replace("_hh_", "_ih_")
-                if _is_unsaid(family) and first in own:
-                    own.add(role)
-                elif role.startswith("bias_hh_") and first not in own:  # which is zero then
-                    own.discard(role)
-        return {role for role in own if not parts[role].is_tied}
+def find_left(listed: LayerSpec, families: Sequence[Family], *, is_default: bool) -> set[str]:
+    """The roles of a layer's parts that are left as its module makes them.
+
+    They are those with the initializer `default`. Where one is, so are the biases, and what a norm
+    has, unless something is said of them; and a cell's second weight, as its first.
+    """
+    of_roles = {role: families[part.family] for role, part in listed.parts.items()}
+    left = {role for role, f in of_roles.items() if isinstance(f.init, inits.Default)}
+    if left or is_default:
+        _check_forget_bias(of_roles)
+        left |= {role for role, f in of_roles.items() if _is_usual(f)}
+        for role, family in of_roles.items():
+            first = role.replace("_hh_", "_ih_")
+            if _is_unsaid(family) and first in left:
+                left.add(role)
+            elif role.startswith("bias_hh_") and first not in left:  # which is zero then
+                left.discard(role)
+    return {role for role in left if listed.parts[role].tie is None}
 
 
 def _check_forget_bias(families: Mapping[str, Family]) -> None:
@@ -125,7 +126,7 @@ def _check_forget_bias(families: Mapping[str, Family]) -> None:
 
 
 def _is_usual(family: Family) -> bool:
-    """Does it have the initializer that is usual for its part of a layer, such as a bias's zeros?"""
+    """Does it have what is usual for such a part of a layer, as a bias has zeros?"""
     return family.places.get("init") == family.places[""]
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from importlib import import_module
 from typing import Any
 
-from xavinit.plan import CutNormal, TensorPlan, Uniform, UniformOn, is_drawn
+from xavinit.plan import VIEWED_BYTES, CutNormal, TensorPlan, Uniform, UniformOn, is_drawn
 from xavinit.rngs import parse_rng
 from xavinit.signals import hold_signals
 from xavinit.streams.constants import fill_constant
@@ -19,10 +19,6 @@ from xavinit.streams.kernels import choose_kernel
 from xavinit.streams.positions import Position, Positions, Walker
 from xavinit.streams.stream import Fill, Piece, clear_rows, cut_zeros, split_tensor
 from xavinit.streams.torch_values import Kernel, Values, is_drawn_whole
-
-# Bytes of viewed tensors that all threads together draw at once: for each such piece the generator
-# runs over the whole tensor.
-_VIEWED = 12 << 20
 
 _MODULES = {"native": "xavinit.streams.torch_native", "numpy": "xavinit.streams.torch_numpy"}
 
@@ -141,7 +137,7 @@ class Torch213:
 
 def _count_viewed(buffers: int) -> int:
     """The bytes of a piece of a viewed tensor."""
-    return _VIEWED // max(buffers, 2)
+    return VIEWED_BYTES // max(buffers, 2)
 
 
 def _has_rounds(source: TensorPlan) -> bool:
