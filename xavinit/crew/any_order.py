@@ -37,9 +37,9 @@ class AnyOrder(Generic[TaskT]):
 
     def stop(self) -> None:
         """End every thread before returning, whatever interrupts: they hold what is open."""
+        self._threads.stop()  # first: who makes the next task holds the lock, perhaps for long
         with self._lock:
             self._stopped = True
-        self._threads.stop()
         self._threads.join()
 
     def take_done(self) -> int:
