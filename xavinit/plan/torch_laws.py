@@ -7,6 +7,7 @@ what PyTorch draws in a way that was not redrawn bit for bit is refused by name.
 from __future__ import annotations
 
 import math
+import struct
 
 from xavinit import inits
 from xavinit.dtypes import DType
@@ -54,6 +55,8 @@ def compute_torch_law(
         raise SpecError(
             f"{rng.name} draws truncated_normal in {format_choices(CUT_DTYPES)}; got {dtype.name}"
         )
+    if isinstance(law, CutNormal) and dtype.name == "float32":
+        _check_ends(law, rng)
     _check_range(law, math.prod(shape), dtype, rng)
     return law
 
@@ -173,8 +176,7 @@ def _make_normal(mean: float, std: float) -> Law:
 def _make_cut(law: CutNormal, rng: Rng) -> Law:
     if not law.low < law.high:
         raise SpecError(f"a must be less than b; got {law.low:g} and {law.high:g}", ("a",))
-    below, above = ((end - law.mean) / law.std for end in (law.low, law.high))
-    share = _compute_share(above) - _compute_share(below)
+    share = _compute_share(law)
     if not share > _LEAST_SHARE:
         raise SpecError(
             f"{rng.name} draws a truncated normal only where more than {_LEAST_SHARE:.0%} of the "
@@ -184,9 +186,37 @@ def _make_cut(law: CutNormal, rng: Rng) -> Law:
     return law
 
 
-def _compute_share(x: float) -> float:
-    """The share of a normal below x of its stds, as trunc_normal_ computes it."""
+def _compute_share(law: CutNormal) -> float:
+    """The share of a normal between its bounds, as trunc_normal_ computes it."""
+    below, above = ((end - law.mean) / law.std for end in (law.low, law.high))
+    return _find_below(above) - _find_below(below)
+
+
+def _find_below(x: float) -> float:
+    """The share of a normal below x of its stds."""
     return (1.0 + math.erf(x / math.sqrt(2.0))) / 2.0
+
+
+def _check_ends(law: CutNormal, rng: Rng) -> None:
+    """Refuse a float32 law whose rounded numbers leave nothing between its bounds: PyTorch would
+    draw for ever.
+    """
+    mean, std, low, high = map(_round_single, (law.mean, law.std, law.low, law.high))
+    is_inside = low <= mean <= high
+    if not is_inside and (std == 0 or _compute_share(CutNormal(mean, std, low, high)) < 0.05):
+        raise SpecError(
+            f"{rng.name} draws a truncated normal where some of it lies between a and b in "
+            f"float32; got {low:.9g} to {high:.9g} for mean {mean:.9g} and std {std:.9g}",
+            ("std",),
+        )
+
+
+def _round_single(number: float) -> float:
+    try:
+        rounded: float = struct.unpack("<f", struct.pack("<f", number))[0]
+    except OverflowError:
+        return math.copysign(math.inf, number)
+    return rounded
 
 
 def is_drawn(law: AnyLaw | None) -> bool:

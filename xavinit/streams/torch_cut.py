@@ -101,5 +101,6 @@ def _find_inside(drawn: Any, source: TensorPlan) -> Any:
     law = source.law
     if not isinstance(law, CutNormal):
         raise TypeError(f"no truncated normal: {law}")
-    low, high = np.array([law.low, law.high], drawn.dtype)
+    with np.errstate(over="ignore"):  # a bound beyond the dtype is infinite
+        low, high = np.array([law.low, law.high], drawn.dtype)
     return (drawn >= low) & (drawn <= high)
