@@ -226,7 +226,7 @@ ADVICE: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
         "xavinit --version": ("version",),
     },
     "key": {
-        "a layer has no zero rows: list the tensor under tensors, with zero_rows": ("padding_idx",),
+        "of layers, an embedding alone has rows that are zero: zero_rows": ("padding_idx",),
         "a group has no type, and the layers of a stack are num_layers": ("layers",),
         _NO_WEIGHT: (
             "activation",

@@ -88,6 +88,8 @@ def make_layer(random: np.random.Generator, name: str) -> dict[str, Any]:
         layer |= (
             {"size": count(30)} if kind == "layer_norm" else {"in": count(60), "out": count(60)}
         )
+    if kind == "embedding" and choose(False, True):
+        layer["zero_rows"] = [-count(layer["in"] + 1)]
     if kind != "layer_norm" and choose(False, True):
         layer["init"] = choose("default", "xavier_uniform", "kaiming_normal", golden.CUT)
         if kind in ("lstm", "gru"):

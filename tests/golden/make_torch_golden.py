@@ -148,6 +148,8 @@ def initialize(layer: Spec, module: Any, init: Any, default: Any) -> None:
             is_left = init == "default"
         if not is_left:
             apply(parameter, given)
+            for row in layer.get("zero_rows", ()):
+                parameter[row] = 0
 
 
 def find_module(layer: Spec) -> tuple[Any, dict[str, Any]]:
@@ -166,7 +168,9 @@ def find_module(layer: Spec) -> tuple[Any, dict[str, Any]]:
             sizes = {"in_features": layer["in"], "out_features": layer["out"]}
             return nn.Linear, {**sizes, **has_bias}
         case "embedding":
-            return nn.Embedding, {"num_embeddings": layer["in"], "embedding_dim": layer["out"]}
+            sizes = {"num_embeddings": layer["in"], "embedding_dim": layer["out"]}
+            (padding,) = layer.get("zero_rows", [None])
+            return nn.Embedding, {**sizes, "padding_idx": padding}
         case "layer_norm":
             return nn.LayerNorm, {"normalized_shape": layer["size"]}
         case "lstm" | "gru":
@@ -306,6 +310,13 @@ MODELS = {
         {"type": "dense", "in": 3, "out": 5, "init": "default", "bias_init": "zeros"},
         {"type": "conv2d", "in": 4, "out": 6, "kernel": 3, "bias_init": "zeros"},
         {"type": "multi_head_attention", "size": 8, "heads": 2, "bias_init": "zeros"},
+        {"type": "dense", "in": 5, "out": 7},
+    ]),
+    "an embedding with padding": _name([
+        {"type": "dense", "in": 9, "out": 12},
+        {"type": "embedding", "in": 50, "out": 7, "zero_rows": [-3]},
+        {"type": "embedding", "in": 5, "out": 2, "zero_rows": [1], "init": "xavier_normal"},
+        {"type": "embedding", "in": 3, "out": 6, "zero_rows": [0], "init": "default"},
         {"type": "dense", "in": 5, "out": 7},
     ]),
     "biases left as made": _name([
