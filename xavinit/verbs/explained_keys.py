@@ -58,11 +58,13 @@ def list_keys(
         places["init"] = default
     if origin.tensor.tie is not None:
         values["tied"], places["tied"] = origin.tensor.tie.target, origin.tensor.tie.place
-    marks = dict(zip(places, document.find_marks([p or () for p in places.values()]), strict=True))
     entry = family.places[""]
+    if family.is_part:  # whose type knows its axes
+        places |= {key: entry for key in OF_AXES if key in values}
+    marks = dict(zip(places, document.find_marks([p or () for p in places.values()]), strict=True))
     keys = []
     for key, value in values.items():
-        place = entry if family.is_part and key in OF_AXES else places[key]
+        place = places[key]
         source, rule = _find_source(place, entry, document)
         if key == "dtype" and has_dtype and place == ("defaults", "dtype"):
             source, place = "argument", None
