@@ -131,6 +131,17 @@ def bench_normal(folder: Path, options: argparse.Namespace, peers: list[str]) ->
     bench_law("normal", folder, options, peers)
 
 
+def bench_seed(folder: Path, options: argparse.Namespace, peers: list[str]) -> None:
+    """The same numbers: PyTorch, and its rng here."""
+    for law in ("uniform", "normal"):
+        ours, *others = make_programs(
+            law, USUAL, [peer for peer in peers if peer == "torch"], folder
+        )
+        same = Program("torch-2.13", (*ours.command, "--rng", "torch-2.13"))
+        results = measure([same, *others], folder, options.runs, USUAL.nbytes)
+        show(f"the same seed, {law}, float32: {USUAL}", results, USUAL.nbytes)
+
+
 def bench_bfloat16(folder: Path, options: argparse.Namespace, peers: list[str]) -> None:
     """Half the bytes of the same elements: are the bytes as fast?"""
     single, *_, disk = make_programs("normal", USUAL, [], folder)
@@ -214,6 +225,7 @@ def bench_start(folder: Path, options: argparse.Namespace, peers: list[str]) -> 
 JOBS = {
     "uniform": bench_uniform,
     "normal": bench_normal,
+    "seed": bench_seed,
     "bfloat16": bench_bfloat16,
     "kernels": bench_kernels,
     "threads": bench_threads,

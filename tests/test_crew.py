@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -12,7 +13,7 @@ import pytest
 
 from xavinit.crew import BLOCK, Buffer, Crew, parse_jobs
 from xavinit.errors import UsageError
-from xavinit.stopping import check_stop
+from xavinit.stopping import StoppedError, check_stop
 
 
 class Task(NamedTuple):
@@ -223,6 +224,31 @@ def test_a_failure_ends_the_others_in_the_middle_of_their_tasks(in_order: bool) 
     run = partial(crew.run_in_order, take=lambda _, __: None) if in_order else crew.run
     with pytest.raises(OSError, match="broken"):
         run(TASKS[:3] * 5, TOTAL, work, advance=ignore)
+
+
+@pytest.mark.parametrize("in_order", [False, True])
+def test_a_signal_ends_the_making_of_a_task_in_its_middle(in_order: bool) -> None:
+    """As where a generator runs over much before the next task."""
+    told = []
+
+    def list_tasks() -> Iterator[Task]:
+        main = threading.main_thread().ident
+        assert main is not None
+        signal.pthread_kill(main, signal.SIGINT)
+        try:
+            for _ in range(20_000):  # at most; then nobody has told it
+                check_stop()
+                time.sleep(0.001)
+        except StoppedError:
+            told.append(True)
+            raise
+        yield TASKS[0]
+
+    crew = Crew(lambda: None, 2)
+    run = partial(crew.run_in_order, take=lambda _, __: None) if in_order else crew.run
+    with pytest.raises(KeyboardInterrupt):
+        run(list_tasks(), TOTAL, lambda *_: None, advance=ignore)
+    assert told
 
 
 def test_an_interrupt_ends_the_tasks_in_their_middle() -> None:

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 import xavinit
 from xavinit.choices import FrameworkName
 from xavinit.cli import cli
-from xavinit.errors import UsageError
+from xavinit.errors import SpecError, UsageError
 from xavinit.layers import Variable, find_framework
 from xavinit.report.plans import format_plan, plan_to_json
 from xavinit.spec.layer_types import LAYER_TYPES
@@ -613,3 +613,23 @@ def test_the_canonical_spec_keeps_layers_in_their_order() -> None:
         '{"layers":[{"in":2,"name":"b","out":3,"type":"dense"},'
         '{"in":2,"name":"a","out":2,"type":"dense"}],"seed":0}'
     )
+
+
+@pytest.mark.parametrize("rng", ["xavinit-1", "torch-2.13"])
+@pytest.mark.parametrize("framework", ["pytorch", "keras", "flax"])
+def test_rows_of_an_embedding_are_zero(framework: str, rng: str) -> None:
+    layer: dict[str, Any] = {"name": "e", "type": "embedding", "in": 5, "out": 3}
+
+    def draw(**keys: Any) -> Any:
+        spec = {"rng": rng, "dims": {"pad": 1}, "layers": [layer | keys]}
+        (array,) = xavinit.draw(spec, framework=framework).values()
+        return array
+
+    plain, padded = draw(), draw(zero_rows=["pad", -1])
+    assert not padded[[1, 4]].any()
+    np.testing.assert_array_equal(padded[[0, 2, 3]], plain[[0, 2, 3]])
+    with pytest.raises(SpecError, match="must be a row from -5 to 4; got 5") as caught:
+        draw(zero_rows=[5])
+    assert caught.value.path == ("layers", 0, "zero_rows", 0)
+    with pytest.raises(SpecError, match="zero_rows"):
+        draw(type="dense", zero_rows=[1])

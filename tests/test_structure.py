@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -222,6 +223,21 @@ def test_every_folder_is_packaged() -> None:
     project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))
     folders = {find_module(file) for file in FILES if file.name == "__init__.py"}
     assert sorted(project["tool"]["setuptools"]["packages"]) == sorted(folders)
+
+
+def list_included(file: Path) -> set[Path]:
+    """The files of ours that a C file includes, and what these include."""
+    found = re.findall(r'#include "([\w./]+)"', file.read_text(encoding="utf-8"))
+    direct = {(file.parent / name).resolve() for name in found}
+    return direct.union(*map(list_included, direct))
+
+
+@pytest.mark.parametrize("file", C_FILES, ids=lambda file: file.name)
+def test_c_files_include_what_tells_the_vector_units(file: Path) -> None:
+    """Without it HAS_X86 is not known, and silently only the plain variant is built."""
+    units = PACKAGE / "streams" / "_kernel_units.h"
+    if "HAS_X86" in file.read_text(encoding="utf-8") and file != units:
+        assert units.resolve() in list_included(file)
 
 
 def test_every_c_file_of_the_kernels_is_built() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -142,6 +143,17 @@ def test_words_are_those_of_the_authors(native: ModuleType) -> None:
     assert native.mt_seed(5489) == mersenne.make_state(5489)
 
 
+# Next to zero, where +0 is −0; one number; and as far apart as they may be.
+ENDS = [
+    (-(2.0**-20), 0.0),
+    (-(2.0**-20), 2.0**-60),
+    (-(2.0**-126), 0.0),
+    (0.0, 1e-240),
+    (1.0, 1.0),
+    (-4e297, 6e297),
+]
+
+
 @pytest.mark.parametrize("fused", [True, False])
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16"])
 def test_both_kernels_fill_alike(dtype: str, fused: bool, native: ModuleType) -> None:
@@ -158,6 +170,8 @@ def test_both_kernels_fill_alike(dtype: str, fused: bool, native: ModuleType) ->
             ("fill_uniform", 1, (-1.0, 1.0)),
             ("fill_pairs", 2, (0.0, 1.0)),
             ("fill_normal", 16, (0.0, 0.02)),
+            *(("fill_uniform", 99, ends) for ends in ENDS[: 6 if itemsize == 8 else 5]),
+            *(("fill_normal", 32, (0.5, std)) for std in (1e-240, 1e298)[: 2 * (itemsize == 8)]),
         ):
             outs = [bytearray(count * itemsize) for _ in states]
             for module, state, out in zip((torch_numpy, torch_native), states, outs, strict=True):
@@ -167,6 +181,29 @@ def test_both_kernels_fill_alike(dtype: str, fused: bool, native: ModuleType) ->
         for state, module in zip(states, (torch_numpy, torch_native), strict=True):
             module.skip_words(state, 12_345)
         assert states[0] == states[1]
+
+
+def test_words_are_skipped_in_steps(native: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two a thread that is to stop stops, and the main thread hears a signal."""
+    from xavinit import stopping
+    from xavinit.streams import torch_native
+
+    monkeypatch.setattr(torch_native, "_STEP", 1000)
+    for kernel in (torch_native, torch_numpy):
+        states = kernel.make_state(9), kernel.make_state(9)
+        kernel.skip_words(states[0], 4321)
+        mersenne.draw_words(states[1], 4321)
+        assert states[0] == states[1]
+    stop = threading.Event()
+    stop.set()
+    monkeypatch.setattr(stopping._thread, "stop", stop, raising=False)
+    state, begin = (torch_native.make_state(9) for _ in range(2))
+    with pytest.raises(stopping.StoppedError):
+        torch_native.skip_words(state, 2**34)
+    native.mt_skip(begin, 1000)
+    assert state == begin
+    with pytest.raises(stopping.StoppedError):
+        torch_numpy.skip_words(state, 2**34)
 
 
 def test_the_kernel_refuses_what_it_cannot_fill(native: ModuleType) -> None:

@@ -12,6 +12,26 @@ _NO_WEIGHT: Final = "it changes no weight: leave it out"
 _WEIGHTLESS: Final = "it has no weights: leave it out"
 _RAW: Final = "there is no such layer: list its tensors under tensors"
 _ONE_WAY: Final = "bidirectional: true is both ways; PyTorch has no layer that runs backward alone"
+_NOT_ORTHOGONAL: Final = (
+    "none is orthogonal; glorot_normal has the same variance for a square matrix"
+)
+_CUT_AT_TWO: Final = (
+    "PyTorch's is cut at ±2 itself: where the std is small, that is normal with this std"
+)
+_STD_AFTER_CUT: Final = (
+    "take truncated_normal: its std is that of the cut law, 0.8796 of Keras's stddev"
+)
+_STD_BEFORE_CUT: Final = "take truncated_normal {std, mean, a, b}: its std is that before the cut"
+
+# What is true under PyTorch's rng instead.
+UNDER_TORCH: Final[Mapping[str, str]] = {
+    _NOT_ORTHOGONAL: (
+        "none is orthogonal: PyTorch's comes from a decomposition by LAPACK, whose last bits "
+        "another machine's do not have"
+    ),
+    _CUT_AT_TWO: _STD_BEFORE_CUT,
+    _STD_AFTER_CUT: _STD_BEFORE_CUT,
+}
 
 # By the kind of choice: what to do where nothing here is the same, and the words that ask for it.
 ADVICE: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
@@ -53,14 +73,9 @@ ADVICE: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
         "say which: glorot_uniform or glorot_normal": ("glorot", "xavier"),
         "say which: he_uniform or he_normal": ("he", "kaiming", "msra"),
         "say which: lecun_uniform or lecun_normal": ("lecun",),
-        "take truncated_normal: its std is that of the cut law, 0.8796 of Keras's stddev": (
-            "TruncatedNormal",
-        ),
-        "PyTorch's is cut at ±2 itself: where the std is small, that is normal with this std": (
-            "trunc_normal_",
-            "trunc_normal",
-        ),
-        "none is orthogonal; glorot_normal has the same variance for a square matrix": (
+        _STD_AFTER_CUT: ("TruncatedNormal",),
+        _CUT_AT_TWO: ("trunc_normal_", "trunc_normal"),
+        _NOT_ORTHOGONAL: (
             "orthogonal",
             "orthogonal_",
             "Orthogonal",
@@ -211,7 +226,7 @@ ADVICE: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
         "xavinit --version": ("version",),
     },
     "key": {
-        "a layer has no zero rows: list the tensor under tensors, with zero_rows": ("padding_idx",),
+        "of layers, an embedding alone has rows that are zero: zero_rows": ("padding_idx",),
         "a group has no type, and the layers of a stack are num_layers": ("layers",),
         _NO_WEIGHT: (
             "activation",

@@ -120,7 +120,7 @@ def draw_layers(spec: Spec) -> Iterator[tuple[str, Any]]:
         init = layer.get("init", "default" if default == "default" else own)
         state = torch.get_rng_state()
         module = kind(**arguments)
-        is_made = is_drawn or "default" in (init, default)
+        is_made = is_drawn or "default" in (init, default, layer.get("bias_init"))
         if not is_made:
             torch.set_rng_state(state)  # as if the module had drawn nothing when it was made
         modules.append((layer, module, init))
@@ -140,12 +140,16 @@ def initialize(layer: Spec, module: Any, init: Any, default: Any) -> None:
         is_bias = "bias" in name
         is_norm = layer["type"].endswith("norm")
         given = layer.get("bias_init", "zeros") if is_bias else "ones" if is_norm else init
-        if is_bias or is_norm:
-            is_left = "default" in (init, default) and "bias_init" not in layer
+        if is_bias and "bias_init" in layer:
+            is_left = given == "default"
+        elif is_bias or is_norm:
+            is_left = "default" in (init, default, layer.get("bias_init"))
         else:
             is_left = init == "default"
         if not is_left:
             apply(parameter, given)
+            for row in layer.get("zero_rows", ()):
+                parameter[row] = 0
 
 
 def find_module(layer: Spec) -> tuple[Any, dict[str, Any]]:
@@ -164,7 +168,9 @@ def find_module(layer: Spec) -> tuple[Any, dict[str, Any]]:
             sizes = {"in_features": layer["in"], "out_features": layer["out"]}
             return nn.Linear, {**sizes, **has_bias}
         case "embedding":
-            return nn.Embedding, {"num_embeddings": layer["in"], "embedding_dim": layer["out"]}
+            sizes = {"num_embeddings": layer["in"], "embedding_dim": layer["out"]}
+            (padding,) = layer.get("zero_rows", [None])
+            return nn.Embedding, {**sizes, "padding_idx": padding}
         case "layer_norm":
             return nn.LayerNorm, {"normalized_shape": layer["size"]}
         case "lstm" | "gru":
@@ -235,6 +241,13 @@ def list_specs(cpu: str) -> Iterator[tuple[str, Spec]]:
     ):  # fmt: skip
         large = {"w": {"shape": [4096, 4096], "init": init, "dtype": dtype}, "b": {"shape": [3, 5]}}
         yield f"{init} {dtype} of 4096 x 4096", make(large, 3)
+    for dtype, ends in ENDS.items():
+        tensors = {
+            f"t{n}": {"shape": [300 + n], "init": {"type": "uniform", "a": a, "b": b}}
+            for n, (a, b) in enumerate(ends)
+        }
+        tensors["after"] = {"shape": [7], "init": {"type": "normal", "std": 1}}
+        yield f"uniform laws at the ends of {dtype}", make(tensors, 3, dtype=dtype)
     for name, layers in MODELS.items():
         spec = {"seed": 42, "rng": rng, "layers": layers}
         yield f"{name}, left as made", {**spec, "defaults": {"init": "default"}}
@@ -249,6 +262,15 @@ def _name(layers: list[Spec]) -> list[Spec]:
         for index, layer in enumerate(layers)
     ]
 
+
+# a and b of uniform laws: one number, hardly two, next to zero, and as far apart as they may be.
+_NEAR = [(1, 1), (0, 0), (0.1, 0.1), (-3, -3), (1, 1.000000001), (-1e-8, 1e-8), (0, 1e-8)]
+ENDS = {
+    "float64": [*_NEAR, (0, 1e-200), (-4e297, 5e297)],
+    "float32": [*_NEAR, (0, 1e-46), (-1e-300, 1e-300), (-1.7e38, 1.7e38), (3.3e38, 3.4e38)],
+    "float16": [*_NEAR, (-(2.0**-20), 0), (-(2.0**-20), 2.0**-60), (-32752, 32752), (0, 65504)],
+    "bfloat16": [*_NEAR, (-(2.0**-126), 0), (-1e-300, 1e-300), (-1.69e38, 1.69e38)],
+}
 
 MODELS = {
     "a multilayer perceptron": _name([
@@ -281,6 +303,28 @@ MODELS = {
         {"type": "gru", "in": 5, "hidden": 3, "bias": False, "init": "default"},
         {"type": "dense", "in": 3, "out": 2, "init": CUT},
         {"type": "dense", "in": 2, "out": 20},
+    ]),
+    "biases filled with zeros": _name([
+        {"type": "lstm", "in": 9, "hidden": 12, "init": "default", "bias_init": "zeros"},
+        {"type": "gru", "in": 5, "hidden": 3, "num_layers": 2, "bias_init": "zeros"},
+        {"type": "dense", "in": 3, "out": 5, "init": "default", "bias_init": "zeros"},
+        {"type": "conv2d", "in": 4, "out": 6, "kernel": 3, "bias_init": "zeros"},
+        {"type": "multi_head_attention", "size": 8, "heads": 2, "bias_init": "zeros"},
+        {"type": "dense", "in": 5, "out": 7},
+    ]),
+    "an embedding with padding": _name([
+        {"type": "dense", "in": 9, "out": 12},
+        {"type": "embedding", "in": 50, "out": 7, "zero_rows": [-3]},
+        {"type": "embedding", "in": 5, "out": 2, "zero_rows": [1], "init": "xavier_normal"},
+        {"type": "embedding", "in": 3, "out": 6, "zero_rows": [0], "init": "default"},
+        {"type": "dense", "in": 5, "out": 7},
+    ]),
+    "biases left as made": _name([
+        {"type": "dense", "in": 9, "out": 12, "bias_init": "default"},
+        {"type": "layer_norm", "size": 12},
+        {"type": "gru", "in": 5, "hidden": 3, "bidirectional": True, "bias_init": "default"},
+        {"type": "conv1d", "in": 4, "out": 6, "kernel": 3, "bias_init": "default"},
+        {"type": "dense", "in": 5, "out": 7},
     ]),
     "attention": _name([
         {"type": "multi_head_attention", "size": 32, "heads": 4},

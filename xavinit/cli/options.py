@@ -87,7 +87,11 @@ def spec_overrides(command: Callable[..., None]) -> Callable[..., None]:
     """The options that replace something in a spec."""
     for option in reversed(
         (
-            click.option("--seed", type=int, help="Replace the spec's seed (0 … 2⁶⁴−1)."),
+            click.option(
+                "--seed",
+                type=int,
+                help="Replace the spec's seed (0 … 2⁶⁴−1; under torch-2.13 −2⁶³ … 2⁶⁴−1).",
+            ),
             click.option(
                 "--dtype",
                 metavar="DTYPE",

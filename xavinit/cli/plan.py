@@ -84,7 +84,7 @@ def plan(
 
 def _show_parts(made: xavinit.Plan, parts: int, size: str | None, as_json: bool) -> None:
     from xavinit.report.divisions import format_division
-    from xavinit.report.plans import plan_to_json
+    from xavinit.report.plans import format_costs, plan_to_json
     from xavinit.verbs.shares import divide_plan
 
     division = divide_plan(made, parts, max_shard_size=size)
@@ -93,6 +93,8 @@ def _show_parts(made: xavinit.Plan, parts: int, size: str | None, as_json: bool)
         return
     for line in format_division(division, width=measure_terminal(sys.stdout)):
         print_text(line)
+    if made.costs is not None:
+        print_text(format_costs(made.stream, made.costs))
 
 
 def _explain(spec: str, tensor: str, as_json: bool, **overrides: Any) -> None:

@@ -17,6 +17,7 @@ class AnyOrder(Generic[TaskT]):
     def __init__(self, tasks: Iterable[TaskT]) -> None:
         self._tasks = iter(tasks)
         self._lock = threading.Lock()
+        self._taking = threading.Lock()  # one thread at a time takes a task
         self._threads = Threads()
         self._working = 0
         self._done = 0
@@ -49,8 +50,12 @@ class AnyOrder(Generic[TaskT]):
         return done
 
     def _next(self) -> TaskT | None:
-        with self._lock:
-            return None if self._stopped else next(self._tasks, None)
+        """The next task. Making it may take long; meanwhile the calling thread hears a signal."""
+        with self._taking:
+            with self._lock:
+                if self._stopped:
+                    return None
+            return next(self._tasks, None)
 
     def _work(self, act: Callable[[TaskT], object]) -> None:
         try:

@@ -26,6 +26,7 @@ class InOrder(Generic[TaskT, Result]):
         self._exhausted = False
         self._failure: BaseException | None = None  # the first one
         self._changed = threading.Condition()
+        self._taking = threading.Lock()  # one thread at a time takes a task
 
     def start(self, act: Callable[[Buffer, TaskT], Result]) -> None:
         """Start a thread that makes a result of each task that it takes."""
@@ -61,19 +62,24 @@ class InOrder(Generic[TaskT, Result]):
                 self._changed.notify_all()
 
     def _next(self) -> tuple[int, TaskT] | None:
-        """The next task, once its slot is free."""
-        with self._changed:
-            self._changed.wait_for(
-                lambda: self._stopped or self._taken - self._consumed < len(self._buffers)
-            )
-            if self._stopped:
-                return None
+        """The next task, once its slot is free.
+
+        Making it may take long. Meanwhile the calling thread is free to hear a signal.
+        """
+        with self._taking:
+            with self._changed:
+                self._changed.wait_for(
+                    lambda: self._stopped or self._taken - self._consumed < len(self._buffers)
+                )
+                if self._stopped:
+                    return None
             entry = next(self._tasks, None)
-            if entry is None:
-                self._exhausted = True
-                self._changed.notify_all()
-            else:
-                self._taken += 1
+            with self._changed:
+                if entry is None:
+                    self._exhausted = True
+                    self._changed.notify_all()
+                else:
+                    self._taken += 1
             return entry
 
     def _work(self, act: Callable[[Buffer, TaskT], Result]) -> None:

@@ -5,6 +5,7 @@ from xavinit.plan.fans import Fans, Roles, compute_fans, find_roles
 from xavinit.plan.initializers import compute_n, find_gain, scale_variance
 from xavinit.plan.laws import (
     CUT_STD,
+    FEW,
     Arange,
     Constant,
     CutNormal,
@@ -23,17 +24,30 @@ from xavinit.plan.laws import (
 from xavinit.plan.origins import Origin, find_origin
 from xavinit.plan.placed import PlacedTensor, list_parts_of, list_placed
 from xavinit.plan.plan import STREAM, Plan, plan_spec
+from xavinit.plan.rng_order import find_left
 from xavinit.plan.selection import match_names, select_tensors
-from xavinit.plan.sequence import FEW, count_words, has_pairs, list_places
+from xavinit.plan.sequence import (
+    MOST_KEPT,
+    VIEWED_BYTES,
+    Costs,
+    count_passed,
+    count_words,
+    has_pairs,
+    list_places,
+    measure_costs,
+)
 from xavinit.plan.tensor import Module, TensorPlan
-from xavinit.plan.torch_laws import is_drawn
+from xavinit.plan.torch_laws import find_ends, find_normal, is_drawn
 
 __all__ = [
     "CUT_STD",
     "FEW",
+    "MOST_KEPT",
     "STREAM",
+    "VIEWED_BYTES",
     "Arange",
     "Constant",
+    "Costs",
     "Cut",
     "CutNormal",
     "Fans",
@@ -57,9 +71,13 @@ __all__ = [
     "Values",
     "compute_fans",
     "compute_n",
+    "count_passed",
     "count_words",
     "cut_tensor",
+    "find_ends",
     "find_gain",
+    "find_left",
+    "find_normal",
     "find_origin",
     "find_roles",
     "has_pairs",
@@ -68,6 +86,7 @@ __all__ = [
     "list_placed",
     "list_places",
     "match_names",
+    "measure_costs",
     "parse_index",
     "plan_spec",
     "scale_variance",

@@ -16,6 +16,7 @@ from xavinit.dtypes import DType
 LARGEST_NORMAL = {"float64": 9.2}
 LARGEST_NORMAL_SINGLE = 6.4
 CUT = 2.0
+FEW = 16  # elements; of a smaller tensor PyTorch draws normals in pairs, not in blocks of so many
 
 # The standard deviation of a unit normal cut at ±2: √(1 − 4φ(2)/(2Φ(2) − 1)).
 CUT_STD = 0.87962566103423975  # 0.879625661034239750412841…
@@ -208,6 +209,8 @@ class UniformOn(AnyLaw, frozen=True):
 
     def compute_zero_share(self, dtype: DType) -> float:
         limit = _find_limit(dtype)
+        if self.low == self.high:
+            return float(0 < abs(self.low) <= limit)
         inside = min(limit, self.high) - max(-limit, self.low)
         return max(inside, 0.0) / (self.high - self.low)
 

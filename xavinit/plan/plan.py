@@ -11,7 +11,7 @@ from xavinit.errors import Faults, SpecError
 from xavinit.layers import DRAW, Framework, Layer, find_framework
 from xavinit.plan.parts import place_parts
 from xavinit.plan.rng_order import RngOrder
-from xavinit.plan.sequence import list_places
+from xavinit.plan.sequence import Costs, list_places, measure_costs
 from xavinit.plan.tensor import LARGEST_FILE, Decision, TensorPlan, decide, find_warning
 from xavinit.spec import Spec, TensorSpec
 from xavinit.wording import format_bytes, format_value, plural
@@ -71,6 +71,11 @@ class Plan(Struct, frozen=True, dict=True):  # dict: for the cached properties
         None where no one can know, since a truncated normal comes before.
         """
         return dict(list_places(self.sequence))
+
+    @cached_property
+    def costs(self) -> Costs | None:
+        """What a stream that is one sequence takes; None where each tensor has its own."""
+        return measure_costs(self.sequence, self.tensors) if self.sequence else None
 
     @cached_property
     def memory(self) -> int:

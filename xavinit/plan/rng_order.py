@@ -64,9 +64,10 @@ class RngOrder:
             if is_drawn(part.law) and placed[part.stream] < part.size:
                 raise SpecError(
                     f"{self._rng.name} draws all of {format_value(part.name)}, for which "
-                    f"{framework} has no place",
+                    f"{framework} has no place of its own",
                     part.place,
-                    hint="write PyTorch's form, or give the layers other initializers than default",
+                    hint="write PyTorch's form, or give the layer bias_init: zeros, as a program "
+                    "does that fills its biases with zeros when they are drawn",
                 )
 
     def add_layer(
@@ -75,7 +76,7 @@ class RngOrder:
         """The parts of a layer, with the laws that the rng gives them."""
         if self._rng.is_ours:
             return parts
-        own = self._find_own(listed, parts)
+        own = find_left(listed, self._families, is_default=self._is_default)
         is_made = bool(own) or self._is_made
         made = make_layer(listed.layer, parts, own, self._rng, is_made=is_made)
         self._first += made.first
@@ -89,18 +90,47 @@ class RngOrder:
             return tuple(self._first)
         return (*self._first, *self._then)
 
-    def _find_own(self, listed: LayerSpec, parts: Mapping[str, TensorPlan]) -> set[str]:
-        """The roles of the parts that are left as the module makes them.
 
-        Where one is so, all are for which the spec does not give an initializer of its own.
-        """
-        families = {role: self._families[part.family] for role, part in listed.parts.items()}
-        own = {role for role, f in families.items() if isinstance(f.init, inits.Default)}
-        if own or self._is_default:
-            own |= {role for role, f in families.items() if not _is_given(f)}
-        return {role for role in own if not parts[role].is_tied}
+def find_left(listed: LayerSpec, families: Sequence[Family], *, is_default: bool) -> set[str]:
+    """The roles of a layer's parts that are left as its module makes them.
+
+    They are those with the initializer `default`. Where one is, so are the biases, and what a norm
+    has, unless something is said of them; and a cell's second weight, as its first.
+    """
+    of_roles = {role: families[part.family] for role, part in listed.parts.items()}
+    left = {role for role, f in of_roles.items() if isinstance(f.init, inits.Default)}
+    if left or is_default:
+        _check_forget_bias(of_roles)
+        left |= {role for role, f in of_roles.items() if _is_usual(f)}
+        for role, family in of_roles.items():
+            first = role.replace("_hh_", "_ih_")
+            if _is_unsaid(family) and first in left:
+                left.add(role)
+            elif role.startswith("bias_hh_") and first not in left:  # which is zero then
+                left.discard(role)
+    return {role for role in left if listed.parts[role].tie is None}
 
 
-def _is_given(family: Family) -> bool:
+def _check_forget_bias(families: Mapping[str, Family]) -> None:
+    """Refuse what PyTorch has no word for, and what programs that say it do in different ways."""
+    for family in families.values():
+        if isinstance(family.init, inits.GateConstant):
+            raise SpecError(
+                "forget_bias must not be given where the biases are left as PyTorch draws them, "
+                "two for each gate, of which programs fill one or both; "
+                f"got {format_value(family.init.value)}",
+                family.places["init"],
+                at_key=True,
+                hint="leave it out, or give the layer initializers other than default",
+            )
+
+
+def _is_usual(family: Family) -> bool:
+    """Does it have what is usual for such a part of a layer, as a bias has zeros?"""
+    return family.places.get("init") == family.places[""]
+
+
+def _is_unsaid(family: Family) -> bool:
+    """Does neither a rule nor the layer say how it is initialized?"""
     place = family.places.get("init")
-    return place is not None and place != family.places[""]
+    return place is None or place[:1] == ("defaults",)

@@ -38,7 +38,7 @@ class TensorPlan(Struct, frozen=True):
     empty tensors; `law` is None for empty tensors. `stream` is the stream name. `view` says where
     the file's tensor lies in PyTorch's; None means the tensor itself. `module` is None for raw
     tensors. `place` is where the spec gives it, for errors. The `zero_rows` of the first axis,
-    sorted, are zero whatever the law; only a raw tensor has some. `is_tied` marks the copy of
+    sorted, are zero whatever the law; no tensor with a view has some. `is_tied` marks the copy of
     another tensor.
     """
 
@@ -110,13 +110,14 @@ def decide(family: Family, families: Sequence[Family], rng: Rng = OURS) -> Decis
     except SpecError as error:
         raise _place(error, owner, str(error.path[0])) from None
     if family.is_part and isinstance(family.init, inits.Default) and not rng.is_ours:
-        return Decision(family.shape, dtype, fans, None, place)  # the law is its module's
+        # The law is its module's.
+        return Decision(family.shape, dtype, fans, None, place, family.zero_rows)
     try:
         if rng.is_ours:
             law = compute_law(family.init, fans, family.shape)
+            check_range(law, dtype)
         else:
             law = compute_torch_law(family.init, fans, family.shape, dtype, rng)
-        check_range(law, dtype)
     except SpecError as error:
         lacks_fans = fans is None and inits.needs_fans(family.init)
         if lacks_fans:

@@ -10,9 +10,11 @@ from msgspec import to_builtins
 
 from xavinit.errors import escape
 from xavinit.failures import JSON_VERSION
+from xavinit.plan import is_drawn
 from xavinit.report.laws import describe_law
 from xavinit.report.tables import wrap
-from xavinit.verbs.explain import Explanation, Key, Product, Scale
+from xavinit.verbs.explain import Explanation, Product, Scale
+from xavinit.verbs.explained_keys import Key
 from xavinit.wording import format_bytes
 
 _LABEL = 13  # columns
@@ -60,8 +62,10 @@ def _list_numbers(told: Explanation) -> Iterator[tuple[str, str]]:
 
 
 def _format_place(told: Explanation) -> str:
+    if told.tied is None and not is_drawn(told.law):
+        return f"{told.rng}, of which it takes nothing"
     if told.word is None:
-        return f"{told.rng}"
+        return f"{told.rng}, after a truncated normal: as many words on as its values needed"
     return f"{told.rng}, from word {told.word:,} on"
 
 

@@ -34,6 +34,9 @@ def _format_part(report: Report, part: PartReport, dry_run: bool) -> str:
     whole = "; the set is whole" if part.is_complete else ""
     if not (part.is_complete or dry_run):
         whole = "; the index waits for shards of other parts"
+    if part.passed:
+        runs = "runs" if dry_run else "ran"
+        whole = f"; the generator {runs} over {part.passed:,} words of others{whole}"
     path = escape(report.path)
     return f"{verb} {which}{path} ({report.format}): {size}, seed {report.seed}{took}{whole}"
 
@@ -66,4 +69,5 @@ def _part_to_data(part: PartReport) -> dict[str, object]:
         "left": part.left,
         "bytes": part.nbytes,
         "complete": part.is_complete,
+        **({} if part.passed is None else {"passed": part.passed}),
     }

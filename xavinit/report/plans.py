@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+from msgspec import to_builtins
+
 from xavinit.errors import escape
 from xavinit.failures import JSON_VERSION
-from xavinit.plan import Plan, is_drawn
+from xavinit.plan import Costs, Plan, is_drawn
 from xavinit.report.divisions import division_to_data
 from xavinit.report.folding import Row, fold, list_rows
 from xavinit.report.laws import compute_zero_share, format_law, law_to_json
@@ -18,6 +20,7 @@ from xavinit.wording import format_bytes, plural
 _WIDEST_SHAPE = 20
 _COLUMNS = ("NAME", "SHAPE", "DTYPE", "FAN_IN", "FAN_OUT", "LAW", "BYTES")
 _WORD = "WORD"
+_UNKNOWN = "?"
 _RIGHTS = (False, False, False, True, True, False, True)
 
 
@@ -38,6 +41,11 @@ def format_plan(
         rights = (*_RIGHTS, True)
     yield from format_rows(cells, rights, width)
     yield from wrap("", format_total(plan, whole), 0, width)
+    if any(row[-1] == _UNKNOWN for row in cells):
+        note = f"{_UNKNOWN}: after a truncated normal, which takes as many words as its values need"
+        yield from wrap("", note, 0, width)
+    if plan.costs is not None:
+        yield from wrap("", format_costs(plan.stream, plan.costs), 0, width)
 
 
 def format_total(plan: Plan, whole: Plan | None = None) -> str:
@@ -46,6 +54,21 @@ def format_total(plan: Plan, whole: Plan | None = None) -> str:
         count = f"{len(plan.tensors):,} of {plural(len(whole.tensors), 'tensor')}"
     parameters = plural(plan.parameters, "parameter")
     return f"{count}, {parameters}, {plan.nbytes:,} bytes ({format_bytes(plan.nbytes)})"
+
+
+def format_costs(stream: str, costs: Costs) -> str:
+    """What one stream over all tensors takes.
+
+    >>> format_costs("torch-2.13", Costs(1600, False, 2512, 0))
+    'torch-2.13: one stream of 1,600 words; a part of a set runs over those before its own; \
+generator states take at most 2.5 kB'
+    """
+    words = f"{'at least ' if costs.is_least else ''}{plural(costs.words, 'word')}"
+    views = f", views {format_bytes(costs.view_bytes)}" if costs.view_bytes else ""
+    return (
+        f"{stream}: one stream of {words}; a part of a set runs over those before its own; "
+        f"generator states take at most {format_bytes(costs.state_bytes)}{views}"
+    )
 
 
 def _format_row(row: Row, *, is_wide: bool) -> tuple[str, ...]:
@@ -72,7 +95,7 @@ def _format_word(plan: Plan, row: Row) -> str:
     if not is_drawn(row.first.law):
         return NOTHING
     word = plan.words[row.first.stream]
-    return NOTHING if word is None else f"{word:,}"
+    return _UNKNOWN if word is None else f"{word:,}"
 
 
 def plan_to_json(plan: Plan, division: Division | None = None) -> str:
@@ -100,6 +123,7 @@ def plan_to_json(plan: Plan, division: Division | None = None) -> str:
         ],
         "parameters": plan.parameters,
         "bytes": plan.nbytes,
+        **({"sequence": to_builtins(plan.costs)} if plan.costs is not None else {}),
         "division": None if division is None else division_to_data(division),
     }
     return json.dumps(content)

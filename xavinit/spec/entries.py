@@ -67,7 +67,7 @@ def make_entry(part: Part, path: Path, braces: tuple[Brace, ...], settings: Sett
         base["init"] = (part.init, path)
     if part.dtype is not None:
         base["dtype"] = (part.dtype, path)
-    own: Settings = {key: value for key, value in settings.items() if key == "dtype"}
+    own: Settings = {k: value for k, value in settings.items() if k in ("dtype", "zero_rows")}
     if part.is_fixed:
         base, own = {}, {**own, **base}
     elif part.key is not None and part.key in settings:

@@ -118,6 +118,13 @@ class Embedding(LayerKeys, frozen=True, forbid_unknown_fields=True, kw_only=True
 
     in_: Annotated[Expression, Meta(description="The number of rows.")] = msgspec.field(name="in")
     out: Annotated[Expression, Meta(description="The size of a row.")]
+    zero_rows: (
+        Annotated[
+            list[Expression],
+            Meta(description="Rows that are zero, as for padding; negative counts from the end."),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class LayerNorm(_Biased, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="layer_norm"):

@@ -29,7 +29,7 @@ from xavinit.spec.names import (
     measure_range,
     parse_pattern,
 )
-from xavinit.spec.settings import Settings, join_faults
+from xavinit.spec.settings import Settings, join_faults, parse_rows
 from xavinit.wording import format_value, suggest
 
 NO_GROUP = make_pattern(())
@@ -269,10 +269,13 @@ def _evaluate_size(item: Any, dims: Mapping[str, int], path: Path) -> int:
 def _read_own(
     table: Mapping[str, Any], sizes: Sizes, dims: Mapping[str, int], path: Path
 ) -> Settings:
-    """What the layer says of its parts: dtype and initializers."""
+    """What the layer says of its parts: dtype, rows that are zero and initializers."""
     settings: Settings = {}
     if "dtype" in table:
         settings["dtype"] = (table["dtype"], (*path, "dtype"))
+    if "zero_rows" in table:
+        rows = (*path, "zero_rows")
+        settings["zero_rows"] = (parse_rows(table["zero_rows"], rows, dims), rows)
     for key in INITS:
         if key in table:
             settings[key] = (parse_init(table[key], (*path, key), dims), (*path, key))

@@ -89,7 +89,12 @@ def resolve_spec(data: Any, overrides: Overrides = NO_OVERRIDES) -> Spec:
         defaults = attempt(no_defaults, _parse_defaults, data.get("defaults", {}), dims)
         rules = attempt(rules, parse_rules, data.get("rules", []), dims)
         written = attempt(written, parse_listed, data, dims)
-    faults.check()  # before rules are followed: without one of them keys would be missing
+    try:
+        faults.check()  # before rules are followed: without one of them keys would be missing
+    except SpecError as error:
+        if not rng.is_ours:
+            _advise_under_torch(error)
+        raise
     families, listing, used = expand_tensors(written, dims or {}, defaults, rules)
     if not rng.is_ours:
         families = adapt_families(families, rng)
@@ -113,6 +118,14 @@ def _check_top(data: dict[str, Any]) -> None:
         raise SpecError(f"must be a string; got {format_value(data['$schema'])}", ("$schema",))
     if "tensors" not in data and "layers" not in data:
         raise SpecError('must have the key "tensors" or "layers"')
+
+
+def _advise_under_torch(error: SpecError) -> None:
+    """Replace the hints that are not true where PyTorch's numbers are drawn."""
+    from xavinit.advice import UNDER_TORCH  # only a failing run pays for it
+
+    for found in error.errors:
+        found.hint = UNDER_TORCH.get(found.hint or "", found.hint)
 
 
 def _warn(rule: ParsedRule, fixed: bool | str) -> SpecError:

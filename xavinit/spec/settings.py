@@ -85,7 +85,7 @@ def read_settings(table: Mapping[str, Any], path: Path, dims: Mapping[str, int])
             if key == "init":
                 value = parse_init(value, here, dims)
             elif key == "zero_rows":
-                value = _parse_rows(value, here, dims)
+                value = parse_rows(value, here, dims)
             settings[key] = (value, here)
     if "layout" in settings and ("in_axis" in settings or "out_axis" in settings):
         raise SpecError(
@@ -108,7 +108,8 @@ def read_settings(table: Mapping[str, Any], path: Path, dims: Mapping[str, int])
     return settings
 
 
-def _parse_rows(given: list[int | str], path: Path, dims: Mapping[str, int]) -> tuple[int, ...]:
+def parse_rows(given: list[int | str], path: Path, dims: Mapping[str, int]) -> tuple[int, ...]:
+    """The numbers of a list of rows."""
     if len(given) > MOST_ROWS:
         raise SpecError(f"must be at most {MOST_ROWS:,} rows; got {len(given):,}", path)
     return tuple(evaluate_at(item, dims, (*path, index)) for index, item in enumerate(given))

@@ -68,8 +68,9 @@ INLINE void uniform_single(const uint32_t *words, struct xv_mt_law law, size_t c
     const float bounds[2] = {low, high};
     store(law.dtype, bounds, 2, (char *)ends);
     store(law.dtype, values, count, (char *)rounded);
+    const uint16_t zeros = ends[1] & 0x7FFF ? 0 : 0x8000; /* +0 is -0 */
     for (size_t i = 0; i < count; i++)
-        rounded[i] = rounded[i] == ends[1] ? ends[0] : rounded[i];
+        rounded[i] = (rounded[i] | zeros) == (ends[1] | zeros) ? ends[0] : rounded[i];
     memcpy(out, rounded, count * sizeof *rounded);
 }
 

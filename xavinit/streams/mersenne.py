@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.random import MT19937
 
+from xavinit.stopping import check_stop
+
 Array = np.ndarray[Any, np.dtype[Any]]
 
 WORDS = 624  # in a block
@@ -55,6 +57,7 @@ def skip_words(state: bytearray, count: int) -> None:
         part = min(count, _AT_ONCE)
         draw_words(state, part)
         count -= part
+        check_stop()
 
 
 def take_kept(state: bytearray) -> float | None:

@@ -10,10 +10,9 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from xavinit.plan import TensorPlan
+from xavinit.plan import MOST_KEPT, TensorPlan
 from xavinit.streams.torch_values import Kernel, Values
 
-MOST_KEPT = 1 << 14  # beginnings of tensors, 41 MB at most; beyond, every second one is given up
 _APART = 1 << 12  # words from one kept state to the next
 _KEPT = 12  # bytes at the end of a state: the normal that is kept for the next small tensor
 
@@ -39,8 +38,9 @@ class Walker:
     def __init__(self, kernel: Kernel, values: Values, start: Position) -> None:
         self._values = values
         self._state = start.restore(kernel)
-        self._held: bytes | None = None  # a state not far behind, and the words since
-        self._since = 0
+        # A state not far behind, which positions share, and the words since.
+        self._held: bytes | None = start.state
+        self._since = start.skipped
 
     def tell(self) -> Position:
         if self._held is None or self._since > _APART:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from xavinit.plan import CutNormal, TensorPlan
+from xavinit.stopping import check_stop
 
 _AT_ONCE = 1 << 17  # elements; whole blocks of 16
 
@@ -31,6 +32,7 @@ def find_rounds(values: Normals, state: bytearray, source: TensorPlan) -> list[b
     """The states at the beginning of each round; the state moves to the end of the last."""
     begins, running = [bytes(state)], [bytearray(state)]
     for start in range(0, source.size, _AT_ONCE):
+        check_stop()
         stop = min(start + _AT_ONCE, source.size)
         number, outside = 0, np.ones(stop - start, bool)
         while outside.any():
@@ -99,5 +101,6 @@ def _find_inside(drawn: Any, source: TensorPlan) -> Any:
     law = source.law
     if not isinstance(law, CutNormal):
         raise TypeError(f"no truncated normal: {law}")
-    low, high = np.array([law.low, law.high], drawn.dtype)
+    with np.errstate(over="ignore"):  # a bound beyond the dtype is infinite
+        low, high = np.array([law.low, law.high], drawn.dtype)
     return (drawn >= low) & (drawn <= high)

@@ -46,7 +46,10 @@ def fill_uniform(
             ends = _round(np.array([low, high], D).astype(real), dtype)
             # What is rounded to the end of the range becomes its beginning.
             values = _round(values, dtype)
-            part[:] = np.where(values == ends[1], ends[0], values)
+            is_end = values == ends[1]
+            if values.dtype == np.uint16 and not ends[1] & np.uint16(0x7FFF):  # +0 is −0
+                is_end = (values & np.uint16(0x7FFF)) == 0
+            part[:] = np.where(is_end, ends[0], values)
 
 
 def fill_normal(

@@ -7,13 +7,12 @@ from typing import Protocol
 from xavinit.plan import (
     FEW,
     CutNormal,
-    Law,
-    Normal,
-    NormalAround,
     TensorPlan,
     Uniform,
     UniformOn,
     count_words,
+    find_ends,
+    find_normal,
     has_pairs,
 )
 
@@ -57,7 +56,7 @@ class Values:
         """
         law, dtype = source.law, source.dtype.name
         if isinstance(law, Uniform | UniformOn):
-            low, high = (-law.bound, law.bound) if isinstance(law, Uniform) else (law.low, law.high)
+            low, high = find_ends(law)
             self._kernel.fill_uniform(state, out, dtype, self._fused, low, high)
         elif isinstance(law, CutNormal):
             self._fill_cut(state, out, source)
@@ -135,13 +134,3 @@ def is_drawn_whole(source: TensorPlan) -> bool:
 def has_kept(state: bytearray) -> int:
     """Is a normal kept for the next small tensor? 1 or 0."""
     return int.from_bytes(state[-12:-8], "little")
-
-
-def find_normal(law: Law | None) -> tuple[float, float]:
-    """Mean and std of a normal law."""
-    match law:
-        case Normal(std):
-            return 0.0, std
-        case NormalAround(mean, std) | CutNormal(mean, std):
-            return mean, std
-    raise TypeError(f"no normal law: {law}")

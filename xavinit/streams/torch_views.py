@@ -2,37 +2,43 @@
 
 A piece of a file's tensor may lie anywhere in PyTorch's. It is read in the order of PyTorch's
 elements: the generator runs over what lies between, which is cheap, and only the elements that are
-needed are made.
+needed are made. Of a truncated normal there is a generator for each round.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
 from xavinit.layers import View
 from xavinit.plan import FEW, CutNormal, TensorPlan
 from xavinit.streams.gather import Array, gather_words, split_range
+from xavinit.streams.torch_cut import fill_rounds
 from xavinit.streams.torch_values import Kernel, Values, is_drawn_whole
 
 _AT_ONCE = 1 << 17  # elements
 
 
 class Reader:
-    """Reads elements of one tensor, as integers of its width; fastest where they ascend."""
+    """Reads elements of one tensor, as integers of its width; fastest where they ascend.
+
+    `states` are those at its beginning: one, or one for each round of a large truncated normal.
+    """
 
     def __init__(
-        self, kernel: Kernel, values: Values, state: bytearray, source: TensorPlan
+        self, kernel: Kernel, values: Values, states: Sequence[bytes], source: TensorPlan
     ) -> None:
         self._kernel = kernel
         self._values = values
         self._source = source
-        self._origin = bytes(state)
-        self._state = state
-        self._place = 0  # the element at which the state stands, the first of a block of 16
+        self._origins = states
+        self._states = [bytearray(state) for state in states]
+        self._place = 0  # the element at which the states stand, the first of a block of 16
         self._code = f"<u{source.dtype.itemsize}"
         self._whole: Array | None = None
-        if is_drawn_whole(source) or isinstance(source.law, CutNormal):
-            self._whole = self._draw(self._state, 0, source.size)
+        if is_drawn_whole(source):
+            self._whole = self._draw(self._states[0], 0, source.size)
 
     def read(self, start: int, count: int) -> Array:
         """The elements [start, start + count)."""
@@ -42,21 +48,29 @@ class Reader:
         begin = start // FEW * FEW
         end = min(-(-(start + count) // FEW) * FEW, source.size)
         if begin < self._place:
-            self._state, self._place = bytearray(self._origin), 0
+            self._states, self._place = [bytearray(state) for state in self._origins], 0
         words = 2 if source.dtype.name == "float64" else 1
-        self._kernel.skip_words(self._state, (begin - self._place) * words)
+        for state in self._states:
+            self._kernel.skip_words(state, (begin - self._place) * words)
+        self._place = begin
+        if isinstance(source.law, CutNormal):
+            return self._draw_rounds(begin, end)[start - begin :][:count]
         # What is drawn at the end of a tensor comes after all else of it.
-        state = bytearray(self._state)
+        state = bytearray(self._states[0])
         drawn = self._draw(state, begin, end)
         if end <= source.size - FEW:
-            self._state, self._place = state, end
-        else:
-            self._place = begin
+            self._states, self._place = [state], end
         return drawn[start - begin :][:count]
 
     def _draw(self, state: bytearray, start: int, stop: int) -> Array:
         out = bytearray((stop - start) * self._source.dtype.itemsize)
         self._values.fill(state, memoryview(out), self._source, start, stop)
+        return np.frombuffer(out, self._code)
+
+    def _draw_rounds(self, start: int, stop: int) -> Array:
+        out = bytearray((stop - start) * self._source.dtype.itemsize)
+        states = map(bytes, self._states)
+        fill_rounds(self._values, states, memoryview(out), self._source, start, stop)
         return np.frombuffer(out, self._code)
 
 

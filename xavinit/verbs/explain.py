@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 from msgspec import Struct
 
 from xavinit import inits
-from xavinit.errors import Path, SpecError, UsageError, format_path
+from xavinit.errors import Path, SpecError, UsageError
 from xavinit.plan import (
     CUT_STD,
     Law,
@@ -22,28 +22,16 @@ from xavinit.plan import (
     Uniform,
     compute_n,
     find_gain,
+    find_left,
     find_origin,
     find_roles,
     is_drawn,
 )
-from xavinit.spec import OF_AXES, Document, Family, parse_pattern
+from xavinit.spec import Family, Spec, TensorSpec, parse_pattern
+from xavinit.verbs.explained_keys import Key, list_keys
 from xavinit.verbs.prepare import make_overrides, read_plan
 from xavinit.verbs.sources import SpecSource, load_source
 from xavinit.wording import format_value, suggest
-
-Source = Literal["tensor", "rule", "defaults", "layer", "layer type", "built in", "argument"]
-
-
-class Key(Struct, frozen=True):
-    """A key of a tensor: its value, and who gave it where."""
-
-    name: str
-    value: Any
-    source: Source
-    rule: str | None = None  # its glob
-    place: str | None = None  # in the spec's data
-    line: int | None = None
-    column: int | None = None
 
 
 class Axis(Struct, frozen=True):
@@ -133,7 +121,8 @@ def explain(
     if origin is None:
         raise TypeError(f"no origin of {planned.name}")
     family = origin.family
-    keys = _list_keys(origin, document, dtype is not None)
+    default = _find_default(found, origin) if plan.sequence else None
+    keys = list_keys(origin, document, dtype is not None, default)
     giver = family if family.fans_of is None else found.families[family.fans_of]
     roles = None
     if planned.fans is not None and not origin.is_filler:
@@ -142,8 +131,8 @@ def explain(
     note = None
     if origin.is_filler:
         note = "zeros that the framework's module has and the spec's layer lacks"
-    elif plan.sequence and _is_left(family, planned):
-        note = "left as PyTorch's module makes it, whatever init says"
+    elif default is not None:
+        note = "left as PyTorch's module makes it"
     elif giver is not family:
         note = f"axes and fans are those of its fans_of, of shape {list(giver.shape)}"
     return Explanation(
@@ -161,17 +150,25 @@ def explain(
         axes=_list_axes(giver.shape, roles) if roles else (),
         fan_in=fan_in,
         fan_out=fan_out,
-        scale=_find_scale(family, planned) if roles else None,
+        scale=_find_scale(family, planned) if roles and default is None else None,
         law=planned.law,
         note=note,
         hint=_find_hint(family, roles) if roles and giver is family else None,
     )
 
 
-def _is_left(family: Family, planned: TensorPlan) -> bool:
-    """Does a layer's tensor have its module's own numbers, since another part is `default`?"""
-    constants = inits.Zeros | inits.Ones
-    return family.is_part and isinstance(family.init, constants) and is_drawn(planned.law)
+def _find_default(spec: Spec, origin: Origin) -> Path | None:
+    """Where `default` is said of a part of a layer, perhaps of another; None if it is not left."""
+    for listed in spec.listing:
+        if isinstance(listed, TensorSpec) or origin.tensor not in listed.parts.values():
+            continue
+        left = find_left(listed, spec.families, is_default=spec.is_default)
+        if not any(listed.parts[role] is origin.tensor for role in left):
+            return None
+        families = (origin.family, *(spec.families[p.family] for p in listed.parts.values()))
+        said = (f.places["init"] for f in families if isinstance(f.init, inits.Default))
+        return next(said, ("defaults", "init"))
+    return None
 
 
 def _find_tensor(plan: Plan, name: str) -> TensorPlan:
@@ -189,69 +186,6 @@ def _find_tensor(plan: Plan, name: str) -> TensorPlan:
             )
         name = first
     return by_name[name]
-
-
-def _list_keys(origin: Origin, document: Document, has_dtype: bool) -> tuple[Key, ...]:
-    """The keys of a tensor, in the order in which a spec has them."""
-    family = origin.family
-    values: dict[str, Any] = {
-        "shape": list(family.shape),
-        "dtype": family.dtype,
-        "init": inits.describe(family.init),
-    }
-    if len(family.shape) > 1:
-        if family.axes.in_axis is None:
-            values["layout"] = family.axes.layout
-        values |= {
-            key: getattr(family.axes, key)
-            for key in OF_AXES
-            if key != "layout" and _is_given(key, getattr(family.axes, key))
-        }
-    if "stream" in family.places:
-        values["stream"] = origin.tensor.stream
-    if family.zero_rows:
-        values["zero_rows"] = list(family.zero_rows)
-    if "fans_of" in family.places:
-        values["fans_of"] = _find_value(document.data, family.places["fans_of"])
-    places = {key: family.places.get(key) for key in values}
-    if origin.tensor.tie is not None:
-        values["tied"], places["tied"] = origin.tensor.tie.target, origin.tensor.tie.place
-    marks = dict(zip(places, document.find_marks([p or () for p in places.values()]), strict=True))
-    entry = family.places[""]
-    keys = []
-    for key, value in values.items():
-        place = entry if family.is_part and key in OF_AXES else places[key]
-        source, rule = _find_source(place, entry, document)
-        if key == "dtype" and has_dtype and place == ("defaults", "dtype"):
-            source, place = "argument", None
-        mark = marks[key] if place else None
-        line, column = mark or (None, None)
-        keys.append(Key(key, value, source, rule, format_path(place or ()) or None, line, column))
-    return tuple(keys)
-
-
-def _is_given(key: str, value: Any) -> bool:
-    return value not in (None, 1) and (value != () or key != "batch_axis")
-
-
-def _find_value(data: Any, path: Path) -> Any:
-    """What a spec's data holds at a path."""
-    for step in path:
-        data = data[step]
-    return data
-
-
-def _find_source(place: Path | None, entry: Path, document: Document) -> tuple[Source, str | None]:
-    if not place:
-        return "built in", None
-    match place[0]:
-        case "defaults":
-            return "defaults", None
-        case "rules":
-            return "rule", document.data["rules"][place[1]]["match"]
-        case "layers":
-            return ("layer type" if place == entry else "layer"), None
-    return "tensor", None
 
 
 def _list_axes(shape: tuple[int, ...], roles: Roles) -> tuple[Axis, ...]:

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from xavinit.errors import OutputError, SpecError, UsageError
 from xavinit.formats import Layout
-from xavinit.plan import Plan
+from xavinit.plan import Plan, count_passed
 from xavinit.verbs.copies import WithFiles
 from xavinit.verbs.prepare import make_overrides, take_plan
 from xavinit.verbs.progress import Progress, make_advance
@@ -33,6 +33,9 @@ class PartReport(Struct, frozen=True):
     left: int  # shards of this part that were there already
     nbytes: int  # of the tensors of the shards written
     is_complete: bool  # is the set whole now, with its index?
+    # Of a stream that is one sequence: the words that are not its own, over which the generator
+    # runs to reach its own. None where each tensor has its own stream.
+    passed: int | None = None
 
 
 class Report(Struct, frozen=True):
@@ -161,7 +164,7 @@ def write_output(
             from xavinit.output import write_share
 
             work = write_share(output.share, work, output.file, output.drawing, advance)
-        part = _report_part(output.share, work)
+        part = _report_part(output.share, work, plan)
     elif not dry_run and output.file is None:
         _write_pipe(layout, target, output.drawing, advance)
     elif not dry_run and output.file is not None:
@@ -184,10 +187,14 @@ def write_output(
     )
 
 
-def _report_part(share: Share, done: Work) -> PartReport:
+def _report_part(share: Share, done: Work, plan: Plan) -> PartReport:
     written = len(done.files)
     left = len(share.files) - written
-    return PartReport(str(share.part), written, left, done.nbytes, done.is_complete)
+    passed = None
+    if plan.sequence:
+        own = {region.tensor.stream for file in done.files for region in file.regions}
+        passed = count_passed(plan.sequence, own)
+    return PartReport(str(share.part), written, left, done.nbytes, done.is_complete, passed)
 
 
 def _write_pipe(
