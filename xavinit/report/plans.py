@@ -61,7 +61,7 @@ def format_costs(stream: str, costs: Costs) -> str:
 
     >>> format_costs("torch-2.13", Costs(1600, False, 2512, 0))
     'torch-2.13: one stream of 1,600 words; a part of a set runs over those before its own; \
-generator states take at most 2.5 kB'
+generator states take at most 2.51 kB'
     """
     words = f"{'at least ' if costs.is_least else ''}{plural(costs.words, 'word')}"
     views = f", views {format_bytes(costs.view_bytes)}" if costs.view_bytes else ""
