@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import io
-import os
 from typing import Literal
 
-from xavinit.formats.files import fill_from, find_size, open_file
+from xavinit.formats.files import fill_from
 from xavinit.formats.layout import FileLayout
+from xavinit.places import exists, find_size, lists, open_file
 
 # `short`: it begins as it must, as far as it goes, but ends too early.
 State = Literal["missing", "whole", "short", "other"]
@@ -21,9 +21,9 @@ def find_state(path: str, layout: FileLayout) -> State:
     The header carries the spec, the seed and the stream, and a file appears only when it is on the
     disk. So one with this header and size has these tensors. `InputError` where it cannot be read.
     """
-    if not os.path.lexists(path):
+    if not lists(path):
         return "missing"
-    if not os.path.exists(path):
+    if not exists(path):
         return "other"  # a link that leads nowhere
     with open_file(path) as file:
         size = find_size(file)
@@ -40,7 +40,7 @@ def find_state(path: str, layout: FileLayout) -> State:
     return "whole" if size == layout.nbytes else "short"
 
 
-def _holds(file: io.FileIO, place: int, expected: bytes) -> bool:
+def _holds(file: io.RawIOBase, place: int, expected: bytes) -> bool:
     """Are these the bytes of a file from a place on?"""
     block = memoryview(bytearray(min(len(expected), _BLOCK)))
     for start in range(0, len(expected), _BLOCK):

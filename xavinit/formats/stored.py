@@ -16,8 +16,9 @@ from msgspec import Struct
 
 from xavinit.dtypes import DType
 from xavinit.errors import InputError
-from xavinit.formats.files import Readable, fill_from, open_file
+from xavinit.formats.files import Readable, fill_from
 from xavinit.formats.metadata import Recipe, parse_recipe
+from xavinit.places import open_again
 from xavinit.stopping import check_stop
 from xavinit.wording import explain_os_error, format_value
 
@@ -86,8 +87,8 @@ class PlainRange(Struct, frozen=True):
     path: str
     offset: int
 
-    def open(self) -> io.FileIO:
-        return open_file(self.path)
+    def open(self) -> io.RawIOBase:
+        return open_again(self.path)
 
     def fill(
         self, opened: Readable, tensor: StoredTensor, start: int, stop: int, block: memoryview

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from xavinit.dtypes import DType
-from xavinit.formats.files import Readable, open_file, read_from
+from xavinit.formats.files import Readable, read_from
 from xavinit.formats.stored import StoredTensor
 from xavinit.layers import split_boxes
+from xavinit.places import open_again
 from xavinit.stopping import check_stop
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ class StridedRange(Struct, frozen=True):
     strides: tuple[int, ...]
     is_swapped: bool = False
 
-    def open(self) -> io.FileIO:
-        return open_file(self.path)
+    def open(self) -> io.RawIOBase:
+        return open_again(self.path)
 
     def fill(
         self, opened: Readable, tensor: StoredTensor, start: int, stop: int, block: memoryview

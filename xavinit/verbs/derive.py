@@ -21,6 +21,7 @@ from xavinit.deriving import Model, NamedTensor, derive_text, write_canonical
 from xavinit.dtypes import DTYPES
 from xavinit.errors import InputError, UsageError
 from xavinit.formats import Index, Recipe, load_index
+from xavinit.places import find_title
 from xavinit.spec import parse_document
 from xavinit.verbs.held import list_held
 from xavinit.verbs.measure import derive_measured, measure_held, measure_stored
@@ -127,7 +128,7 @@ def derive(
             sizes=settings.sizes,
             default_init=settings.init or "glorot_uniform",
             layout="in_out" if index.format == "keras" else None,
-            title=os.path.basename(os.path.abspath(path)),
+            title=find_title(path),
         )
         measure = partial(measure_stored, index)
     try:
@@ -189,7 +190,7 @@ def _list_stored(index: Index) -> Iterable[NamedTensor]:
 def _derive_carried(path: str, recipe: Recipe) -> Derived:
     """The spec that a file of ours carries."""
     check_stream(path, recipe)
-    comments = [f"The spec that {os.path.basename(os.path.abspath(path))} carries."]
+    comments = [f"The spec that {find_title(path)} carries."]
     if recipe.max_shard_size is not None:
         comments.append(f"The shards are those of --max-shard-size {recipe.max_shard_size}.")
     try:
