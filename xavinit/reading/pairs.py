@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from xavinit.crew import BLOCK, Advance, Buffer, Crew, parse_jobs
+from xavinit.crew import Advance, Buffer, Crew, parse_jobs
 from xavinit.formats import Reader, StoredTensor
 from xavinit.reading.differences import Tally, Tolerance
 
@@ -104,4 +104,5 @@ def _choose_step(pair: Pair) -> int:
     unit = math.lcm(*units)
     if unit * bits > 8 * _MOST_UNITS:
         unit = math.lcm(max(units), 8)  # smaller elements share bytes
-    return max(BLOCK * 8 // bits // unit, 1) * unit
+    block = max(pair.a.block, pair.b.block)
+    return max(block * 8 // bits // unit, 1) * unit
