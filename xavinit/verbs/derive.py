@@ -19,7 +19,7 @@ from xavinit.configs import (
 )
 from xavinit.deriving import Model, NamedTensor, derive_text, write_canonical
 from xavinit.dtypes import DTYPES
-from xavinit.errors import InputError, UsageError
+from xavinit.errors import InputError, UnreadableError, UsageError
 from xavinit.formats import Index, Recipe, load_index
 from xavinit.places import find_title
 from xavinit.spec import parse_document
@@ -138,7 +138,7 @@ def derive(
         names = {tensor.name for tensor in model.tensors if tensor.tied is None}
         return Derived(derive_measured(model, measure(names, jobs, progress)), skipped)
     except InputError as error:
-        if not path:
+        if not path or isinstance(error, UnreadableError):
             raise
         raise InputError(f"{path}: {error.describe()}", hint=error.hint) from None
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from xavinit.errors import InputError, SpecError
+from xavinit.errors import InputError, SpecError, UnreadableError
 from xavinit.file_kinds import HDF5, HEAD, NPY, SAFETENSORS, find_kind
 from xavinit.formats import Recipe, find_names, load_index, parse_index_name
 from xavinit.places import exists, is_file, is_folder, join, open_file, read_beginning, split
@@ -105,13 +105,17 @@ def _find_kind(path: str) -> str | None:
     try:
         with open_file(path) as file:
             return find_kind(read_beginning(file, HEAD))
-    except (InputError, OSError):  # whoever reads it next says why
+    except UnreadableError:
+        raise
+    except InputError:  # whoever reads it next says why
         return None
 
 
 def _has_key(path: str, key: str) -> bool:
     try:
         data = load_document(path).data
+    except UnreadableError:
+        raise
     except (InputError, SpecError):
         return False
     return isinstance(data, dict) and key in data

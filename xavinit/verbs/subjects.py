@@ -6,7 +6,7 @@ import os
 
 from msgspec import Struct
 
-from xavinit.errors import InputError, UsageError
+from xavinit.errors import InputError, UnreadableError, UsageError
 from xavinit.file_kinds import HDF5, HEAD, NPY, SAFETENSORS, find_kind
 from xavinit.formats import (
     MANIFESTS,
@@ -80,6 +80,8 @@ def _choose_hdf5(path: str, by_suffix: str | None) -> str:
     """Which of the two formats whose files are HDF5: Keras's has its variables under own names."""
     try:
         found = load_index(path).format
+    except UnreadableError:
+        raise
     except InputError:
         found = ""
     names = ("hdf5", "keras")
@@ -101,6 +103,8 @@ def find_recipe(subject: Subject) -> Recipe | None:
             try:
                 if (recipe := fmt.read_index(path).parse_recipe()) is not None:
                     return recipe
+            except UnreadableError:
+                raise
             except InputError as error:
                 fault = fault or error
     if fault is not None:

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Mapping
 
-from xavinit.errors import InputError, UsageError
+from xavinit.errors import InputError, UnreadableError, UsageError
 from xavinit.formats import (
     FileLayout,
     Format,
@@ -95,8 +95,12 @@ def verify(
         plan = read_plan(source.document, overrides, strict=strict)[1]
     else:
         plan, source = take_plan(spec, overrides, strict=strict)
-        with contextlib.suppress(InputError):  # a fault that is told below
+        try:
             recipe = find_recipe(subject) if subject.format == "safetensors" else None
+        except UnreadableError:
+            raise
+        except InputError:  # a fault that is told below
+            recipe = None
     if statistics:
         return judge_file(
             plan,
