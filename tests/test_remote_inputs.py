@@ -505,7 +505,7 @@ def test_an_object_that_changes_while_it_is_read(
     tensor = index.tensors[0]
     with Reader() as reader, pytest.raises(UnreadableError) as caught:
         reader.read(tensor, 0, tensor.size)
-    assert str(caught.value) == f"cannot read {url}: it has changed while it was read"
+    assert str(caught.value) == f"cannot read {url}: the object has changed"
     assert xavinit.digest(url) == xavinit.digest(disk / "w.npz")  # which looks anew
     del bucket.objects[key]
     with Reader() as reader, pytest.raises(UnreadableError, match="no such object"):

@@ -119,7 +119,7 @@ def _naming(path: str) -> Iterator[None]:
     except OSError as error:
         raise UnreadableError(f"cannot read {path}: {explain_os_error(error)}") from error
     except EOFError as error:
-        raise UnreadableError(f"cannot read {path}: it has changed while it was read") from error
+        raise UnreadableError(f"cannot read {path}: {error}") from error
 
 
 def _make_missing(path: str) -> FileNotFoundError:

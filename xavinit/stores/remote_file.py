@@ -1,4 +1,4 @@
-"""An object as a file that is read: range requests, with read-ahead where reads follow each other."""
+"""An object as a file: range requests, with read-ahead where reads follow each other."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import io
 import os
 from typing import TYPE_CHECKING
 
-from xavinit.stores.store import Found, Store
+from xavinit.stores.store import Found, Reader
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -24,7 +24,7 @@ class RemoteFile(io.RawIOBase):
     `nbytes` is the object's size.
     """
 
-    def __init__(self, store: Store, key: str, found: Found | None = None) -> None:
+    def __init__(self, store: Reader, key: str, found: Found | None = None) -> None:
         super().__init__()
         found = found or store.find(key)
         if found is None:
