@@ -374,6 +374,33 @@ def test_a_sound_object_is_looked_at_a_few_times(bucket: MemoryStore) -> None:
     assert Counter(call for call, _, _ in bucket.requests) == {"find": 3, "read": 3}
 
 
+def test_an_array_in_another_order_is_one_range(
+    bucket: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its elements lie far apart: requests for each few of them would be thousands."""
+    monkeypatch.setattr("memory_store.tag_of", lambda content: str(len(content)))
+    np.save(tmp_path / "w.npy", np.asfortranarray(np.arange(9e6, dtype="f4").reshape(3000, 3000)))
+    bucket.objects["w.npy"] = (tmp_path / "w.npy").read_bytes()
+    assert xavinit.digest("s3://bucket/w.npy") == xavinit.digest(tmp_path / "w.npy")
+    assert len(bucket.requests) < 16
+    monkeypatch.setattr("xavinit.formats.strided.LARGEST_HELD", 36_000_000 - 1)
+    bucket.requests.clear()
+    assert xavinit.digest("s3://bucket/w.npy") == xavinit.digest(tmp_path / "w.npy")
+    assert len(bucket.requests) > 1000
+
+
+def test_a_transposed_tensor_is_compared_by_few_requests(
+    bucket: MemoryStore, tmp_path: Path
+) -> None:
+    spec = {"layers": [{"name": "a", "type": "dense", "in": 1000, "out": 1500}]}
+    for framework in ("pytorch", "keras"):
+        path = tmp_path / f"{framework}.safetensors"
+        xavinit.generate(spec, path, framework=framework)
+        bucket.objects[path.name] = path.read_bytes()
+    assert xavinit.diff("s3://bucket/pytorch.safetensors", "s3://bucket/keras.safetensors").is_same
+    assert len(bucket.requests) < 40
+
+
 # --- Messages ----------------------------------------------------------------------------------
 
 

@@ -75,8 +75,8 @@ class StoredTensor(Struct, frozen=True):
 
     @property
     def is_remote(self) -> bool:
-        """Is it a byte range of an object, so that each read is a request to a store?"""
-        return self.plain is not None and find_local(self.plain.path) is None
+        """Does it lie in an object, so that each read is a request to a store?"""
+        return find_local(self.source.path) is None
 
     @property
     def unit(self) -> int:
@@ -86,7 +86,7 @@ class StoredTensor(Struct, frozen=True):
     @property
     def block(self) -> int:
         """The bytes that are best read at once, if units are not larger."""
-        return _BLOCK_OF_OBJECT if self.is_remote else _BLOCK
+        return _BLOCK_OF_OBJECT if self.plain is not None and self.is_remote else _BLOCK
 
     @property
     def memory(self) -> int:

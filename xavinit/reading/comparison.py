@@ -11,6 +11,7 @@ from msgspec import Struct
 from xavinit.crew import Advance, Buffer, Crew, parse_jobs
 from xavinit.formats import Reader, StoredTensor
 from xavinit.plan import Plan, TensorPlan
+from xavinit.reading.tasks import limit_jobs
 from xavinit.signals import hold_signals
 from xavinit.streams import Fill, Piece, make_stream
 
@@ -92,7 +93,8 @@ def compare_tensors(
     if stream.is_ordered and tensors:  # each is drawn, up to the last that is compared
         jobs = 1
         tensors = list(plan.tensors[: plan.tensors.index(tensors[-1]) + 1])
-    jobs = parse_jobs(jobs)
+    remote = [tensor for tensor in stored.values() if tensor.is_remote]
+    jobs = limit_jobs(remote, parse_jobs(jobs))  # more of those may have to be held
     tasks = (
         task
         for tensor in tensors
