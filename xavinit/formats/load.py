@@ -34,6 +34,8 @@ _TORCH_FILE = "pytorch_model.bin"
 def load_index(path: str) -> Index:
     """The index of a weights file, of a set of them, or of a folder; `-` reads standard input.
 
+    Each may be in an object store, by its URL.
+
     `Index.format` is safetensors, hdf5, keras (`.weights.h5`), keras_archive (`.keras`), npy (also
     a folder of ours), npz or pytorch. Raises `InputError`, of one line, for anything else.
     """

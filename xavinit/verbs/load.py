@@ -28,7 +28,7 @@ def load(path: str | os.PathLike[str]) -> dict[str, Array]:
 
     bfloat16, float8 and smaller arrays need ml_dtypes, else `MissingLibraryError`; those of 6 and
     4 bits have a byte for each element. Raises `InputError` where the file cannot be read or is not
-    sound.
+    sound. From an object store (`s3://BUCKET/KEY`, `gs://`, `az://`) all are read at once.
 
     >>> import tempfile, os
     >>> folder = tempfile.TemporaryDirectory()
