@@ -95,6 +95,7 @@ class Layout(Struct, frozen=True):
     nbytes: int  # of all files; for HDF5 at most, since its container's own are estimated
     folder: bool = False
     find_set: Callable[[str], list[str]] | None = None
+    set_names: ShardNames | None = None  # given with it
     metadata: Mapping[str, str] = {}
     index_name: str = ""  # of such a set, also where it is a single file and has no index
     copies: tuple[str, ...] = ()
@@ -136,6 +137,8 @@ class Format(Struct, frozen=True):
     read_attributes: Callable[[str, Iterable[str]], dict[str, dict[str, str]]] | None = None
     # The name of an output beside this path that loaders would take for the same checkpoint.
     find_rival: Callable[[str], str | None] = lambda path: None
+    # The same of a name, beside others.
+    choose_rival: Callable[[str, Iterable[str]], str | None] = lambda name, names: None
 
 
 def lay_out_file(

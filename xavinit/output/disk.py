@@ -12,6 +12,7 @@ import io
 import os
 import select
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
 from typing import BinaryIO, Protocol, TypeVar
@@ -111,6 +112,29 @@ def start_writing(handle: int, offset: int, nbytes: int) -> None:
 
 def close(handle: int) -> None:
     os.close(handle)
+
+
+def create_scratch() -> tuple[int, str]:
+    """A file that a library may write at a path: in memory where the system has such, else not."""
+    if hasattr(os, "memfd_create"):
+        handle = os.memfd_create("xavinit")
+        path = f"/proc/self/fd/{handle}"
+        if os.path.exists(path):
+            return handle, path
+        os.close(handle)
+    return tempfile.mkstemp(prefix="xavinit-")
+
+
+def remove_scratch(handle: int, path: str) -> None:
+    os.close(handle)
+    if not path.startswith("/proc/"):
+        os.unlink(path)
+
+
+def read_at(handle: int, nbytes: int, offset: int) -> bytes:
+    """So many bytes from an offset on."""
+    os.lseek(handle, offset, os.SEEK_SET)
+    return os.read(handle, nbytes)
 
 
 def read_start(path: str, nbytes: int) -> bytes:

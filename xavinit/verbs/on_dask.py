@@ -15,7 +15,7 @@ from typing import Any
 from msgspec import structs
 
 from xavinit.errors import MissingLibraryError, OutputError, RefusedError, XavinitError
-from xavinit.output import Drawing, Share, Work, finish_set, mark_folder, write_shards
+from xavinit.output import Drawing, Share, Work, finish_set, mark_place, write_shards
 from xavinit.plan import STREAM, Plan
 
 _RETRIES = 3  # of a shard, such as after a disk that was full for a while
@@ -153,7 +153,7 @@ def describe() -> tuple[str, str]:
 
 def _check_folder(client: Any, folder: str) -> None:
     """Do all workers see the folder, or the one that it will be in?"""
-    with mark_folder(folder) as marker:
+    with mark_place(folder) as marker:
         found = _ask(client, os.path.lexists, marker)
     for worker, is_seen in found.items():
         if is_seen is not True:
