@@ -114,27 +114,27 @@ def close(handle: int) -> None:
     os.close(handle)
 
 
-def create_scratch() -> tuple[int, str]:
-    """A file that a library may write at a path: in memory where the system has such, else not."""
-    if hasattr(os, "memfd_create"):
-        handle = os.memfd_create("xavinit")
-        path = f"/proc/self/fd/{handle}"
-        if os.path.exists(path):
-            return handle, path
-        os.close(handle)
-    return tempfile.mkstemp(prefix="xavinit-")
+def make_scratch(make: Callable[[str], Made]) -> tuple[BinaryIO, Made]:
+    """Let a library make a file that has no name afterwards, and goes when it is closed.
 
-
-def remove_scratch(handle: int, path: str) -> None:
-    os.close(handle)
-    if not path.startswith("/proc/"):
+    It is in memory where the system has a folder for that. What nobody writes takes no room.
+    """
+    folder = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    handle, path = tempfile.mkstemp(prefix="xavinit-", dir=folder)
+    scratch = os.fdopen(handle, "rb", buffering=0)
+    try:
+        return scratch, make(path)
+    except BaseException:
+        scratch.close()
+        raise
+    finally:
         os.unlink(path)
 
 
-def read_at(handle: int, nbytes: int, offset: int) -> bytes:
+def read_at(file: BinaryIO, nbytes: int, offset: int) -> bytes:
     """So many bytes from an offset on."""
-    os.lseek(handle, offset, os.SEEK_SET)
-    return os.read(handle, nbytes)
+    file.seek(offset)
+    return file.read(nbytes)
 
 
 def read_start(path: str, nbytes: int) -> bytes:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator
 
 from msgspec import structs
 
 from xavinit.crew import Advance
-from xavinit.errors import OutputError, UsageError
+from xavinit.errors import OutputError, RefusedError, UsageError
 from xavinit.formats import FileLayout, Layout
 from xavinit.output import disk
 from xavinit.output.drawing import Drawing
@@ -20,6 +19,8 @@ from xavinit.output.publish import refuse
 from xavinit.output.uploads import Uploads
 from xavinit.stores import Store, Url, open_store
 from xavinit.wording import explain_os_error
+
+ChooseRival = Callable[[str, Iterable[str]], str | None]
 
 
 def send_file(
@@ -48,24 +49,31 @@ def _begin(file: FileLayout) -> Iterator[tuple[FileLayout, ReadGap | None]]:
     if file.begin is None:
         yield file, None
         return
-    handle, path = disk.create_scratch()
-    try:
-        regions = disk.make_file(file.begin, path)
+    scratch, regions = disk.make_scratch(file.begin)
+    with scratch:
         yield (
             structs.replace(
                 file,
                 begin=None,
                 regions=tuple(region for region in regions if region.tensor.nbytes),
-                nbytes=os.fstat(handle).st_size,
+                nbytes=scratch.seek(0, os.SEEK_END),
             ),
-            lambda offset, nbytes: disk.read_at(handle, nbytes, offset),
+            lambda offset, nbytes: disk.read_at(scratch, nbytes, offset),
         )
-    finally:
-        disk.remove_scratch(handle, path)
 
 
-def check_object(layout: Layout, url: Url, drawing: Drawing, *, force: bool) -> None:
-    """Refuse, before any work, what `write_object` would refuse after it."""
+def check_object(
+    layout: Layout,
+    url: Url,
+    drawing: Drawing,
+    choose_rival: ChooseRival | None,
+    *,
+    force: bool,
+) -> None:
+    """Refuse, before any work, what `write_object` would refuse after it.
+
+    `choose_rival` finds a name of a set beside which the object would stand.
+    """
     if drawing.stream.is_ordered:
         if layout.files[0].begin is not None:
             raise UsageError(
@@ -74,9 +82,22 @@ def check_object(layout: Layout, url: Url, drawing: Drawing, *, force: bool) -> 
                 hint="name a file on a disk, and copy it",
             )
         check_pipe(layout, drawing)
+    store = open_store(url)
     with telling(url):
-        if not force and open_store(url).find(url.key) is not None:
+        if not force and store.find(url.key) is not None:
             raise refuse(str(url))
+        if choose_rival is None:
+            return
+        folder, slash, name = url.key.rpartition("/")
+        # Not all names: there may be a million. A set's begin as the file's does.
+        begin = f"{folder}{slash}{name.partition('.')[0]}"
+        names = [begin[len(folder + slash) :] + rest for rest in store.list_names(begin)]
+    rival = choose_rival(name, names)
+    if rival is not None:
+        raise RefusedError(
+            f"{url} would stand beside {rival}, of a sharded set: two checkpoints in one folder",
+            hint="use another name, or replace the set, with --max-shard-size and --force",
+        )
 
 
 def write_object(

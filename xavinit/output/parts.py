@@ -75,6 +75,12 @@ def find_work(share: Share, path: str) -> Work:
     return Work(todo, _is_complete(states) and not foreign)
 
 
+def list_standing(share: Share, path: str) -> list[str]:
+    """The names that stand there and are such a set's, this or another."""
+    with _telling(path):
+        return find_place(path, share.layout, force=False).list_set()
+
+
 def write_share(share: Share, work: Work, path: str, drawing: Drawing, advance: Advance) -> Work:
     """Write what is left, and the index if the set is whole then; return what was written."""
     if share.is_whole and share.force and not work.is_complete:

@@ -7,13 +7,13 @@ import os
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from xavinit.crew import Advance, Behind
+from xavinit.crew import BLOCK, Advance, Behind
 from xavinit.formats import FileLayout, Layout, State, judge_state
 from xavinit.output.drawing import Drawing
 from xavinit.output.objects import join_key, send_file
 from xavinit.output.publish import refuse
 from xavinit.output.uploads import Uploads
-from xavinit.stores import open_store, parse_url
+from xavinit.stores import Found, Store, open_store, parse_url
 
 _MOST_TURNS = 20  # at an object that other runs put there and take away again
 _LOOKERS = 8  # objects that are looked at at once; each waits for the network
@@ -103,10 +103,27 @@ class Prefix:
             return "missing"
         tag, state = self._known.get(file.name, ("", "missing"))
         if tag != found.tag:
-            state = judge_state(
-                file,
-                found.nbytes,
-                lambda start, block: self._store.read(key, start, block, found.tag),
-            )
+            state = judge_state(file, found.nbytes, _Head(self._store, key, found, file).fill)
             self._known[file.name] = found.tag, state
         return state
+
+
+class _Head:
+    """The beginning of an object, of which the pieces of a usual head are one request."""
+
+    def __init__(self, store: Store, key: str, found: Found, file: FileLayout) -> None:
+        self._store = store
+        self._key = key
+        self._found = found
+        self._nbytes = min(sum(map(len, file.pieces)), found.nbytes)
+        self._start = 0
+        self._held = b""
+
+    def fill(self, start: int, block: memoryview) -> None:
+        """Fill a block with bytes of the head, from an offset on; blocks come in order."""
+        if start + len(block) > self._start + len(self._held):
+            content = bytearray(min(self._nbytes - start, BLOCK))
+            self._store.read(self._key, start, memoryview(content), self._found.tag)
+            self._start, self._held = start, bytes(content)
+        place = start - self._start
+        block[:] = self._held[place : place + len(block)]
