@@ -1,6 +1,6 @@
 """A store in memory, for tests without a server: the bytes, every request, and faults.
 
-`use_memory_stores(monkeypatch)` lets every URL name one: `stores["s3", "bucket"]` is a dict's look-up.
+`use_memory_stores(monkeypatch)` lets every URL name one: of it, `stores["s3", "bucket"]`.
 """
 
 from __future__ import annotations

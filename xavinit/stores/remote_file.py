@@ -1,4 +1,4 @@
-"""An object as a file that is read: range requests, with read-ahead where reads follow each other."""
+"""An object as a file: range requests, with read-ahead where reads follow each other."""
 
 from __future__ import annotations
 
