@@ -1,4 +1,4 @@
-"""Threads that carry out what they are handed while the calling thread goes on, buffer by buffer."""
+"""Threads that carry out what they are handed, each with a buffer, behind the calling thread."""
 
 from __future__ import annotations
 

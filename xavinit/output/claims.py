@@ -1,9 +1,9 @@
 """A folder of files as objects under a prefix, whole when the last of them, the manifest, stands.
 
-The files do not tell of which spec and seed they are. So a claim is put there first: a small object
-with the digest of the manifest to come. A run that finds its own claim goes on, and leaves the files
-that are there: two such runs write the same bytes, so they may also run at once. Any other finds
-that the prefix is taken. The claim goes when the manifest stands.
+The files do not tell of which spec and seed they are. So a claim is put there first: a small
+object with the digest of the manifest to come. A run that finds its own claim goes on, and leaves
+the files that are there: two such runs write the same bytes, so they may also run at once. Any
+other finds that the prefix is taken. The claim goes when the manifest stands.
 
 With `force` the claim also lists the files that stood there before; then the manifest goes, the
 files are written, the manifest is put, and files that it does not name go. A run that goes on

@@ -1,9 +1,10 @@
 """A sharded set that several runs write into one place, each its own files.
 
-The place is a folder, or a prefix in a store. The runs ask each other nothing. Each file is published by itself, whole; one that stands with its
-header and size is done, whoever wrote it. Each run ends with a look at the place, and one that
-finds all files there publishes the index, which makes them a set. So runs may come in any order,
-at once or twice, and die at any moment: the next one goes on where they stopped.
+The place is a folder, or a prefix in a store. The runs ask each other nothing. Each file is
+published by itself, whole; one that stands with its header and size is done, whoever wrote it. Each
+run ends with a look at the place, and one that finds all files there publishes the index, which
+makes them a set. So runs may come in any order, at once or twice, and die at any moment: the next
+one goes on where they stopped.
 
 What stands there and is not of this set is refused. With `force` each run replaces its own files
 alone. Before one goes, the index goes, so that it never stands over files of two sets; where no
@@ -177,9 +178,7 @@ def _check_states(
     own = {file.name for file in share.files} | {share.layout.index_name}
     short = [name for name, state in states.items() if state == "short" and name in own]
     if short and not share.resume:
-        raise RefusedError(
-            f"{place.name(short[0])} is cut short; use --resume to write it again"
-        )
+        raise RefusedError(f"{place.name(short[0])} is cut short; use --resume to write it again")
 
 
 _SAME = (None, "missing", "whole")  # of a copy: it is not looked at, or nothing else is there

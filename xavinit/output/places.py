@@ -52,4 +52,3 @@ def find_place(path: str, layout: Layout, *, force: bool) -> Place:
     from xavinit.output.folders import Folder
 
     return Folder(path, layout, force=force)
-

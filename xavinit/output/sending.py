@@ -1,4 +1,4 @@
-"""How an object is sent to a store: in parts of which size, by how many requests, in which memory."""
+"""How an object is sent to a store: the size of its parts, how many requests, how much memory."""
 
 from __future__ import annotations
 
@@ -48,6 +48,8 @@ def plan_sending(sizes: Sequence[int]) -> Sending:
     part_size = find_part_size(max(sizes, default=0))
     counts = [max(-(-nbytes // find_part_size(nbytes)), 1) for nbytes in sizes]
     senders = count_senders(part_size)
+    # Of an object that is a single part the library that sends it has a copy.
+    small = max((size for size in sizes if size <= PART), default=0)
     return Sending(
         objects=len(sizes),
         nbytes=sum(sizes),
@@ -55,7 +57,7 @@ def plan_sending(sizes: Sequence[int]) -> Sending:
         parts=sum(counts),
         requests=sum(count + 2 if count > 1 else 1 for count in counts),
         senders=senders,
-        memory=(senders + 1) * min(part_size, max(sizes, default=0)),
+        memory=(senders + 1) * min(part_size, max(sizes, default=0)) + senders * small,
     )
 
 

@@ -10,11 +10,9 @@ import threading
 from functools import partial
 
 from xavinit.crew import Behind, Buffer
-from xavinit.errors import OutputError
 from xavinit.output.sending import count_senders, find_part_size
 from xavinit.stores import Store, Upload
-
-_SMALL = 1 << 20  # bytes; so many of a part that is a whole object are held twice
+from xavinit.wording import explain_os_error
 
 
 class Uploads:
@@ -34,13 +32,16 @@ class Uploads:
     def __enter__(self) -> Uploads:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: object
+    ) -> None:
         try:
-            if kind is None:
+            if error is None:
                 self._behind.wait()
-        finally:
-            self._behind.stop()  # before uploads are aborted: no part may come after that
-            self._abort()
+        except BaseException as other:
+            self._undo(other)
+            raise
+        self._undo(error)
 
     def begin(self, key: str, nbytes: int, *, is_new: bool) -> None:
         """Begin an object of so many bytes; if `is_new`, it must not replace another."""
@@ -104,23 +105,31 @@ class Uploads:
             current.unsent -= len(content)
             is_last = not current.unsent
         if is_last:
-            if current.is_new and self._store.find(current.key) is not None:
-                raise FileExistsError("another object has come to stand there")
             upload.complete(is_new=current.is_new)
             with self._lock:
                 self._open.discard(current)
 
-    def _abort(self) -> None:
-        """Abort what is not complete; all of it, whatever fails, and then say so."""
+    def _undo(self, error: BaseException | None) -> None:
+        """End the threads and abort what is not complete: all of it, whatever fails meanwhile."""
         failure: BaseException | None = None
+        try:
+            self._behind.stop()  # before uploads are aborted: no part may come after that
+        except BaseException as interrupt:
+            failure = interrupt
+        left = None
         while self._open:
             current = self._open.pop()
             try:
                 _abort(current.find_upload())
-            except BaseException as error:
-                failure = failure or error
+            except OSError as other:
+                left = left or (current.key, other)
+            except BaseException as interrupt:
+                failure = failure or interrupt
         if failure is not None:
             raise failure
+        if left is not None and isinstance(error, OSError):
+            reason = f"{explain_os_error(error)}; an unfinished upload of {left[0]} is left, since "
+            raise OSError(f"{reason}it could not be aborted: {explain_os_error(left[1])}")
 
 
 class _Object:
@@ -152,6 +161,8 @@ class _Object:
 def _abort(upload: Upload) -> None:
     """Abort an upload; if a fault or a signal interrupts that, try once more."""
     try:
+        upload.abort()
+    except OSError:
         upload.abort()
     except BaseException:
         upload.abort()

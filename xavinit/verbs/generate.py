@@ -80,11 +80,11 @@ def generate(
     Takes the arguments of `make_plan` (or a plan made already), and
 
     Parameters:
-        path: the output's path, or the URL of an object or prefix in a store (`s3://bucket/…`,
+        path: the output's path, or the URL of an object or a prefix in a store (`s3://bucket/…`,
             `gs://`, `az://`: docs/scale.md); or an object with `write` (a pipe), which takes
-            safetensors, or the .npy of a single tensor. A file appears whole or not at all. The blocks given to
-            `write` are views that the next call overwrites. Without it, the name of the spec's
-            file in the current folder, with the suffix of the framework and the format.
+            safetensors, or the .npy of a single tensor. A file appears whole or not at all. The
+            blocks given to `write` are views that the next call overwrites. Without it, the name of
+            the spec's file in the current folder, with the suffix of the framework and the format.
         format: `safetensors`, `hdf5`, `keras` or `npy`; by default the suffix of `path` decides.
         jobs: the number of threads; all cores by default, at most 8.
         max_shard_size: the most bytes of tensors in a file, as an integer or as text such as

@@ -45,8 +45,8 @@ def generate_many(
 
     Parameters:
         specs: the paths of the files; a mapping, or standard input, has no name to give an output.
-        folder: a folder that exists, or a prefix in a store. Each output has the name of its spec, with the format's
-            suffix.
+        folder: a folder that exists, or a prefix in a store. Each output has the name of its spec,
+            with the format's suffix.
         report: called with each report, once its output is there.
 
     All are read, planned and laid out before the first byte: what is refused then is refused for
