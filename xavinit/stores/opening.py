@@ -18,7 +18,8 @@ _lock = threading.Lock()
 def open_store(url: Url) -> Store:
     """The bucket of a URL. It is not asked for anything yet.
 
-    Raises `MissingLibraryError` where the libraries are not installed.
+    Raises `MissingLibraryError` where the libraries are not installed, `OSError` or `UsageError`
+    where the environment does not say how the store is reached.
     """
     with _lock:
         place = (url.scheme, url.bucket)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 
-from xavinit.stores.store import Store
+from xavinit.stores.store import Reader
 
 TOKEN_NAME = "xavinit_upload"  # of the metadata of an object; Azure's names are identifiers
 
@@ -14,7 +14,7 @@ def make_token() -> str:
     return secrets.token_hex(8)
 
 
-def is_same_content(store: Store, key: str, content: bytes) -> bool:
+def is_same_content(store: Reader, key: str, content: bytes) -> bool:
     """Does a small object hold these bytes?"""
     found = store.find(key)
     if found is None or found.nbytes != len(content):

@@ -6,7 +6,7 @@ import io
 import os
 from typing import TYPE_CHECKING
 
-from xavinit.stores.store import Store
+from xavinit.stores.store import Reader
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -23,7 +23,7 @@ class RemoteFile(io.RawIOBase):
     `nbytes` is the object's size.
     """
 
-    def __init__(self, store: Store, key: str) -> None:
+    def __init__(self, store: Reader, key: str) -> None:
         super().__init__()
         found = store.find(key)
         if found is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import botocore.exceptions as faults
+from botocore import UNSIGNED
 
 from xavinit.stores.answers import clean, explain
 from xavinit.stores.retrying import BusyError
@@ -25,9 +26,17 @@ def ask(client: Any, name: str, **arguments: Any) -> Any:
             raise FileExistsError("there is such an object") from None
         if status == 501 or code == "NotImplemented":
             raise NotImplementedError(f"the store does not implement this: {name}") from None
-        raise explain(status, code, str(answer["Error"].get("Message", ""))) from None
+        meaning = explain(status, code, str(answer["Error"].get("Message", "")))
+        if isinstance(meaning, PermissionError) and is_anonymous(client):
+            meaning = PermissionError(f"{meaning} (no credentials are found)")
+        raise meaning from None
     except (faults.BotoCoreError, faults.HTTPClientError, OSError) as error:
         raise explain_fault(error) from None
+
+
+def is_anonymous(client: Any) -> bool:
+    """Are requests made without credentials, because there are none?"""
+    return client.meta.config.signature_version is UNSIGNED
 
 
 _BUSY = {

@@ -37,14 +37,18 @@ class Upload(Protocol):
         """Let the store forget all parts."""
 
 
-class Store(Protocol):
-    """One bucket."""
+class Reader(Protocol):
+    """A bucket that is read."""
 
     def find(self, key: str) -> Found | None:
         """What stands under a key; None where there is nothing."""
 
     def read(self, key: str, start: int, block: memoryview, tag: str) -> None:
         """Fill a block with an object's bytes from `start` on; `EOFError` where the tag differs."""
+
+
+class Store(Reader, Protocol):
+    """One bucket."""
 
     def list_names(self, prefix: str) -> list[str]:
         """The rest of the keys that begin with a prefix, up to the next slash, sorted, each once.
