@@ -163,11 +163,18 @@ def _list_files(manifest: str, size: int) -> list[str] | None:
     """The names of the files that a manifest lists; None where it is not one of ours."""
     try:
         with open_file(manifest) as file:
-            content = read_from(file, 0, size)
-        tensors = msgspec.json.decode(content, type=_Manifest).tensors
+            return list_files(read_from(file, 0, size))
     except OSError as error:
         raise InputError(f"cannot read {manifest}: {explain_os_error(error)}") from error
-    except (EOFError, ValueError, RecursionError, msgspec.MsgspecError):  # no ValueError once
+    except EOFError:
+        return None
+
+
+def list_files(content: bytes | bytearray) -> list[str] | None:
+    """The same of a manifest's bytes."""
+    try:
+        tensors = msgspec.json.decode(content, type=_Manifest).tensors
+    except (ValueError, RecursionError, msgspec.MsgspecError):  # no ValueError once
         return None
     files = {name: encode_name(name) for name in tensors}
     is_sound = all(entry.file == files[name] for name, entry in tensors.items())
@@ -215,5 +222,6 @@ FORMAT = Format(
     lay_out_single,
     names_tensors=False,
     is_ours=is_ours,
+    list_files=list_files,
     read_metadata=read_metadata,
 )

@@ -8,6 +8,7 @@ A stem, `model` unless another is asked for, and perhaps a variant: the stem `mo
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from msgspec import Struct
 
@@ -59,7 +60,11 @@ class ShardNames(Struct, frozen=True):
 
     def find_set(self, folder: str) -> list[str]:
         """The names of the set in a folder, also of an unfinished one; the index first."""
-        names = sorted(list_folder(folder))
+        return self.choose_set(list_folder(folder))
+
+    def choose_set(self, names: Iterable[str]) -> list[str]:
+        """The same of the names that are there."""
+        names = sorted(names)
         return [n for n in names if n == self.index] + [n for n in names if self.has_file(n)]
 
 
@@ -114,11 +119,16 @@ def find_rival(path: str) -> str | None:
     Loaders look for one or the other first, so the folder would hold two checkpoints.
     """
     folder, name = split(path)
-    base = name.removesuffix(_SUFFIX)
     try:
-        present = sorted(list_folder(folder or "."))
+        return choose_rival(name, list_folder(folder or "."))
     except OSError:
         return None  # no such folder: the one that writes tells why
+
+
+def choose_rival(name: str, names: Iterable[str]) -> str | None:
+    """The same of the names that are there."""
+    present = sorted(names)
+    base = name.removesuffix(_SUFFIX)
     stem, _, variant = base.rpartition(".")
     indices = {ShardNames(base).index, ShardNames(stem, variant).index} if name != base else set()
     shards = (other for other in present if other != name and _match_file(base, other))

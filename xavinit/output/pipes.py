@@ -12,8 +12,8 @@ from xavinit.crew import Advance
 from xavinit.errors import OutputError, RefusedError, UsageError
 from xavinit.formats import Layout
 from xavinit.output import disk
-from xavinit.output.drawing import Drawing, count_bytes
-from xavinit.output.tasks import Task, draw_task
+from xavinit.output.drawing import Drawing
+from xavinit.output.in_order import write_in_order
 from xavinit.wording import explain_os_error, format_value
 
 _STANDARD = {"/dev/stdout": 1, "/dev/stderr": 2}
@@ -85,26 +85,7 @@ def write_pipe(layout: Layout, pipe: disk.BinaryWriter, drawing: Drawing, advanc
     """Write a layout's only file in order. A closed pipe raises `BrokenPipeError`."""
     check_pipe(layout, drawing)
     (file,) = layout.files
-    gaps = {gap.offset: gap.nbytes for gap in file.find_gaps()}
-    place = 0
-
-    def write(block: memoryview) -> None:
-        """Write a block, and the zeros that follow it in the file."""
-        nonlocal place
-        write_all(pipe, block)
-        place += len(block)
-        if place in gaps:
-            write(memoryview(bytes(gaps.pop(place))))
-
-    def take(_: Task, block: memoryview) -> None:
-        write(block)
-
-    for piece in file.pieces:
-        write(memoryview(piece))
-
-    crew = drawing.crew
-    tasks = drawing.split(file.regions, buffers=crew.buffers_ahead)
-    crew.run_in_order(tasks, count_bytes(file.regions), draw_task, take, advance)
+    write_in_order(file, drawing, lambda block: write_all(pipe, block), advance)
 
 
 def write_all(pipe: disk.BinaryWriter, block: memoryview) -> None:

@@ -65,8 +65,8 @@ def derive(
     """Write a spec that gives the names, shapes and dtypes of what exists, with new numbers.
 
     `source` is a weights file of any format that is read, a folder, or the index of a set
-    (docs/reading.md), on a disk or in an object store, of which only headers are read. A file that xavinit wrote carries its spec:
-    that is what comes out, and generating it gives the same bytes.
+    (docs/reading.md), on a disk or in an object store, of which only headers are read. A file that
+    xavinit wrote carries its spec: that is what comes out, and generating it gives the same bytes.
 
     Or `source` is in memory: a `torch.nn.Module` (also on the device meta), a Keras model, a Flax
     NNX module, or a mapping of names to arrays, or to anything else with a `shape` and a `dtype`,
