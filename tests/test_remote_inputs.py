@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import h5py
 import msgspec
 import numpy as np
 import pytest
 from memory_store import MemoryStore, use_memory_stores
+from weights_of_all_kinds import NAMES, make_inputs, make_set
 
 import xavinit
 from xavinit.errors import InputError, UnreadableError, UsageError
@@ -25,56 +25,7 @@ from xavinit.formats import Reader, load_index
 from xavinit.process import run_command
 from xavinit.stores import Found, opening
 
-TORCH_FILES = Path(__file__).parent / "torch_files"
-SPEC = {
-    "seed": 3,
-    "tensors": {
-        "h.{3}.w": [40, 30],
-        "b": {"shape": [30], "init": "zeros"},
-        "n": {"shape": [4], "init": "ones", "dtype": "int64"},
-    },
-}
-KERAS = {"framework": "keras", "layers": [{"name": "hidden", "type": "dense", "in": 3, "out": 4}]}
 URL = "s3://bucket/models"
-
-
-# --- One of everything that is read ------------------------------------------------------------
-
-
-def make_inputs(folder: Path) -> None:
-    """Files and folders of every kind that is read, under names that the tests ask for."""
-    for name in ("w.safetensors", "w.h5"):
-        xavinit.generate(SPEC, folder / name)
-    xavinit.generate({"tensors": {"w": [9, 8]}}, folder / "w.npy")
-    xavinit.generate(SPEC, folder / "npy", format="npy")
-    xavinit.generate(SPEC, folder / "set", max_shard_size="6kB")
-    xavinit.generate(KERAS, folder / "k.weights.h5")
-    arrays = {f"h.{n}": np.arange(n * 600.0).reshape(n, 600) for n in range(1, 4)}
-    np.savez(folder / "w.npz", **arrays)  # type: ignore[arg-type]
-    arrays["f"] = np.asfortranarray(arrays["h.3"])
-    np.savez_compressed(folder / "deflated.npz", **arrays)  # type: ignore[arg-type]
-    np.save(folder / "fortran.npy", np.asfortranarray(arrays["h.3"]).astype(">f4"))
-    with h5py.File(folder / "chunked.h5", "w") as file:
-        file.create_dataset("a/w", data=arrays["h.2"], chunks=(1, 250), compression="gzip")
-        file.create_dataset("a/b", data=arrays["h.1"].astype(">f8"))
-        file.create_dataset("a/c", data=arrays["h.3"].astype("f2"))
-        file["a"].attrs["text"] = "of a group"
-        file.attrs["text"] = "of the file"
-    with zipfile.ZipFile(folder / "k.keras", "w") as archive:
-        archive.writestr("metadata.json", '{"keras_version": "3.9.0"}')
-        archive.write(folder / "k.weights.h5", "model.weights.h5")
-    for name in ("checkpoint.pt", "views.pt", "alone.pt"):
-        (folder / name).write_bytes((TORCH_FILES / name).read_bytes())
-    (folder / "bin").mkdir()
-    (folder / "bin" / "pytorch_model.bin").write_bytes((folder / "checkpoint.pt").read_bytes())
-    (folder / "bin" / "config.json").write_text('{"hidden_size": 3, "initializer_range": 0.5}')
-
-
-NAMES = (
-    *("w.safetensors", "w.h5", "w.npy", "fortran.npy", "npy", "set", "k.weights.h5", "k.keras"),
-    *("w.npz", "deflated.npz", "chunked.h5", "checkpoint.pt", "views.pt", "alone.pt", "bin"),
-    *("set/model.safetensors.index.json", "set/model-00002-of-00003.safetensors"),
-)
 
 
 @pytest.fixture(scope="module")
@@ -286,41 +237,13 @@ class LargeStore(MemoryStore):
         block[:] = content + bytes(len(block) - len(content))
 
 
-def make_header(shapes: dict[str, list[int]]) -> tuple[bytes, int]:
-    """The beginning of a safetensors file of bfloat16, and the size of all of it."""
-    entries, place = {}, 0
-    for name, shape in shapes.items():
-        end = place + 2 * int(np.prod(shape))
-        entries[name] = {"dtype": "BF16", "shape": shape, "data_offsets": [place, end]}
-        place = end
-    text = json.dumps(entries).encode()
-    return struct.pack("<Q", len(text)) + text, 8 + len(text) + place
-
-
 def test_deriving_a_set_of_16_gb_reads_little(monkeypatch: pytest.MonkeyPatch) -> None:
-    shapes = {
-        f"model.layers.{n}.{name}.weight": shape
-        for n in range(36)
-        for name, shape in (
-            *((f"self_attn.{word}_proj", [4096, 4096]) for word in "qkvo"),
-            *((f"mlp.{word}_proj", [11008, 4096]) for word in ("gate", "up")),
-            *((("mlp.down_proj", [4096, 11008])), ("input_layernorm", [4096])),
-        )
-    }
-    names = list(shapes)
-    shards = {f"model-{n + 1:05d}-of-00004.safetensors": names[n::4] for n in range(4)}
-    heads = {
-        shard: make_header({name: shapes[name] for name in inside})
-        for shard, inside in shards.items()
-    }
-    store = LargeStore({f"m/{shard}": size for shard, (_, size) in heads.items()})
-    store.objects = {f"m/{shard}": head for shard, (head, _) in heads.items()}
-    places = {name: shard for shard, inside in shards.items() for name in inside}
-    store.objects["m/model.safetensors.index.json"] = json.dumps({"weight_map": places}).encode()
+    files, sizes = make_set(40, 4096)
+    store = LargeStore({f"m/{name}": size for name, size in sizes.items()})
+    store.objects = {f"m/{name}": content for name, content in files.items()}
     use_memory_stores(monkeypatch)
     monkeypatch.setattr(opening, "make_store", lambda scheme, bucket: store)
-    total = sum(size for _, size in heads.values())
-    assert total > 16e9 * 0.9
+    assert sum(sizes.values()) > 16e9
     derived = xavinit.derive("gs://bucket/m")
     assert derived.spec["tensors"]["model.layers.{blocks}.self_attn.{q,k,v,o}_proj.weight"]
     assert count_read(store) < 2e6  # a 10,000th
