@@ -17,13 +17,14 @@ import msgspec
 import numpy as np
 import pytest
 from memory_store import MemoryStore, use_memory_stores
-from weights_of_all_kinds import NAMES, make_inputs, make_set
+from weights_of_all_kinds import NAMES, SPEC, make_inputs, make_set
 
 import xavinit
 from xavinit.errors import InputError, UnreadableError, UsageError
 from xavinit.formats import Reader, load_index
 from xavinit.process import run_command
 from xavinit.stores import Found, opening
+from xavinit.verbs.verify_outputs import verify_outputs
 
 URL = "s3://bucket/models"
 
@@ -108,8 +109,9 @@ def test_what_lacks_or_is_too_much_in_a_prefix(bucket: MemoryStore) -> None:
 
 @pytest.mark.parametrize("jobs", [1, 3])
 def test_each_thread_reads_an_object_of_its_own(
-    jobs: int, bucket: MemoryStore, tmp_path: Path
+    jobs: int, bucket: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("memory_store.tag_of", lambda content: str(len(content)))
     spec = {"tensors": {"w": [1500, 4000], "v": {"shape": [3], "init": "zeros"}}}
     xavinit.generate(spec, tmp_path / "w.safetensors")
     bucket.objects["w.safetensors"] = (tmp_path / "w.safetensors").read_bytes()
@@ -163,6 +165,40 @@ def test_the_text_of_a_spec_is_read_from_a_store(
     assert xavinit.explain(url, "w").name == "w"
     xavinit.generate(url, tmp_path / "w.safetensors")
     assert xavinit.verify(tmp_path / "w.safetensors", url).is_same
+
+
+def test_the_weights_of_a_spec_in_a_store_are_called_as_it(
+    bucket: MemoryStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    bucket.objects["specs/small.v2.yaml"] = b"tensors:\n  w: [3, 4]\n"
+    monkeypatch.chdir(tmp_path)
+    assert run(monkeypatch, "generate", "-q", "s3://bucket/specs/small.v2.yaml") == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["small.v2.safetensors"]
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("w.safetensors", {}),
+        ("w.h5", {}),
+        ("npy", {"format": "npy"}),
+        ("set", {"max_shard_size": "6kB"}),
+    ],
+)
+def test_what_is_written_to_a_store_is_read_from_it(
+    name: str, options: dict[str, Any], bucket: MemoryStore, disk: Path
+) -> None:
+    bucket.objects.clear()
+    url = f"s3://bucket/new/{name}"
+    xavinit.generate(SPEC, url, **options)
+    assert xavinit.digest(url) == xavinit.digest(disk / name)
+    assert xavinit.verify(url).is_same
+    (verdict,) = verify_outputs([SPEC], url, **options)
+    assert verdict.is_same
+    (verdict,) = verify_outputs([SPEC], url, seed=4, **options)
+    assert not verdict.is_same
+    (verdict,) = verify_outputs([SPEC], f"s3://bucket/other/{name}", **options)
+    assert [fault.kind for fault in verdict.faults] == ["missing_file"]
 
 
 def test_an_error_in_a_spec_tells_its_url_and_line(

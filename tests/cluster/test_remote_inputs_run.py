@@ -1,4 +1,4 @@
-"""Weights and specs read from real servers of objects: as from a disk, through faults, in few bytes."""
+"""Weights and specs read from real servers of objects: as from a disk, also through faults."""
 
 from __future__ import annotations
 
