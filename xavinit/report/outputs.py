@@ -6,6 +6,7 @@ import json
 
 from xavinit.errors import escape
 from xavinit.failures import JSON_VERSION
+from xavinit.report.sendings import format_sending, sending_to_data
 from xavinit.verbs.generate import PartReport, Report
 from xavinit.wording import format_bytes, plural
 
@@ -19,9 +20,12 @@ def format_report(report: Report, dry_run: bool) -> str:
     took = "" if dry_run else f" in {report.seconds:.2f} s"
     path = "to standard output" if report.path == "-" else escape(report.path)
     shards = "" if report.shards is None else f", {plural(report.shards, 'shard')}"
+    sent = f"; {format_sending(report.sending)}" if dry_run and report.sending else ""
     by_path = report.framework == "keras" and report.format != "keras"
     loading = "; Keras loads it by variable path (docs/frameworks.md)" if by_path else ""
-    return f"{verb} {path} ({report.format}{shards}): {size}, seed {report.seed}{took}{loading}"
+    return (
+        f"{verb} {path} ({report.format}{shards}): {size}, seed {report.seed}{took}{loading}{sent}"
+    )
 
 
 def _format_part(report: Report, part: PartReport, dry_run: bool) -> str:
@@ -35,7 +39,8 @@ def _format_part(report: Report, part: PartReport, dry_run: bool) -> str:
     if not (part.is_complete or dry_run):
         whole = "; the index waits for shards of other parts"
     path = escape(report.path)
-    return f"{verb} {which}{path} ({report.format}): {size}, seed {report.seed}{took}{whole}"
+    sent = f"; {format_sending(report.sending)}" if dry_run and report.sending else ""
+    return f"{verb} {which}{path} ({report.format}): {size}, seed {report.seed}{took}{whole}{sent}"
 
 
 def report_to_json(report: Report, dry_run: bool) -> str:
@@ -54,6 +59,7 @@ def report_to_json(report: Report, dry_run: bool) -> str:
         "seconds": round(report.seconds, 6),
         "dry_run": dry_run,
         "part": None if report.part is None else _part_to_data(report.part),
+        "sending": sending_to_data(report.sending),
         "warnings": [str(warning) for warning in report.warnings],
     }
     return json.dumps(content)
