@@ -24,7 +24,10 @@ _HOP = {"connection", "keep-alive", "transfer-encoding", "expect"}
 
 
 class Proxy(ThreadingHTTPServer):
-    """A proxy that runs. `rule` may be changed at any time; `seen` are the requests so far."""
+    """A proxy that runs. `rule` may be changed at any time; `seen` are the requests so far.
+
+    `sent` counts the bytes of answers' bodies.
+    """
 
     daemon_threads = True
     request_queue_size = 128
@@ -35,6 +38,7 @@ class Proxy(ThreadingHTTPServer):
         self.rule: Rule = lambda method, path: None
         self.seen: list[tuple[str, str]] = []
         self.faults = 0
+        self.sent = 0
         self.ended = threading.Event()
         self.stalled = threading.Event()  # a request is being kept waiting
         self.lock = threading.Lock()
@@ -112,6 +116,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         if self.command != "HEAD":
+            with self.server.lock:
+                self.server.sent += len(content[:cut])
             self.wfile.write(content[:cut])
 
 

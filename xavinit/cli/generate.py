@@ -95,7 +95,8 @@ def generate(
     """Write the weights file of SPEC: a YAML or JSON file, or - for standard input.
 
     SPEC may also be a weights file that xavinit wrote: it carries its spec. Then give -o, with the
-    name of a file or of a new folder.
+    name of a file or of a new folder. Either file may be in an object store: s3://BUCKET/KEY,
+    gs:// or az://.
 
     Without -o, the file gets SPEC's name in the current folder: for model.yaml that is
     model.safetensors; with --framework keras model.weights.h5, or model.keras.safetensors if the

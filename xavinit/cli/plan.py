@@ -60,7 +60,8 @@ def plan(
 ) -> None:
     """Show what SPEC stands for: each tensor's shape, fans, law and bytes. Draws nothing.
 
-    SPEC is a YAML or JSON file, - for standard input, or a weights file that xavinit wrote.
+    SPEC is a YAML or JSON file, - for standard input, or a weights file that xavinit wrote. Either
+    file may be in an object store: s3://BUCKET/KEY, gs:// or az://.
 
     On a terminal, tensors that repeat share one row, such as h.{0..11}.mlp.weight ×12, with the
     bytes of all 12. Only blocks that are alike in every tensor are folded so. In a pipe or a file,

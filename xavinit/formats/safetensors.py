@@ -16,7 +16,7 @@ from typing import Any
 
 from xavinit.dtypes import STORED_DTYPES
 from xavinit.errors import InputError, OutputError, SpecError
-from xavinit.formats.files import find_size, open_file, parse_json, read_from
+from xavinit.formats.files import parse_json, read_from
 from xavinit.formats.layout import FileLayout, Format, Layout, lay_out_file
 from xavinit.formats.metadata import KEY, make_metadata, make_set_metadata
 from xavinit.formats.shard_names import ShardNames, choose_rival, find_rival
@@ -37,6 +37,7 @@ from xavinit.formats.stored import (
     index_tensors,
 )
 from xavinit.layers import find_framework
+from xavinit.places import find_size, open_file
 from xavinit.plan import Plan, TensorPlan
 from xavinit.wording import format_value
 

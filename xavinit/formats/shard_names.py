@@ -7,13 +7,13 @@ A stem, `model` unless another is asked for, and perhaps a variant: the stem `mo
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable
 
 from msgspec import Struct
 
 from xavinit.errors import InputError, UsageError
+from xavinit.places import list_folder, split
 from xavinit.wording import format_value
 
 _SUFFIX = ".safetensors"
@@ -60,7 +60,7 @@ class ShardNames(Struct, frozen=True):
 
     def find_set(self, folder: str) -> list[str]:
         """The names of the set in a folder, also of an unfinished one; the index first."""
-        return self.choose_set(os.listdir(folder))
+        return self.choose_set(list_folder(folder))
 
     def choose_set(self, names: Iterable[str]) -> list[str]:
         """The same of the names that are there."""
@@ -97,7 +97,7 @@ def parse_index_name(name: str) -> ShardNames | None:
 
 def find_names(folder: str) -> ShardNames:
     """The names of the set in a folder: the usual ones, or those of its only index or file."""
-    present = set(os.listdir(folder))
+    present = set(list_folder(folder))
     if present & {DEFAULT.index, DEFAULT.single}:
         return DEFAULT
     found = sorted(name for name in present if parse_index_name(name))
@@ -118,9 +118,9 @@ def find_rival(path: str) -> str | None:
 
     Loaders look for one or the other first, so the folder would hold two checkpoints.
     """
-    folder, name = os.path.split(path)
+    folder, name = split(path)
     try:
-        return choose_rival(name, os.listdir(folder or "."))
+        return choose_rival(name, list_folder(folder or "."))
     except OSError:
         return None  # no such folder: the one that writes tells why
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from functools import partial
 from typing import Literal
 
-from xavinit.formats.files import fill_from, find_size, open_file
+from xavinit.formats.files import fill_from
 from xavinit.formats.layout import FileLayout
+from xavinit.places import exists, find_size, lists, open_file
 
 # `short`: it begins as it must, as far as it goes, but ends too early.
 State = Literal["missing", "whole", "short", "other"]
@@ -22,9 +22,9 @@ def find_state(path: str, layout: FileLayout) -> State:
     The header carries the spec, the seed and the stream, and a file appears only when it is on the
     disk. So one with this header and size has these tensors. `InputError` where it cannot be read.
     """
-    if not os.path.lexists(path):
+    if not lists(path):
         return "missing"
-    if not os.path.exists(path):
+    if not exists(path):
         return "other"  # a link that leads nowhere
     with open_file(path) as file:
         return judge_state(layout, find_size(file), partial(fill_from, file))

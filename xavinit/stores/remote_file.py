@@ -6,7 +6,7 @@ import io
 import os
 from typing import TYPE_CHECKING
 
-from xavinit.stores.store import Reader
+from xavinit.stores.store import Found, Reader
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -19,13 +19,14 @@ MOST_HELD = 8 << 20  # bytes kept of earlier requests: HDF5's library goes back 
 class RemoteFile(io.RawIOBase):
     """An object, as it was when the file was opened; where it has changed, reading is an error.
 
-    Raises `FileNotFoundError` where there is no such object. One thread may use it at a time.
+    `found` is what it was when it was looked at; without it, it is looked at now, and
+    `FileNotFoundError` raised where there is no such object. One thread may use it at a time.
     `nbytes` is the object's size.
     """
 
-    def __init__(self, store: Reader, key: str) -> None:
+    def __init__(self, store: Reader, key: str, found: Found | None = None) -> None:
         super().__init__()
-        found = store.find(key)
+        found = found or store.find(key)
         if found is None:
             raise FileNotFoundError("no such object")
         self.nbytes = found.nbytes
