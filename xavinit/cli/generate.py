@@ -31,7 +31,8 @@ from xavinit.errors import UsageError, VerificationError
     "--output",
     metavar="OUT",
     type=click.Path(allow_dash=True),
-    help="Where to write; - is standard output, a folder gets the default name.",
+    help="Where to write: a path, or a URL (s3://, gs://, az://); - is standard output, a folder "
+    "gets the default name.",
 )
 @click.option(
     "-f",
@@ -113,6 +114,11 @@ def generate(
     With --part, several runs make one set, on one machine or many (docs/scale.md): each writes its
     own shards and leaves those that are there; the one that finds all of them writes the index.
     With --force, it replaces only its own.
+
+    OUT may be an object in a store, such as s3://bucket/model.safetensors, or with shards or -f npy
+    what the names of several begin with (docs/scale.md). It is sent in parts while it is drawn, and
+    is there whole or not at all. Without --force, what exists is refused; of a set that is not
+    whole, the same command writes the rest.
 
     If OUT is a folder that exists, or ends with a slash, the file in it gets SPEC's name. (With
     -f npy or --max-shard-size, one SPEC makes the folder OUT itself.) Several SPECs all go there,

@@ -8,17 +8,6 @@ from typing import TYPE_CHECKING, Any
 from xavinit.output.apart import check_apart
 from xavinit.output.disk import BinaryWriter
 from xavinit.output.drawing import Drawing, fill_arrays
-from xavinit.output.parts import (
-    Share,
-    Work,
-    find_work,
-    finish_set,
-    list_standing,
-    mark_place,
-    take_share,
-    write_shards,
-    write_share,
-)
 from xavinit.output.pipes import check_handle, check_pipe, is_pipe, open_pipe, write_pipe
 from xavinit.output.publish import check_target
 from xavinit.output.sets import check_set
@@ -33,6 +22,17 @@ from xavinit.output.write import check_space, write_path
 if TYPE_CHECKING:
     from xavinit.output.claims import ClaimedWork, find_claimed_work, write_claimed
     from xavinit.output.objects import check_object, write_object
+    from xavinit.output.parts import (
+        Share,
+        Work,
+        find_work,
+        finish_set,
+        list_standing,
+        mark_place,
+        take_share,
+        write_shards,
+        write_share,
+    )
     from xavinit.output.sending import Sending, check_sizes, plan_sending
 
 __all__ = [
@@ -72,21 +72,30 @@ __all__ = [
     "write_texts",
 ]
 
-# What only outputs in stores need, by the modules that have it.
-_REMOTE = {
+# What only sets in parts and outputs in stores need, by the modules that have it.
+_HOMES = {
     "ClaimedWork": "claims",
     "Sending": "sending",
+    "Share": "parts",
+    "Work": "parts",
     "check_object": "objects",
     "check_sizes": "sending",
     "find_claimed_work": "claims",
+    "find_work": "parts",
+    "finish_set": "parts",
+    "list_standing": "parts",
+    "mark_place": "parts",
     "plan_sending": "sending",
+    "take_share": "parts",
     "write_claimed": "claims",
     "write_object": "objects",
+    "write_shards": "parts",
+    "write_share": "parts",
 }
 
 
 def __getattr__(name: str) -> Any:
-    """Load what an output in a store needs at its first use."""
-    if name not in _REMOTE:
+    """Load the home of a name at its first use."""
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"xavinit.output.{_REMOTE[name]}"), name)
+    return getattr(import_module(f"xavinit.output.{_HOMES[name]}"), name)

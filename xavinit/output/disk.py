@@ -12,7 +12,6 @@ import io
 import os
 import select
 import sys
-import tempfile
 import threading
 from collections.abc import Callable
 from typing import BinaryIO, Protocol, TypeVar
@@ -119,6 +118,8 @@ def make_scratch(make: Callable[[str], Made]) -> tuple[BinaryIO, Made]:
 
     It is in memory where the system has a folder for that. What nobody writes takes no room.
     """
+    import tempfile  # which loads much
+
     folder = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     handle, path = tempfile.mkstemp(prefix="xavinit-", dir=folder)
     scratch = os.fdopen(handle, "rb", buffering=0)

@@ -7,9 +7,8 @@ import re
 from msgspec import Struct
 
 from xavinit.errors import UsageError
+from xavinit.stores.schemes import SCHEMES
 from xavinit.wording import format_value
-
-SCHEMES = ("s3", "gs", "az")
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 
@@ -27,11 +26,6 @@ class Url(Struct, frozen=True):
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.bucket}/{self.key}"
-
-
-def is_url(path: object) -> bool:
-    """Does a path name an object in a store? A file may have any other name."""
-    return isinstance(path, str) and path.partition("://")[0] in SCHEMES and "://" in path
 
 
 def parse_url(path: str) -> Url:
