@@ -20,6 +20,7 @@ from memory_store import MemoryStore, use_memory_stores
 from weights_of_all_kinds import NAMES, SPEC, make_inputs, make_set
 
 import xavinit
+from xavinit.configs import is_config, load_config
 from xavinit.errors import InputError, UnreadableError, UsageError
 from xavinit.formats import Reader, load_index
 from xavinit.process import run_command
@@ -135,6 +136,18 @@ def test_sizes_and_laws_of_a_config_beside_the_weights(bucket: MemoryStore) -> N
     with pytest.raises(InputError) as caught:
         xavinit.derive(f"{URL}/bin")
     assert str(caught.value) == f"{URL}/bin/config.json: must be a JSON object; got []"
+
+
+def test_a_config_alone_is_found_by_its_url_or_prefix(bucket: MemoryStore) -> None:
+    bucket.objects["c/config.json"] = b'{"model_type": "bert", "hidden_size": 3}'
+    for path in ("s3://bucket/c", "s3://bucket/c/", "s3://bucket/c/config.json"):
+        assert is_config(path)
+        config = load_config(path)
+        assert (config.model_type, config.data["hidden_size"]) == ("bert", 3)
+    bucket.objects["c/model.safetensors"] = b""
+    assert not is_config("s3://bucket/c")
+    with pytest.raises(InputError, match=r"^cannot read s3://bucket/none\.json: no such object$"):
+        xavinit.derive("s3://bucket/none.json")
 
 
 # --- Specs -------------------------------------------------------------------------------------

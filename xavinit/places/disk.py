@@ -30,8 +30,6 @@ def open_file(path: str) -> io.FileIO:
 
 open_again = open_file
 
-lists = os.path.lexists
-list_folder = os.listdir
 join = os.path.join
 split = os.path.split
 
@@ -43,6 +41,14 @@ def look(path: str) -> Literal["file", "folder", "pipe", "other"]:
     if stat.S_ISFIFO(mode):
         return "pipe"
     return "file" if stat.S_ISREG(mode) else "other"
+
+
+def lists(path: str) -> bool:
+    return os.path.lexists(path)
+
+
+def list_folder(path: str) -> list[str]:
+    return os.listdir(path)
 
 
 def find_title(path: str) -> str:
