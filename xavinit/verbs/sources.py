@@ -107,7 +107,7 @@ def _find_kind(path: str) -> str | None:
             return find_kind(read_beginning(file, HEAD))
     except UnreadableError:
         raise
-    except InputError:  # whoever reads it next says why
+    except (InputError, OSError):  # whoever reads it next says why
         return None
 
 
