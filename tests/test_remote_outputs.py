@@ -357,7 +357,7 @@ def test_as_many_requests_look_as_the_docs_say(store: MemoryStore) -> None:
     for name, options, new, told in [
         ("w.safetensors", {}, 1, 3),
         ("p", FOLDERS["shards"], 5, 6 * 4 + 9),
-        ("q", FOLDERS["npy"], 2, 5),
+        ("q", FOLDERS["npy"], 2, 6),
     ]:
         store.requests.clear()
         xavinit.generate(SPEC, f"s3://b/{name}", **options)
@@ -428,6 +428,23 @@ def test_a_run_whose_claim_was_taken_publishes_nothing(store: MemoryStore) -> No
     with pytest.raises(RefusedError, match=r"^s3://b/p was taken by another run meanwhile$"):
         xavinit.generate(SPEC, "s3://b/p", format="npy")
     assert "p/manifest.json" not in store.objects
+
+
+def test_a_run_that_came_and_went_before_the_claim_is_not_touched(store: MemoryStore) -> None:
+    """Another one begins after the look and ends before the claim of this one."""
+    theirs: dict[str, bytes] = {}
+
+    def come(call: str, key: str, nbytes: int) -> None:
+        if call == "put" and key.endswith(CLAIM):
+            store.fault = lambda call, key, nbytes: None
+            xavinit.generate(SPEC, "s3://b/p", format="npy", seed=9)
+            theirs.update(store.objects)
+
+    store.fault = come
+    with pytest.raises(RefusedError, match=r"^s3://b/p exists; use --force to replace it$"):
+        xavinit.generate(SPEC, "s3://b/p", format="npy")
+    assert store.objects == theirs
+    assert "p/manifest.json" in theirs
 
 
 def test_parts_write_one_set(tmp_path: Path, store: MemoryStore) -> None:
