@@ -101,7 +101,7 @@ class Server:
         if self.scheme == "s3":
             listed = self.open_client().list_multipart_uploads(Bucket=BUCKET)
             return [upload["Key"] for upload in listed.get("Uploads", [])]
-        raise NotImplementedError("Google's service does not list sessions")
+        return []  # Google's service does not tell which sessions there are
 
 
 @contextlib.contextmanager

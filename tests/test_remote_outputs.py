@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from memory_store import MemoryStore, MemoryStores, use_memory_stores
 
 import xavinit
-from xavinit.errors import OutputError, RefusedError, UsageError
+from xavinit.cli import cli
+from xavinit.errors import MissingLibraryError, OutputError, RefusedError, UsageError
 from xavinit.output import sending
 from xavinit.output.claims import CLAIM
 from xavinit.output.sending import check_sizes, find_part_size, plan_sending
-from xavinit.stores import parse_url
+from xavinit.stores import opening, parse_url
 from xavinit.verbs.sources import check_not_spec
 
 SPEC: dict[str, Any] = {"seed": 3, "tensors": {"z": [10, 10], "big": [40, 40], "a.{5}": [10, 20]}}
@@ -348,6 +351,19 @@ def test_a_folder_that_is_replaced_has_no_manifest_meanwhile(store: MemoryStore)
     assert "p/old.npy" not in store.objects
 
 
+def test_as_many_requests_look_as_the_docs_say(store: MemoryStore) -> None:
+    """The store itself looks once more at each new object before it completes it."""
+    looks = ("find", "list", "read")
+    for name, options, new, told in [
+        ("w.safetensors", {}, 1, 3),
+        ("p", FOLDERS["shards"], 5, 6 * 4 + 9),
+        ("q", FOLDERS["npy"], 2, 6),
+    ]:
+        store.requests.clear()
+        xavinit.generate(SPEC, f"s3://b/{name}", **options)
+        assert sum(map(store.count, looks)) + new == told
+
+
 # --- Runs that go on -------------------------------------------------------------------------
 
 
@@ -414,6 +430,23 @@ def test_a_run_whose_claim_was_taken_publishes_nothing(store: MemoryStore) -> No
     assert "p/manifest.json" not in store.objects
 
 
+def test_a_run_that_came_and_went_before_the_claim_is_not_touched(store: MemoryStore) -> None:
+    """Another one begins after the look and ends before the claim of this one."""
+    theirs: dict[str, bytes] = {}
+
+    def come(call: str, key: str, nbytes: int) -> None:
+        if call == "put" and key.endswith(CLAIM):
+            store.fault = lambda call, key, nbytes: None
+            xavinit.generate(SPEC, "s3://b/p", format="npy", seed=9)
+            theirs.update(store.objects)
+
+    store.fault = come
+    with pytest.raises(RefusedError, match=r"^s3://b/p exists; use --force to replace it$"):
+        xavinit.generate(SPEC, "s3://b/p", format="npy")
+    assert store.objects == theirs
+    assert "p/manifest.json" in theirs
+
+
 def test_parts_write_one_set(tmp_path: Path, store: MemoryStore) -> None:
     xavinit.generate(SPEC, tmp_path / "w", **FOLDERS["shards"])
     told = [
@@ -438,3 +471,78 @@ def test_resume_writes_a_shard_that_was_cut_short(tmp_path: Path, store: MemoryS
     assert str(told.value) == f"s3://b/{name} is cut short; use --resume to write it again"
     xavinit.generate(SPEC, "s3://b/p", resume=True, **FOLDERS["shards"])
     assert find_under(store, "p/") == whole
+
+
+# --- What is told ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> str:
+    path = tmp_path / "large.yaml"
+    path.write_text("tensors: {'w.{4}': [50000, 20000]}")
+    return str(path)
+
+
+def run(*arguments: str) -> str:
+    done = CliRunner().invoke(cli, arguments, catch_exceptions=False)
+    assert done.exit_code == 0
+    return done.output
+
+
+def test_a_plan_tells_how_it_is_sent(large: str) -> None:
+    """Without a store: no request is made."""
+    *_, last = run("plan", large, "-o", "s3://b/w.safetensors").splitlines()
+    assert last == (
+        "to s3://b/w.safetensors: 1 object of 16 GB in 1,908 parts of at most 8.39 MB: "
+        "1,910 requests that write, 8 at once, in at most 75.5 MB of memory"
+    )
+    *_, last = run("plan", large, "-o", "gs://b/w", "--max-shard-size", "4GB").splitlines()
+    assert last == (
+        "to gs://b/w: 5 objects of 16 GB in 1,909 parts of at most 8.39 MB: "
+        "1,917 requests that write, 8 at once, in at most 75.5 MB of memory"
+    )
+    told = json.loads(run("plan", large, "-o", "az://b/w.safetensors", "--json"))["sending"]
+    assert 0 < told.pop("bytes") - 16 * 10**9 < 1000  # the header
+    assert told == {
+        "objects": 1,
+        "part_bytes": 8 << 20,
+        "parts": 1908,
+        "requests": 1910,
+        "at_once": 8,
+        "memory": 9 * (8 << 20),
+    }
+
+
+def test_a_plan_takes_only_the_name_of_an_object(large: str) -> None:
+    for arguments, told in [
+        (["-o", "w.safetensors"], r'it must be a URL, such as s3://bucket/.*; got "w\.safe'),
+        (["-o", "s3://b/w", "--parts", "2"], "-o tells of the whole output: it takes neither"),
+    ]:
+        with pytest.raises(UsageError, match=told):
+            CliRunner().invoke(cli, ["plan", large, *arguments], catch_exceptions=False)
+
+
+def test_a_dry_run_tells_how_it_would_be_sent(stores: MemoryStores, large: str) -> None:
+    told = run("generate", large, "-o", "s3://b/w.safetensors", "--dry-run")
+    assert told.startswith("would write s3://b/w.safetensors (safetensors): 4 tensors, 16 GB, seed")
+    assert told.endswith(" of memory\n")
+    assert not list_calls(stores["s3", "b"], "put", "start")
+
+
+def test_a_set_is_reported_as_a_part_is(tmp_path: Path, store: MemoryStore) -> None:
+    path = tmp_path / "s.json"
+    path.write_text(json.dumps(SPEC))
+    told = run("generate", str(path), "-o", "s3://b/p", "--max-shard-size", "2kB")
+    assert told.startswith("wrote s3://b/p (safetensors): 4 shards, 10.8 kB, seed 3 in ")
+    assert told.endswith("; the set is whole\n")
+
+
+def test_without_the_libraries_a_message_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(opening, "_open", {})
+    monkeypatch.delitem(sys.modules, "xavinit.stores.s3", raising=False)
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    with pytest.raises(MissingLibraryError) as told:
+        xavinit.generate(SPEC, "s3://b/w.safetensors")
+    assert str(told.value) == "s3:// needs boto3: pip install 'xavinit[cloud]'"

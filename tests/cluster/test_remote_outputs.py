@@ -12,8 +12,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
+import requests
 from safetensors.numpy import load
 from store_proxy import Proxy
 from store_servers import BUCKET, Server
@@ -42,7 +44,7 @@ class Bucket:
         self.server = server
         self.prefix = prefix
         self.environment = {**os.environ, **server.get_environment(port)}
-        self.client = server.open_client()
+        self.client = None if server.scheme == "gs" else server.open_client()
 
     def url(self, name: str) -> str:
         return f"{self.server.scheme}://{BUCKET}/{self.prefix}/{name}"
@@ -50,6 +52,8 @@ class Bucket:
     def read(self) -> dict[str, bytes]:
         """All objects under the prefix, by the service's own library."""
         begin = f"{self.prefix}/"
+        if self.server.scheme == "gs":
+            return self._read_google(begin)
         if self.server.scheme == "az":
             names = [blob.name for blob in self.client.list_blobs(name_starts_with=begin)]
             found = {name: self.client.download_blob(name).readall() for name in names}
@@ -61,6 +65,16 @@ class Bucket:
                 for name in names
             }
         return {name.removeprefix(begin): content for name, content in sorted(found.items())}
+
+    def _read_google(self, begin: str) -> dict[str, bytes]:
+        url = f"http://127.0.0.1:{self.server.port}/storage/v1/b/{BUCKET}/o"
+        listed = requests.get(url, params={"prefix": begin}, timeout=60).json().get("items", [])
+        return {
+            entry["name"].removeprefix(begin): requests.get(
+                f"{url}/{quote(entry['name'], safe='')}", params={"alt": "media"}, timeout=60
+            ).content
+            for entry in sorted(listed, key=lambda entry: str(entry["name"]))
+        }
 
     def list_unfinished(self) -> list[str]:
         begin = f"{self.prefix}/"
@@ -164,7 +178,8 @@ def test_workers_of_dask_write_one_set(
 
 DEATHS = [
     *itertools.product(("rclone", "moto"), ("file", "shards", "npy"), [False]),
-    *(("azurite", output, False) for output in ("file", "shards")),
+    ("azurite", "shards", False),
+    ("gcs", "file", False),
     ("rclone", "shards", True),
     ("moto", "npy", True),
 ]
@@ -220,7 +235,14 @@ def test_a_store_with_faults(
 ) -> None:
     """A quarter of all requests fail; each is tried again."""
     moments = random.Random(fault)
-    proxy.rule = lambda method, path: fault if moments.random() < 0.25 else None
+
+    def choose(method: str, path: str) -> str | None:
+        # moto gives all uploads one date, so that one whose beginning was not answered looks old.
+        begins = method == "POST" and path.endswith("?uploads")
+        is_spared = begins and bucket_behind_proxy.server.name == "moto"
+        return fault if moments.random() < 0.25 and not is_spared else None
+
+    proxy.rule = choose
     bucket_behind_proxy.environment["XAVINIT_STORE_PATIENCE"] = "60"
     told = bucket_behind_proxy.run(model, "shards")
     proxy.rule = lambda method, path: None
@@ -231,7 +253,9 @@ def test_a_store_with_faults(
 
 
 def is_part(method: str, path: str) -> bool:
-    return method == "PUT" and ("partNumber=" in path or "comp=block&" in f"{path}&")
+    """Does a request send bytes: a part to S3, a block to Azure, a range to Google?"""
+    signs = ("partNumber=", "comp=block&", "upload_id=")
+    return method == "PUT" and any(sign in f"{path}&" for sign in signs)
 
 
 @pytest.mark.parametrize("output", ["file", "shards"])
@@ -274,11 +298,18 @@ def test_an_upload_of_gigabytes_takes_little_memory(bucket: Bucket, tmp_path: Pa
     """Of any size up to 84 GB, whose parts are 8 MiB."""
     spec = tmp_path / "large.yaml"
     spec.write_text("tensors: {'w.{20}': [5000, 5000]}")
-    process = bucket.start(spec, "file")
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0
-    assert usage.ru_maxrss * 1024 < 256 << 20
+    # As the process itself sees it: what wait4 tells may be that of the process that forked it.
+    script = f"""
+import re, sys
+from xavinit.process import run_command
+sys.argv = ["xavinit", "generate", {str(spec)!r}, "-q", "-o", {bucket.url("w.safetensors")!r}]
+assert run_command() == 0
+print(re.search("VmHWM: *([0-9]+) kB", open("/proc/self/status").read().replace("\t", " "))[1])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=bucket.environment, capture_output=True, check=True
+    )
+    assert int(done.stdout) * 1024 < 256 << 20
     client = bucket.client
     key = f"{bucket.prefix}/w.safetensors"
     assert client.head_object(Bucket=BUCKET, Key=key)["ContentLength"] > 2 * 10**9

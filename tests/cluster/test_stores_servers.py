@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import importlib
 import random
 import threading
 from collections.abc import Callable
@@ -22,7 +23,12 @@ CONTENT = random.Random(3).randbytes(2 * PART + 12_345)
 
 # Does a server refuse to replace an object by a conditional put, and by a conditional completion?
 # Each forgets the parts of an upload that is aborted.
-HONORS = {"rclone": (False, False), "moto": (True, True), "azurite": (True, True)}
+HONORS = {
+    "rclone": (False, False),
+    "moto": (True, True),
+    "azurite": (True, True),
+    "gcs": (False, False),
+}
 
 
 def send(
@@ -45,6 +51,24 @@ def fetch(store: Store, key: str) -> bytes:
         return file.read()
 
 
+def put_by_google(server: Server, key: str, kind: str) -> None:
+    """Put an object, and then another on condition that there is none."""
+    requests = importlib.import_module("requests")
+    url = f"http://127.0.0.1:{server.port}/upload/storage/v1/b/{BUCKET}/o"
+    asked = {"uploadType": "media", "name": key}
+    requests.post(url, params=asked, data=b"old", timeout=60).raise_for_status()
+    asked = {"uploadType": kind, "name": key, "ifGenerationMatch": "0"}
+    if kind == "media":
+        answer = requests.post(url, params=asked, data=b"new", timeout=60)
+    else:
+        session = requests.post(url, params=asked, json={}, timeout=60).headers["Location"]
+        place = {"Content-Range": "bytes 0-2/3"}
+        answer = requests.put(session, data=b"new", headers=place, timeout=60)
+    if answer.status_code == 412:
+        raise OSError("PreconditionFailed")
+    answer.raise_for_status()
+
+
 def is_refused(request: Callable[[], object]) -> bool:
     """Does the service's own library say that a condition does not hold?"""
     try:
@@ -57,18 +81,21 @@ def is_refused(request: Callable[[], object]) -> bool:
 
 
 def test_what_each_server_honors(server: Server) -> None:
-    """By the service's own library, straight to the server."""
+    """Straight to the server; by the service's own library, where it has one."""
     client = server.open_client()
     key = "honors"
-    if server.scheme == "az":
+    if server.scheme == "gs":
+        put = is_refused(lambda: put_by_google(server, key, "media"))
+        complete = is_refused(lambda: put_by_google(server, key, "resumable"))
+    elif server.scheme == "az":
         blob = client.get_blob_client(key)
         blob.upload_blob(b"old")
         put = is_refused(lambda: blob.upload_blob(b"new", overwrite=False))
         blob.stage_block("AAAA", b"new")
-        condition = __import__("azure.core").core.MatchConditions.IfMissing
+        condition = importlib.import_module("azure.core").MatchConditions.IfMissing
         complete = is_refused(
             lambda: blob.commit_block_list(
-                [__import__("azure.storage.blob").storage.blob.BlobBlock("AAAA")],
+                [importlib.import_module("azure.storage.blob").BlobBlock("AAAA")],
                 match_condition=condition,
             )
         )
@@ -126,6 +153,8 @@ def test_more_names_than_one_answer_holds(store: Store) -> None:
 def test_an_upload_is_the_parts_in_the_order_of_their_numbers(
     store: Store, server: Server, order: Any
 ) -> None:
+    if server.scheme == "gs" and order is not sorted:
+        pytest.skip("a session takes the parts in their order: one waits for those before it")
     send(store, "large", is_new=False, order=order)
     assert fetch(store, "large") == CONTENT
     assert server.list_unfinished() == []
@@ -165,6 +194,8 @@ def test_who_loses_a_race(store: Store, server: Server, proxy: Proxy) -> None:
 
     Where the server honors conditions, it stays. Else ours replaces it: the window that is left.
     """
+    if server.scheme == "gs":
+        pytest.skip("the emulator looks at no condition, and its requests do not tell the last one")
     store.delete("race")
     other = open_directly(server)
 
@@ -237,13 +268,14 @@ def test_what_is_not_there(store: Store, server: Server) -> None:
     with pytest.raises(FileNotFoundError, match="no such object"):
         RemoteFile(store, "nothing")
     # Of an object that is no longer there, Azurite says that its tag is another.
-    with pytest.raises((FileNotFoundError, EOFError), match="no such object|has changed"):
+    with pytest.raises((FileNotFoundError, EOFError), match=r"no such object|has changed"):
         store.read("nothing", 0, memoryview(bytearray(3)), '"tag"')
     other = open_store(parse_url(f"{server.scheme}://nobucket/x"))
     assert other.find("x") is None
-    with pytest.raises(FileNotFoundError, match="no such bucket"):
+    missing = "no such object" if server.scheme == "gs" else "no such bucket"
+    with pytest.raises(FileNotFoundError, match=missing):
         other.put("x", b"1", is_new=False)
-    with pytest.raises(FileNotFoundError, match="no such bucket"):
+    with pytest.raises(FileNotFoundError, match=missing):
         send(other, "x", is_new=False)
 
 
@@ -253,8 +285,8 @@ WRONG = base64.b64encode(b"a wrong key, " * 5).decode()
 def test_refused_credentials_are_in_no_message(
     store: Store, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if server.name == "moto":
-        pytest.skip("moto takes every key")
+    if server.name in ("moto", "gcs"):
+        pytest.skip(f"{server.name} looks at no credentials")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", WRONG)
     monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", WRONG)
     forget_stores()

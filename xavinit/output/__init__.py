@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         find_work,
         finish_set,
         list_standing,
-        mark_place,
+        mark_home,
         take_share,
         write_shards,
         write_share,
@@ -58,7 +58,7 @@ __all__ = [
     "finish_set",
     "is_pipe",
     "list_standing",
-    "mark_place",
+    "mark_home",
     "open_pipe",
     "plan_sending",
     "take_share",
@@ -73,7 +73,7 @@ __all__ = [
 ]
 
 # What only sets in parts and outputs in stores need, by the modules that have it.
-_HOMES = {
+_MODULES = {
     "ClaimedWork": "claims",
     "Sending": "sending",
     "Share": "parts",
@@ -84,7 +84,7 @@ _HOMES = {
     "find_work": "parts",
     "finish_set": "parts",
     "list_standing": "parts",
-    "mark_place": "parts",
+    "mark_home": "parts",
     "plan_sending": "sending",
     "take_share": "parts",
     "write_claimed": "claims",
@@ -95,7 +95,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Load the home of a name at its first use."""
-    if name not in _HOMES:
+    """Load the module of a name at its first use."""
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"xavinit.output.{_HOMES[name]}"), name)
+    return getattr(import_module(f"xavinit.output.{_MODULES[name]}"), name)

@@ -23,15 +23,11 @@ from xavinit.crew import Advance
 from xavinit.errors import OutputError, RefusedError, UsageError
 from xavinit.formats import FileLayout, Layout
 from xavinit.output.drawing import Drawing, count_bytes
-from xavinit.output.objects import read_small, send_file
 from xavinit.output.prefixes import Prefix
 from xavinit.output.publish import refuse
-from xavinit.output.uploads import Uploads
-from xavinit.stores import open_store, parse_url
 from xavinit.wording import explain_os_error
 
 CLAIM = ".xavinit-claim.json"
-_LARGEST = 1 << 30  # bytes of a claim or manifest that is read
 
 # The files that a manifest lists; None where it is not one of ours.
 ListFiles = Callable[[bytes], list[str] | None]
@@ -79,7 +75,7 @@ def _find_work(layout: Layout, path: str, list_files: ListFiles, *, force: bool)
     prefix = Prefix(path, layout)
     *files, manifest = layout.files
     names = set(prefix.list_names())
-    old = _read_claim(prefix, path) if CLAIM in names else None
+    old = _read_claim(prefix) if CLAIM in names else None
     recipe = hashlib.sha256(manifest.head).hexdigest()
     is_ours = old is not None and old.recipe == recipe
     has_manifest = manifest.name in names
@@ -93,7 +89,7 @@ def _find_work(layout: Layout, path: str, list_files: ListFiles, *, force: bool)
         )
     may_go = {CLAIM} if old is None else {CLAIM, *old.files, *old.replaces}
     if has_manifest:
-        listed = list_files(_read(prefix, path, manifest.name) or b"")
+        listed = list_files(prefix.read(manifest.name))
         may_go |= {manifest.name, *listed} if listed is not None else set()
     if names - may_go:
         raise RefusedError(f"{path} holds files that are not of an earlier run; it is not replaced")
@@ -114,22 +110,26 @@ def write_claimed(
     with _telling(path, "what is there of it is claimed: the same command goes on"):
         prefix = Prefix(path, layout)
         if not work.is_complete:
-            _claim(prefix, path, work)
+            _claim(prefix, path, layout, work)
             _send(prefix, path, layout, work, drawing, advance)
         named = {file.name for file in layout.files}
         prefix.remove([name for name in work.claim.replaces if name not in named])
         prefix.remove([CLAIM])
 
 
-def _claim(prefix: Prefix, path: str, work: ClaimedWork) -> None:
+def _claim(prefix: Prefix, path: str, layout: Layout, work: ClaimedWork) -> None:
+    """Put the claim, unless it stands; from then on the prefix is ours."""
     if work.is_claimed:
         return
-    store, key = open_store(parse_url(path)), prefix.key(CLAIM)
     try:
-        store.put(key, msgspec.json.encode(work.claim), is_new=not work.may_replace)
+        prefix.put(CLAIM, msgspec.json.encode(work.claim), is_new=not work.may_replace)
     except FileExistsError:  # by another run, just now; of the same recipe it does no harm
-        if not _is_claimed(prefix, path, work.claim):
+        if not _is_claimed(prefix, work.claim):
             raise refuse(path) from None
+    # A whole run may have come and gone between the look and the claim.
+    if not work.may_replace and layout.files[-1].name in prefix.list_names():
+        prefix.remove([CLAIM])
+        raise refuse(path)
 
 
 def _send(
@@ -141,40 +141,31 @@ def _send(
     advance: Advance,
 ) -> None:
     *_, manifest = layout.files
-    store = open_store(parse_url(path))
     if work.undo:
         prefix.remove([manifest.name])
-    with Uploads(store, max((file.nbytes for file in work.files), default=0)) as uploads:
-        for file in work.files:
-            send_file(uploads, prefix.key(file.name), file, drawing, advance, is_new=False)
-    if not _is_claimed(prefix, path, work.claim):
+    prefix.send(work.files, drawing, advance, is_new=False)
+    if not _is_claimed(prefix, work.claim):
         if prefix.look([manifest])[manifest.name] == "whole":
             return  # by another run of the same recipe, which has ended
         raise RefusedError(f"{path} was taken by another run meanwhile")
     try:
-        with Uploads(store, manifest.nbytes) as uploads:
-            key = prefix.key(manifest.name)
-            send_file(uploads, key, manifest, drawing, lambda _: None, is_new=True)
+        prefix.send([manifest], drawing, lambda _: None, is_new=True)
     except FileExistsError:
         if prefix.look([manifest])[manifest.name] != "whole":
             raise refuse(path) from None
 
 
-def _is_claimed(prefix: Prefix, path: str, claim: Claim) -> bool:
-    found = _read_claim(prefix, path)
+def _is_claimed(prefix: Prefix, claim: Claim) -> bool:
+    found = _read_claim(prefix)
     return found is not None and found.recipe == claim.recipe
 
 
-def _read_claim(prefix: Prefix, path: str) -> Claim | None:
+def _read_claim(prefix: Prefix) -> Claim | None:
     """The claim that stands there; None where there is none, or it is not one of ours."""
     try:
-        return msgspec.json.decode(_read(prefix, path, CLAIM) or b"", type=Claim)
+        return msgspec.json.decode(prefix.read(CLAIM), type=Claim)
     except (ValueError, RecursionError, msgspec.MsgspecError):  # the last was no ValueError once
         return None
-
-
-def _read(prefix: Prefix, path: str, name: str) -> bytes | None:
-    return read_small(open_store(parse_url(path)), prefix.key(name), _LARGEST)
 
 
 @contextlib.contextmanager

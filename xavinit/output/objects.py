@@ -17,7 +17,7 @@ from xavinit.output.in_order import ReadGap, write_in_order
 from xavinit.output.pipes import check_pipe
 from xavinit.output.publish import refuse
 from xavinit.output.uploads import Uploads
-from xavinit.stores import Store, Url, open_store
+from xavinit.stores import Url, open_store
 from xavinit.wording import explain_os_error
 
 ChooseRival = Callable[[str, Iterable[str]], str | None]
@@ -127,13 +127,3 @@ def join_key(url: Url, name: str) -> str:
     """The key of what is called so under a prefix."""
     prefix = url.key.rstrip("/")
     return f"{prefix}/{name}" if prefix else name
-
-
-def read_small(store: Store, key: str, most: int) -> bytes | None:
-    """An object of a few bytes; None where there is none, or a larger one."""
-    found = store.find(key)
-    if found is None or found.nbytes > most:
-        return None
-    content = bytearray(found.nbytes)
-    store.read(key, 0, memoryview(content), found.tag)
-    return bytes(content)

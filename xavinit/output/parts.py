@@ -23,7 +23,7 @@ from xavinit.crew import Advance
 from xavinit.errors import OutputError, RefusedError
 from xavinit.formats import FileLayout, Layout, Part, State, divide
 from xavinit.output.drawing import Drawing, count_bytes
-from xavinit.output.places import Place, find_place
+from xavinit.output.homes import Home, find_home
 from xavinit.output.publish import refuse
 from xavinit.stores import is_url
 from xavinit.wording import explain_os_error
@@ -66,12 +66,12 @@ def take_share(
 def find_work(share: Share, path: str) -> Work:
     """What is left to do; `RefusedError`, before any work, for what must not be replaced."""
     with _telling(path):
-        place = find_place(path, share.layout, force=share.force)
-        foreign = _find_foreign(share, place)
-        states = place.look(share.layout.files)
+        home = find_home(path, share.layout, force=share.force)
+        foreign = _find_foreign(share, home)
+        states = home.look(share.layout.files)
         if share.is_whole and not share.force:
-            _check_none(share, place, states)
-        _check_states(share, place, states, foreign)
+            _check_none(share, home, states)
+        _check_states(share, home, states, foreign)
     todo = tuple(file for file in share.files if states[file.name] != "whole")
     return Work(todo, _is_complete(states) and not foreign)
 
@@ -79,14 +79,14 @@ def find_work(share: Share, path: str) -> Work:
 def list_standing(share: Share, path: str) -> list[str]:
     """The names that stand there and are such a set's, this or another."""
     with _telling(path):
-        return find_place(path, share.layout, force=False).list_set()
+        return find_home(path, share.layout, force=False).list_set()
 
 
 def write_share(share: Share, work: Work, path: str, drawing: Drawing, advance: Advance) -> Work:
     """Write what is left, and the index if the set is whole then; return what was written."""
     if share.is_whole and share.force and not work.is_complete:
         with _telling(path):
-            _remove_index(share, find_place(path, share.layout, force=True))
+            _remove_index(share, find_home(path, share.layout, force=True))
     written = write_shards(share, work, path, drawing, advance)
     return Work(written, finish_set(share, path, drawing))
 
@@ -98,10 +98,10 @@ def write_shards(
     written: list[FileLayout] = []
     left = len(work.files)
     with _telling(path, lambda: _tell_rest(share, len(share.files) - left)):
-        place = find_place(path, share.layout, force=share.force)
-        place.prepare()
+        home = find_home(path, share.layout, force=share.force)
+        home.prepare()
         for file in work.files:
-            if _write_file(share, file, place, drawing, advance):
+            if _write_file(share, file, home, drawing, advance):
                 written.append(file)
             else:  # another run was faster
                 advance(count_bytes(file.regions))
@@ -112,13 +112,13 @@ def write_shards(
 def finish_set(share: Share, path: str, drawing: Drawing) -> bool:
     """Publish the index if all files of tensors are there; return whether the set is."""
     with _telling(path, lambda: _tell_rest(share, len(share.files))):
-        return _finish(share, find_place(path, share.layout, force=share.force), drawing)
+        return _finish(share, find_home(path, share.layout, force=share.force), drawing)
 
 
 @contextlib.contextmanager
-def mark_place(path: str, share: Share) -> Iterator[str]:
+def mark_home(path: str, share: Share) -> Iterator[str]:
     """Within the block, something of a random name stands where the set is or will be."""
-    with _telling(path), find_place(path, share.layout, force=False).mark() as marker:
+    with _telling(path), find_home(path, share.layout, force=False).mark() as marker:
         yield marker
 
 
@@ -144,79 +144,79 @@ def _is_complete(states: Mapping[str, State]) -> bool:
     return all(state == "whole" for state in states.values())
 
 
-def _find_foreign(share: Share, place: Place) -> list[str]:
+def _find_foreign(share: Share, home: Home) -> list[str]:
     """Names of another set: such names, but not of this one."""
     ours = {file.name for file in share.layout.files}
-    return [name for name in place.list_set() if name not in ours]
+    return [name for name in home.list_set() if name not in ours]
 
 
-def _check_none(share: Share, place: Place, states: Mapping[str, State]) -> None:
+def _check_none(share: Share, home: Home, states: Mapping[str, State]) -> None:
     """Refuse a set that stands there, whichever: its index does, or its only file."""
     makes = share.layout.index_name
     if makes not in states:  # a single file, which has no index
         (file,) = share.layout.shards
         makes = file.name
     if states[makes] != "missing":
-        raise refuse(place.name(makes))
+        raise refuse(home.name(makes))
 
 
 def _check_states(
-    share: Share, place: Place, states: Mapping[str, State], foreign: list[str]
+    share: Share, home: Home, states: Mapping[str, State], foreign: list[str]
 ) -> None:
     """Refuse what stands there and is not of this set, also where it is another part's."""
     if share.force:
         return
     copies = [name for name in share.layout.copies if states.get(name) not in _SAME]
     if copies:
-        raise RefusedError(f"{place.name(copies[0])} is another file; use --force to replace it")
+        raise RefusedError(f"{home.name(copies[0])} is another file; use --force to replace it")
     other = [*foreign, *(name for name, state in states.items() if state == "other")]
     if other:
         raise RefusedError(
-            f"{place.name(other[0])} is not of this spec, seed, stream and size of shards; "
+            f"{home.name(other[0])} is not of this spec, seed, stream and size of shards; "
             "use --force to replace it"
         )
     own = {file.name for file in share.files} | {share.layout.index_name}
     short = [name for name, state in states.items() if state == "short" and name in own]
     if short and not share.resume:
-        raise RefusedError(f"{place.name(short[0])} is cut short; use --resume to write it again")
+        raise RefusedError(f"{home.name(short[0])} is cut short; use --resume to write it again")
 
 
 _SAME = (None, "missing", "whole")  # of a copy: it is not looked at, or nothing else is there
 
 
 def _write_file(
-    share: Share, file: FileLayout, place: Place, drawing: Drawing, advance: Advance
+    share: Share, file: FileLayout, home: Home, drawing: Drawing, advance: Advance
 ) -> bool:
     """Publish one file of tensors, unless it has come to stand there by now."""
-    state = place.look([file])[file.name]
+    state = home.look([file])[file.name]
     if state == "whole":
         return False
-    _check_states(share, place, {file.name: state}, [])
+    _check_states(share, home, {file.name: state}, [])
     if state == "missing":
-        return place.publish(file, drawing, advance)
-    _remove_index(share, place)
-    done = place.publish(file, drawing, advance)
-    _remove_index(share, place)  # of a run that had counted the old file
+        return home.publish(file, drawing, advance)
+    _remove_index(share, home)
+    done = home.publish(file, drawing, advance)
+    _remove_index(share, home)  # of a run that had counted the old file
     return done
 
 
-def _remove_index(share: Share, place: Place) -> None:
-    place.remove([share.layout.index_name])
+def _remove_index(share: Share, home: Home) -> None:
+    home.remove([share.layout.index_name])
 
 
-def _finish(share: Share, place: Place, drawing: Drawing) -> bool:
-    states = place.look(share.layout.files)
-    foreign = _find_foreign(share, place)
-    _check_states(share, place, states, foreign)
+def _finish(share: Share, home: Home, drawing: Drawing) -> bool:
+    states = home.look(share.layout.files)
+    foreign = _find_foreign(share, home)
+    _check_states(share, home, states, foreign)
     if any(states[file.name] != "whole" for file in share.layout.shards):
         return False
     index = share.layout.index
     if index is not None and states[index.name] != "whole":
-        place.publish(index, drawing, lambda _: None)
-        states = place.look(share.layout.files)
+        home.publish(index, drawing, lambda _: None)
+        states = home.look(share.layout.files)
         if not _is_complete(states):  # a file was replaced just now
-            _remove_index(share, place)
-            _check_states(share, place, states, [])
+            _remove_index(share, home)
+            _check_states(share, home, states, [])
             return False
-    place.remove(foreign)
+    home.remove(foreign)
     return True

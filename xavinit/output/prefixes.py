@@ -16,6 +16,7 @@ from xavinit.output.uploads import Uploads
 from xavinit.stores import Found, Store, open_store, parse_url
 
 _MOST_TURNS = 20  # at an object that other runs put there and take away again
+_MOST_READ = 1 << 30  # bytes of an object that is read whole
 _LOOKERS = 8  # objects that are looked at at once; each waits for the network
 
 
@@ -33,6 +34,34 @@ class Prefix:
 
     def key(self, name: str) -> str:
         return join_key(self._url, name)
+
+    def read(self, name: str) -> bytes:
+        """All of a small object; nothing where there is none, or a larger one."""
+        found = self._store.find(self.key(name))
+        if found is None or found.nbytes > _MOST_READ:
+            return b""
+        content = bytearray(found.nbytes)
+        self._store.read(self.key(name), 0, memoryview(content), found.tag)
+        return bytes(content)
+
+    def put(self, name: str, content: bytes, *, is_new: bool) -> None:
+        """Make a small object; if `is_new`, `FileExistsError` where there is one."""
+        self._store.put(self.key(name), content, is_new=is_new)
+
+    def send(
+        self,
+        files: Sequence[FileLayout],
+        drawing: Drawing,
+        advance: Advance,
+        *,
+        is_new: bool,
+    ) -> None:
+        """Send files one after another; all are there at the end, each of them whole."""
+        largest = max((file.nbytes for file in files), default=0)
+        with Uploads(self._store, largest) as uploads:
+            for file in files:
+                key = self.key(file.name)
+                send_file(uploads, key, file, drawing, advance, is_new=is_new)
 
     def prepare(self) -> None:
         """A store needs no folders."""
@@ -70,9 +99,7 @@ class Prefix:
         for turn in range(_MOST_TURNS):
             is_new = self._store.find(key) is None
             try:
-                with Uploads(self._store, file.nbytes) as uploads:
-                    progress = advance if not turn else lambda _: None
-                    send_file(uploads, key, file, drawing, progress, is_new=is_new)
+                self.send([file], drawing, advance if not turn else _ignore, is_new=is_new)
             except FileExistsError:  # another run came between
                 state = self._find_state(file)
                 if state == "whole":
@@ -106,6 +133,10 @@ class Prefix:
             state = judge_state(file, found.nbytes, _Head(self._store, key, found, file).fill)
             self._known[file.name] = found.tag, state
         return state
+
+
+def _ignore(_: int) -> None:
+    """The progress of what is written again."""
 
 
 class _Head:

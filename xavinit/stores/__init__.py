@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Found", "RemoteFile", "Store", "Upload", "Url", "is_url", "open_store", "parse_url"]
 
-_HOMES = {
+_MODULES = {
     "Found": "store",
     "RemoteFile": "remote_file",
     "Store": "store",
@@ -30,7 +30,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Load the home of a name at its first use."""
-    if name not in _HOMES:
+    """Load the module of a name at its first use."""
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"xavinit.stores.{_HOMES[name]}"), name)
+    return getattr(import_module(f"xavinit.stores.{_MODULES[name]}"), name)

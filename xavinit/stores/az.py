@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import threading
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -23,10 +24,10 @@ from xavinit.stores.az_account import Account, find_account
 from xavinit.stores.bodies import Body
 from xavinit.stores.obstore_bucket import ObstoreBucket, get_options
 from xavinit.stores.recognizing import TOKEN_NAME, make_token
-from xavinit.stores.retrying import CONNECT_TIMEOUT, BusyError, get_timeout, persist
+from xavinit.stores.retrying import BusyError, get_connect_timeout, get_timeout, persist
 from xavinit.stores.waiting import Requests
 
-_GRACE = 5.0  # seconds that requests on their way get to end before an abort
+_GRACE = 3.0  # seconds that requests on their way get to end before an abort
 _ABORT_PATIENCE = 15.0  # seconds that an abort is tried
 
 
@@ -50,7 +51,7 @@ def _open_container(bucket: str, account: Account, credential: Any) -> Any:
     client = BlobServiceClient(
         **account.get_client_options(credential),
         retry_total=0,
-        connection_timeout=CONNECT_TIMEOUT,
+        connection_timeout=get_connect_timeout(),
         read_timeout=get_timeout(),
     )
     return client.get_container_client(bucket)
@@ -131,7 +132,9 @@ class AzUpload:
         """What stands under the key; None where there is nothing."""
         try:
             return persist(
-                lambda failures: self._requests.run(lambda: ask(self._blob.get_blob_properties)),
+                lambda failures: Requests().run(
+                    partial(ask, self._blob.get_blob_properties), _ABORT_PATIENCE
+                ),
                 _ABORT_PATIENCE,
             )
         except FileNotFoundError:
@@ -153,7 +156,8 @@ class AzUpload:
 
         def request(failures: int) -> None:
             requests.run(
-                lambda: ask(self._blob.delete_blob, match_condition=MatchConditions.IfMissing)
+                partial(ask, self._blob.delete_blob, match_condition=MatchConditions.IfMissing),
+                _ABORT_PATIENCE,
             )
 
         with contextlib.suppress(FileNotFoundError, FileExistsError):
@@ -174,8 +178,8 @@ def ask(call: Any, *arguments: Any, **options: Any) -> Any:
     except (faults.ServiceRequestTimeoutError, faults.ServiceResponseTimeoutError):
         raise BusyError("the store does not answer") from None
     except faults.ServiceRequestError:
-        raise BusyError("cannot reach the store, or the connection was closed") from None
+        raise BusyError("cannot reach the store, or the connection failed") from None
     except (faults.ServiceResponseError, faults.IncompleteReadError):
-        raise BusyError("the connection was closed") from None
+        raise BusyError("the connection failed") from None
     except faults.AzureError as error:
         raise OSError(clean(str(error))) from None

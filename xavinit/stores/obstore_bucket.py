@@ -16,7 +16,7 @@ from obstore import exceptions as faults
 
 from xavinit.stores.answers import clean, explain
 from xavinit.stores.recognizing import is_same_content
-from xavinit.stores.retrying import CONNECT_TIMEOUT, BusyError, get_timeout, persist
+from xavinit.stores.retrying import BusyError, get_connect_timeout, get_timeout, persist
 from xavinit.stores.store import Found
 from xavinit.stores.waiting import Requests
 
@@ -35,7 +35,7 @@ def get_options() -> dict[str, Any]:
     return {
         "retry_config": {"max_retries": 0, "retry_timeout": timedelta(seconds=1)},
         "client_options": {
-            "connect_timeout": timedelta(seconds=CONNECT_TIMEOUT),
+            "connect_timeout": timedelta(seconds=get_connect_timeout()),
             "read_timeout": timeout,
             "timeout": timedelta(hours=1),  # of a whole request, which may be a slow one
             "allow_http": True,
@@ -143,7 +143,7 @@ def explain_fault(error: Exception) -> OSError:
     if "timed out" in text:
         return BusyError("the store does not answer")
     if "error sending request" in text:
-        return BusyError("cannot reach the store, or the connection was closed")
+        return BusyError("cannot reach the store, or the connection failed")
     if "HTTP error" in text or "error decoding response body" in text:
         return BusyError("the connection failed")
     return OSError(clean(text))

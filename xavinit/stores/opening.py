@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from importlib import import_module
 
@@ -10,6 +11,9 @@ from xavinit.stores.store import Store
 from xavinit.stores.urls import Url
 
 _MODULES = {"s3": "xavinit.stores.s3", "gs": "xavinit.stores.gs", "az": "xavinit.stores.az"}
+
+# Their warnings are for programmers; where nobody listens, Python would print them.
+_LOGGERS = ("azure", "boto3", "botocore", "google", "urllib3")
 
 _open: dict[tuple[str, str], Store] = {}
 _lock = threading.Lock()
@@ -30,6 +34,8 @@ def open_store(url: Url) -> Store:
 
 def make_store(scheme: str, bucket: str) -> Store:
     """Open a bucket; `open_store` keeps it."""
+    for name in _LOGGERS:
+        logging.getLogger(name).addHandler(logging.NullHandler())
     try:
         module = import_module(_MODULES[scheme])
         store: Store = module.make_store(bucket)

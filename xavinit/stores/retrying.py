@@ -21,7 +21,7 @@ _PATIENCE = 120.0  # seconds from the first try of a request to its last
 _FIRST_PAUSE = 0.1  # seconds; each later one is twice as long
 _MOST_PAUSE = 10.0
 _TIMEOUT = 60.0  # seconds without a byte, after which a request has failed
-CONNECT_TIMEOUT = 10.0
+_CONNECT_TIMEOUT = 10.0  # to connect, and to send a piece of a body
 
 
 class BusyError(OSError):
@@ -46,6 +46,11 @@ def get_patience() -> float:
 def get_timeout() -> float:
     """How long an answer may take, in seconds."""
     return min(_TIMEOUT, get_patience())
+
+
+def get_connect_timeout() -> float:
+    """How long it may take to connect, in seconds."""
+    return min(_CONNECT_TIMEOUT, get_patience())
 
 
 def persist(request: Callable[[int], T], patience: float | None = None) -> T:

@@ -6,6 +6,7 @@ status is 200, which rclone's server gives.
 
 from __future__ import annotations
 
+import contextlib
 from functools import partial
 from typing import Any
 
@@ -16,7 +17,7 @@ from botocore.config import Config
 
 from xavinit.stores.answers import clean
 from xavinit.stores.recognizing import is_same_content
-from xavinit.stores.retrying import CONNECT_TIMEOUT, BusyError, get_timeout, persist
+from xavinit.stores.retrying import BusyError, get_connect_timeout, get_timeout, persist
 from xavinit.stores.s3_requests import ask, explain_fault
 from xavinit.stores.s3_upload import S3Upload, start_upload
 from xavinit.stores.store import Found
@@ -31,7 +32,7 @@ def make_store(bucket: str) -> S3Store:
         session = boto3.Session()
         options: dict[str, Any] = {
             "retries": {"total_max_attempts": 1},
-            "connect_timeout": CONNECT_TIMEOUT,
+            "connect_timeout": get_connect_timeout(),
             "read_timeout": get_timeout(),
             "max_pool_connections": _CONNECTIONS,
             # Not every server knows the checksums that are newer than S3 itself.
@@ -81,7 +82,7 @@ class S3Store:
             answer = self._ask("get_object", Key=key, Range=place, IfMatch=tag)
         except FileExistsError:
             raise EOFError("the object has changed") from None
-        with answer["Body"] as body:
+        with contextlib.closing(answer["Body"]) as body:
             if answer["ETag"] != tag:  # not every server looks at the condition
                 raise EOFError("the object has changed")
             if answer["ContentLength"] != len(block) - done[0]:
@@ -90,7 +91,7 @@ class S3Store:
                 while done[0] < len(block):
                     count = body.readinto(block[done[0] : done[0] + _PIECE])
                     if not count:
-                        raise BusyError("the connection was closed")
+                        raise BusyError("the connection failed")
                     done[0] += count
             except (faults.BotoCoreError, faults.HTTPClientError) as error:
                 raise explain_fault(error) from None

@@ -43,10 +43,9 @@ _BUSY = {
     faults.EndpointConnectionError: "cannot reach the store",
     faults.ConnectTimeoutError: "cannot reach the store",
     faults.ReadTimeoutError: "the store does not answer",
-    faults.ConnectionClosedError: "the connection was closed",
-    faults.ResponseStreamingError: "the connection was closed",
-    faults.IncompleteReadError: "the connection was closed",
-    faults.HTTPClientError: "the connection failed",
+    faults.ResponseStreamingError: "the connection failed",
+    faults.IncompleteReadError: "the connection failed",
+    faults.HTTPClientError: "the connection failed",  # among them one that takes no more bytes
 }
 
 

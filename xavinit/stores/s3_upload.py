@@ -17,7 +17,7 @@ from xavinit.stores.s3_requests import ask
 from xavinit.stores.store import Store
 from xavinit.stores.waiting import Requests
 
-_GRACE = 5.0  # seconds that requests on their way get to end before an abort
+_GRACE = 3.0  # seconds that requests on their way get to end before an abort
 _ABORT_PATIENCE = 15.0  # seconds that an abort is tried
 _ABORTS = 3  # a part that arrives during an abort outlives it, says S3's manual
 _SLACK = 2.0  # seconds; servers tell times in whole ones
@@ -43,7 +43,7 @@ def start_upload(client: Any, bucket: str, key: str, store: Store) -> S3Upload:
     try:
         persist(request)
     except BaseException:
-        requests.join(_GRACE)
+        requests.join(_ABORT_PATIENCE)
         for upload_id in begun:
             S3Upload(client, place, upload_id, token, store).abort()
         with contextlib.suppress(OSError):  # the store does not work, which is being told
@@ -65,9 +65,10 @@ def _abort_lost(client: Any, place: dict[str, str], ours: str, start: float) -> 
 
     def request(failures: int) -> Any:
         return requests.run(
-            lambda: ask(
-                client, "list_multipart_uploads", Bucket=place["Bucket"], Prefix=place["Key"]
-            )
+            partial(
+                ask, client, "list_multipart_uploads", Bucket=place["Bucket"], Prefix=place["Key"]
+            ),
+            _ABORT_PATIENCE,
         )
 
     answer = persist(request, _ABORT_PATIENCE)
@@ -79,7 +80,9 @@ def _abort_lost(client: Any, place: dict[str, str], ours: str, start: float) -> 
         if upload["Key"] == place["Key"] and upload["UploadId"] != ours and is_late:
             lost = {**place, "UploadId": upload["UploadId"]}
             with contextlib.suppress(FileNotFoundError):
-                requests.run(partial(ask, client, "abort_multipart_upload", **lost))
+                requests.run(
+                    partial(ask, client, "abort_multipart_upload", **lost), _ABORT_PATIENCE
+                )
 
 
 class S3Upload:
@@ -172,4 +175,5 @@ class S3Upload:
 
     def _try_to_end(self, name: str) -> None:
         requests = Requests()
-        persist(lambda failures: requests.run(lambda: self._ask(name)), _ABORT_PATIENCE)
+        call = partial(self._ask, name)
+        persist(lambda failures: requests.run(call, _ABORT_PATIENCE), _ABORT_PATIENCE)

@@ -6,6 +6,7 @@ the caller looks again and again whether it is to stop.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -48,8 +49,12 @@ class Requests:
     def __init__(self) -> None:
         self._running: set[threading.Event] = set()
 
-    def run(self, call: Callable[[], T]) -> T:
-        """The answer to a call. Where the caller is interrupted, the call goes on without it."""
+    def run(self, call: Callable[[], T], limit: float = math.inf) -> T:
+        """The answer to a call; `TimeoutError` where it takes longer than so many seconds.
+
+        Where the caller is interrupted, or waits no longer, the call goes on without it.
+        """
+        end = time.monotonic() + limit
         request = _Request(call)
         thread = threading.Thread(target=request.run, daemon=True)
         try:
@@ -59,6 +64,8 @@ class Requests:
         self._running.add(request.ended)
         while not request.ended.wait(_POLL):
             check_stop()
+            if time.monotonic() > end:
+                raise TimeoutError("the store does not answer")
         self._running.discard(request.ended)
         return request.take()
 

@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from xavinit.errors import OutputError, UsageError
+from xavinit.places import join
 from xavinit.stores import is_url
 from xavinit.verbs.generate import PartSource, Report, write_output
 from xavinit.verbs.prepare import make_overrides, take_plan
 from xavinit.verbs.progress import Progress, shift_progress
-from xavinit.verbs.remote import join
 from xavinit.verbs.target import Output, check_output, makes_folder, name_default
 from xavinit.wording import format_value
 
@@ -106,8 +106,7 @@ class Names:
 
     def take(self, spec: str, name: str) -> str:
         """The path of a spec's output; `UsageError` where another spec has it."""
-        folder = self._folder
-        path = join(folder, name) if is_url(folder) else os.path.join(folder, name)
+        path = join(self._folder, name)
         # Names that differ only in case are one to some file systems.
         other = self._taken.setdefault(path.casefold(), spec)
         if other is not spec:

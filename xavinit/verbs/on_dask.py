@@ -15,7 +15,7 @@ from typing import Any
 from msgspec import structs
 
 from xavinit.errors import MissingLibraryError, OutputError, RefusedError, XavinitError
-from xavinit.output import Drawing, Share, Work, finish_set, mark_place, write_shards
+from xavinit.output import Drawing, Share, Work, finish_set, mark_home, write_shards
 from xavinit.plan import STREAM, Plan
 from xavinit.stores import is_url, open_store, parse_url
 
@@ -154,7 +154,7 @@ def describe() -> tuple[str, str]:
 
 def _check_folder(client: Any, folder: str, share: Share) -> None:
     """Do all workers see the folder, or the one that it will be in; or the store?"""
-    with mark_place(folder, share) as marker:
+    with mark_home(folder, share) as marker:
         found = _ask(client, sees, marker)
     for worker, told in found.items():
         if told is not True:

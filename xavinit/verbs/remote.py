@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from xavinit.errors import UsageError
 from xavinit.formats import FileLayout, Format, Layout, Part
+from xavinit.places import join
 from xavinit.stores import parse_url
 from xavinit.verbs.asked_parts import Asked, refuse_unsharded
 from xavinit.verbs.sources import Source, check_not_spec
@@ -111,8 +112,3 @@ def write_remote(
 
     write_object(layout, parse_url(remote.path), drawing, force=force, advance=advance)
     return None
-
-
-def join(path: str, name: str) -> str:
-    """The URL of what is called so under a prefix."""
-    return f"{path.rstrip('/')}/{name}"

@@ -15,7 +15,7 @@ from xavinit.output.drawing import Drawing
 from xavinit.stores import is_url
 
 
-class Place(Protocol):
+class Home(Protocol):
     """Where the files of a layout stand, or will."""
 
     def name(self, name: str) -> str:
@@ -43,7 +43,7 @@ class Place(Protocol):
         """Within the block, something of a random name stands there, by which to know the place."""
 
 
-def find_place(path: str, layout: Layout, *, force: bool) -> Place:
+def find_home(path: str, layout: Layout, *, force: bool) -> Home:
     """The place that a path names; with `force`, files of a set that stands there may go."""
     if is_url(path):
         from xavinit.output.prefixes import Prefix
