@@ -59,6 +59,7 @@ class Proxy(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # an answer is two writes
     server: Proxy
 
     def log_message(self, format: str, *args: Any) -> None:
