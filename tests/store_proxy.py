@@ -63,7 +63,7 @@ class Proxy(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # else a body waits for the receipt of its header: 40 ms
+    disable_nagle_algorithm = True  # an answer is two writes
     server: Proxy
 
     def log_message(self, format: str, *args: Any) -> None:

@@ -25,9 +25,10 @@ class Upload(Protocol):
     """An object that is being sent in parts. It is not there before `complete`."""
 
     def put_part(self, number: int, content: memoryview) -> None:
-        """Send the part of a number, from 1; parts come in any order, from any threads.
+        """Send the part of a number, from 1; parts come from any threads, in any order.
 
-        All but the last are of the same size.
+        All but the last are of the same size. To gs:// a part waits for those before it, which
+        other threads send: of one thread, they come in their order.
         """
 
     def complete(self, *, is_new: bool) -> None:
