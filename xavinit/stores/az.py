@@ -76,7 +76,7 @@ class AzUpload:
         self._token = make_token()
         self._requests = Requests()
         self._numbers: set[int] = set()
-        self._bodies: set[Body] = set()
+        self._bodies: dict[int, Body] = {}  # on their way, by number
         self._lock = threading.Lock()
 
     def _name_block(self, number: int) -> str:
@@ -87,14 +87,14 @@ class AzUpload:
         def request(failures: int) -> None:
             body = Body(content)
             with self._lock:
-                self._bodies.add(body)
+                self._bodies[number] = body
             self._requests.run(
                 lambda: ask(
                     self._blob.stage_block, self._name_block(number), body, length=len(body)
                 )
             )
             with self._lock:
-                self._bodies.discard(body)
+                del self._bodies[number]
 
         persist(request)
         with self._lock:
@@ -147,7 +147,7 @@ class AzUpload:
         that stands there.
         """
         with self._lock:
-            for body in self._bodies:
+            for body in self._bodies.values():
                 body.stop()
         self._requests.join(_GRACE)
         if self._find_committed() is not None:

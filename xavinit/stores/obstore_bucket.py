@@ -57,6 +57,8 @@ class ObstoreBucket:
         return self._requests.run(lambda: ask(call, self._bucket, key, **options))
 
     def find(self, key: str) -> Found | None:
+        if not key:
+            return None
         try:
             found: Any = persist(lambda failures: self._ask(obstore.head, key))
         except FileNotFoundError:

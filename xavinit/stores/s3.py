@@ -60,6 +60,9 @@ class S3Store:
         return ask(self._client, name, Bucket=self._bucket, **arguments)
 
     def find(self, key: str) -> Found | None:
+        if not key:
+            return None
+
         def request(failures: int) -> Any:
             return self._requests.run(lambda: self._ask("head_object", Key=key))
 

@@ -18,6 +18,7 @@ from xavinit.stores.store import Store
 from xavinit.stores.waiting import Requests
 
 _GRACE = 3.0  # seconds that requests on their way get to end before an abort
+_LATE = 5.0  # seconds that the answer to a beginning may come after an interrupt
 _ABORT_PATIENCE = 15.0  # seconds that an abort is tried
 _ABORTS = 3  # a part that arrives during an abort outlives it, says S3's manual
 _SLACK = 2.0  # seconds; servers tell times in whole ones
@@ -43,7 +44,7 @@ def start_upload(client: Any, bucket: str, key: str, store: Store) -> S3Upload:
     try:
         persist(request)
     except BaseException:
-        requests.join(_ABORT_PATIENCE)
+        requests.join(_LATE)
         for upload_id in begun:
             S3Upload(client, place, upload_id, token, store).abort()
         with contextlib.suppress(OSError):  # the store does not work, which is being told
@@ -98,7 +99,7 @@ class S3Upload:
         self._store = store
         self._requests = Requests()
         self._tags: dict[int, str] = {}
-        self._bodies: set[Body] = set()
+        self._bodies: dict[int, Body] = {}  # on their way, by number
         self._lock = threading.Lock()
 
     def _ask(self, name: str, **arguments: Any) -> Any:
@@ -108,12 +109,12 @@ class S3Upload:
         def request(failures: int) -> Any:
             body = Body(content)
             with self._lock:
-                self._bodies.add(body)
+                self._bodies[number] = body
             answer = self._requests.run(
                 lambda: self._ask("upload_part", PartNumber=number, Body=body)
             )
             with self._lock:
-                self._bodies.discard(body)
+                del self._bodies[number]
             return answer
 
         self._tags[number] = persist(request)["ETag"]
@@ -161,7 +162,7 @@ class S3Upload:
 
     def abort(self) -> None:
         with self._lock:
-            for body in self._bodies:
+            for body in self._bodies.values():
                 body.stop()
         self._requests.join(_GRACE)
         for _ in range(_ABORTS):
