@@ -20,6 +20,8 @@ from xavinit.output.uploads import Uploads
 from xavinit.stores import Url, open_store
 from xavinit.wording import explain_os_error
 
+_COPY = "name a file on a disk, and copy it"
+
 ChooseRival = Callable[[str, Iterable[str]], str | None]
 
 
@@ -79,9 +81,9 @@ def check_object(
             raise UsageError(
                 f"the stream {drawing.stream.name} is drawn in the spec's order, and such a file "
                 "has one of its own",
-                hint="name a file on a disk, and copy it",
+                hint=_COPY,
             )
-        check_pipe(layout, drawing)
+        check_pipe(layout, drawing, "an object in a store", _COPY)
     store = open_store(url)
     with telling(url):
         if not force and store.find(url.key) is not None:
