@@ -66,7 +66,7 @@ measure-guesses: $(VENV)/test ## Count how often the laws of thousands of random
 
 measure-verdicts: $(VENV)/test ## Count how often --statistics refuses true files, and lets wrong tensors pass.
 	PYTHONPATH=tests $(VENV)/bin/python tests/measure_verdicts.py
-test-cluster: $(VENV)/cluster ## Write sets by Slurm, GNU parallel and Dask, which are started here (as root).
+test-cluster: $(VENV)/cluster $(VENV)/azurite/ready ## Write sets by Slurm, GNU parallel, Dask, and to object stores: all are started here (as root).
 	$(VENV)/bin/python -m pytest -q -m cluster tests/cluster
 
 matrix: ## Compare the bytes over Pythons, libraries, processors (arm64 under qemu); MATRIX=--install.
@@ -114,6 +114,11 @@ $(VENV)/demo: $(BUILT)
 # One environment; each job adds the extra of its name.
 $(VENV)/test $(VENV)/ci $(VENV)/fuzz $(VENV)/lint $(VENV)/browser $(VENV)/cluster: $(VENV)/%: $(BUILT)
 	$(call install,-e ".[$*]")
+
+# Azure's storage on this machine: a program of Node's, for tests alone.
+$(VENV)/azurite/ready: | $(VENV)/cluster
+	npm install --silent --no-audit --no-fund --prefix $(@D) azurite@3.35.0
+	@touch $@
 
 $(OLDEST)/test: $(BUILT) tests/oldest.txt
 	$(call install,-c tests/oldest.txt -e ".[test]")

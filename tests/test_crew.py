@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
-from xavinit.crew import BLOCK, Buffer, Crew, parse_jobs
+from xavinit.crew import BLOCK, Behind, Buffer, Crew, parse_jobs
 from xavinit.errors import UsageError
 from xavinit.stopping import StoppedError, check_stop
 
@@ -263,3 +263,68 @@ def test_an_interrupt_ends_the_tasks_in_their_middle() -> None:
     with pytest.raises(KeyboardInterrupt):
         Crew(lambda: None, 2).run(TASKS, TOTAL, work, interrupt)
     check_stop()  # no other thread is stopped by it
+
+
+# --- Threads behind the calling thread --------------------------------------------------------
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_all_that_is_handed_over_is_done_and_buffers_come_back(jobs: int) -> None:
+    behind = Behind(jobs)
+    done: list[tuple[int, bytes]] = []
+    buffers = set()
+    try:
+        for number in range(50):
+            buffer = behind.take()
+            buffers.add(id(buffer))
+            block = buffer.take(3)
+            block[:] = bytes([number] * 3)
+            behind.hand(buffer, partial(lambda n, b: done.append((n, bytes(b))), number, block))
+        behind.wait()
+    finally:
+        behind.stop()
+    assert sorted(done) == [(number, bytes([number] * 3)) for number in range(50)]
+    assert len(buffers) <= jobs + 1
+
+
+def test_the_first_failure_behind_is_raised_and_ends_the_rest() -> None:
+    behind = Behind(2)
+    begun: list[int] = []
+
+    def act(number: int) -> None:
+        begun.append(number)
+        if number == 3:
+            raise OSError("full")
+
+    def hand_all() -> None:
+        for number in range(1000):
+            behind.hand(behind.take(), partial(act, number))
+        behind.wait()
+
+    before = threading.active_count()
+    try:
+        with pytest.raises(OSError, match=r"^full$"):
+            hand_all()
+    finally:
+        behind.stop()
+    assert len(begun) < 1000
+    assert threading.active_count() == before
+
+
+def test_what_waits_behind_is_stopped() -> None:
+    """A thread in a long step asks whether it is to stop; what has not begun never does."""
+    behind = Behind(1)
+    begun, asked = threading.Event(), threading.Event()
+    late: list[int] = []
+
+    def wait() -> None:
+        begun.set()
+        while True:
+            asked.wait(0.01)
+            check_stop()
+
+    behind.hand(behind.take(), wait)
+    behind.hand(behind.take(), lambda: late.append(1))
+    assert begun.wait(60)
+    behind.stop()
+    assert not late

@@ -325,11 +325,10 @@ def test_a_heap_without_an_end_does_not_hang_the_library(tmp_path: Path) -> None
     with path.open("rb", buffering=0) as file, pytest.MonkeyPatch.context() as patch:
         patch.setattr(heaps, "_WINDOW", 9)  # the mark lies across windows
         with pytest.raises(ValueError, match="has no end"):
-            heaps.check_heaps(file, len(content), [])  # type: ignore[arg-type]
+            heaps.check_heaps(file, len(content), [], small=heaps.SMALL)  # type: ignore[arg-type]
         with pytest.raises(ValueError, match="has no end"):  # a small file is searched whole
-            heaps.check_heaps(file, len(content), [(heap - 8, 100)])  # type: ignore[arg-type]
-        patch.setattr(heaps, "_SMALL", 0)
-        heaps.check_heaps(file, len(content), [(heap - 8, 100)])  # type: ignore[arg-type]
+            heaps.check_heaps(file, len(content), [(heap - 8, 100)], small=len(content))  # type: ignore[arg-type]
+        heaps.check_heaps(file, len(content), [(heap - 8, 100)], small=0)  # type: ignore[arg-type]
     path.write_bytes(content[: heap + 8])
     refuse(path, "is not a sound HDF5 file")
 

@@ -14,7 +14,7 @@ import pytest
 import xavinit
 from xavinit.errors import OutputError
 from xavinit.formats.shard_names import DEFAULT
-from xavinit.output import disk, parts
+from xavinit.output import disk, folders
 
 INDEX = DEFAULT.index
 SPEC: dict[str, Any] = {"seed": 3, "tensors": {"z": [10, 10], "big": [40, 40], "a.{5}": [10, 20]}}
@@ -120,14 +120,14 @@ def test_two_finishers_write_one_index(
     for number in (1, 2):
         write(tmp_path / "w", (number, 2))
     (tmp_path / "w" / INDEX).unlink()
-    real = parts.fill_files
+    real = folders.fill_files
 
     def fill_files(*arguments: Any) -> None:
-        monkeypatch.setattr(parts, "fill_files", real)
+        monkeypatch.setattr(folders, "fill_files", real)
         write(tmp_path / "w", (2, 2))
         real(*arguments)
 
-    monkeypatch.setattr(parts, "fill_files", fill_files)
+    monkeypatch.setattr(folders, "fill_files", fill_files)
     assert write(tmp_path / "w", (1, 2)).is_complete
     assert read(tmp_path / "w") == whole
 

@@ -21,7 +21,7 @@ import xavinit
 from xavinit.errors import InputError, OutputError, RefusedError, UsageError
 from xavinit.formats import divide, parse_part
 from xavinit.formats.shard_names import DEFAULT
-from xavinit.output import disk, parts
+from xavinit.output import disk, folders
 from xavinit.report.divisions import format_division
 from xavinit.verbs.shares import divide_plan
 
@@ -285,14 +285,14 @@ def test_a_shard_that_comes_meanwhile_is_told_at_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two versions at once: neither sees the other when it begins; no index is written."""
-    real = parts.fill_files
+    real = folders.fill_files
 
     def fill_files(*arguments: Any) -> None:
-        monkeypatch.setattr(parts, "fill_files", real)
+        monkeypatch.setattr(folders, "fill_files", real)
         write(tmp_path / "w", (2, 2), spec=OTHERS["another seed"])
         real(*arguments)
 
-    monkeypatch.setattr(parts, "fill_files", fill_files)
+    monkeypatch.setattr(folders, "fill_files", fill_files)
     with pytest.raises(RefusedError, match="is not of this spec, seed, stream and size of shards"):
         write(tmp_path / "w", (1, 2))
     assert INDEX not in read(tmp_path / "w")

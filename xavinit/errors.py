@@ -170,6 +170,10 @@ class InputError(XavinitError):
     exit_code = 4
 
 
+class UnreadableError(InputError):
+    """What cannot be read at all, as against damaged: it is not there, or out of reach."""
+
+
 class OutputError(XavinitError):
     """An output that cannot be written: no folder, no permission, no space, a fault."""
 

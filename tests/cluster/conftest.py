@@ -1,7 +1,8 @@
-"""What the cluster tests share: when they run, a spec and its set, and a Slurm of one machine.
+"""What the cluster tests share: when they run, a spec and its set, a Slurm, servers of objects.
 
 They run with `pytest -m cluster` alone (`make test-cluster`), and need what Debian calls parallel,
-slurm-wlm and munge; Slurm's daemons are started here, as root, and end with the tests.
+slurm-wlm and munge; Slurm's daemons are started here, as root, and end with the tests. So do the
+servers of object stores.
 """
 
 from __future__ import annotations
@@ -19,8 +20,12 @@ from typing import Any
 import pytest
 from cluster_sets import SIZE, SPEC, read_set, wait_for
 from free_ports import find_free_port
+from store_proxy import Proxy, start_proxy
+from store_servers import BUCKET, Server, start_server
 
 import xavinit
+from xavinit.stores import Store, open_store, parse_url
+from xavinit.stores.opening import forget_stores
 
 HERE = Path(__file__).parent
 
@@ -52,6 +57,43 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     (folder / "model.yaml").write_text(SPEC)
     xavinit.generate(folder / "model.yaml", folder / "w", max_shard_size=SIZE)
     return read_set(folder / "w")
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Server]]:
+    """Each server of objects by its name, started when it is first asked for."""
+    folder = tmp_path_factory.mktemp("servers")
+    started: dict[str, Server] = {}
+    with contextlib.ExitStack() as stack:
+
+        def start(name: str) -> Server:
+            if name not in started:
+                started[name] = stack.enter_context(start_server(name, folder))
+            return started[name]
+
+        yield start
+
+
+@pytest.fixture(params=["rclone", "moto", "azurite", "gcs"])
+def server(request: pytest.FixtureRequest, servers: Callable[[str], Server]) -> Server:
+    return servers(request.param)
+
+
+@pytest.fixture
+def proxy(server: Server) -> Iterator[Proxy]:
+    """What stands before the server, and makes faults."""
+    with start_proxy(server.port) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def store(server: Server, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """The server's bucket, through the proxy."""
+    for name, value in server.get_environment(proxy.port).items():
+        monkeypatch.setenv(name, value)
+    forget_stores()
+    yield open_store(parse_url(f"{server.scheme}://{BUCKET}/"))
+    forget_stores()
 
 
 SLURM = """

@@ -23,9 +23,10 @@ def check(
 ) -> None:
     """Validate one SPEC or several, and print one line for each.
 
-    SPEC is a YAML or JSON file, - for standard input, or a weights file that xavinit wrote. All are
-    checked, and what is wrong is told on standard error. The exit code is 0 where all are
-    right, 3 where one is not, and 4 where the only fault is a file that cannot be read.
+    SPEC is a YAML or JSON file, - for standard input, or a weights file that xavinit wrote; either
+    file may be in an object store (s3://BUCKET/KEY, gs:// or az://). All are checked, and what is
+    wrong is told on standard error. The exit code is 0 where all are right, 3 where one is not, and
+    4 where the only fault is a file that cannot be read.
     """
     from xavinit.report.checks import check_to_json, format_check
 

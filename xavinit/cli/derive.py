@@ -60,11 +60,12 @@ def derive(
 ) -> None:
     """Write a spec with the names, shapes and dtypes of SOURCE, as a person would have written it.
 
-    SOURCE is any weights file that xavinit inspect reads, a folder, or the index of a set. Its
-    headers are read, none of its numbers. Names that repeat are folded, sizes become dims, biases
-    and norms rules; comments mark what is a guess. The spec is YAML: generate makes a file with the
-    same names, shapes and dtypes of it, with Glorot's numbers. From a file that xavinit wrote comes
-    the spec that it carries, which makes the same bytes again.
+    SOURCE is any weights file that xavinit inspect reads, a folder, or the index of a set, on a
+    disk or in an object store (s3://BUCKET/KEY, gs:// or az://). Its headers are read, none of its
+    numbers. Names that repeat are folded, sizes become dims, biases and norms rules; comments mark
+    what is a guess. The spec is YAML: generate makes a file with the same names, shapes and dtypes
+    of it, with Glorot's numbers. From a file that xavinit wrote comes the spec that it carries,
+    which makes the same bytes again.
 
     With --laws as-is, every number of SOURCE is read: each tensor gets the law that its values look
     like, as xavinit inspect tells it, or the nearest that a spec has, with a comment.

@@ -54,10 +54,11 @@ def diff(
 ) -> None:
     """Compare A with B, tensor by tensor; B is what A should be.
 
-    A and B are weights files of any formats, folders or indices of sets, or - for standard input.
-    Told are tensors that one of them lacks, other shapes and dtypes, and for each tensor how many
-    elements differ, with the greatest difference, absolute, relative and in ulps of the coarser
-    dtype, and where. By default numbers must be equal; NaN equals NaN, and 0 equals -0.
+    A and B are weights files of any formats, folders or indices of sets, on a disk or in an object
+    store (s3://BUCKET/KEY, gs:// or az://), or - for standard input. Told are tensors that one of
+    them lacks, other shapes and dtypes, and for each tensor how many elements differ, with the
+    greatest difference, absolute, relative and in ulps of the coarser dtype, and where. By default
+    numbers must be equal; NaN equals NaN, and 0 equals -0.
 
     Tensors are paired by name. Files of two frameworks are paired through the spec that one of them
     carries, or both: then names and indices are PyTorch's. Else --map pairs them, with braces as in

@@ -37,7 +37,7 @@ def digest(
     It goes over names, dtypes, shapes and values, not over the container, so it is the same for a
     safetensors file, its shards, an HDF5 file or a folder of .npy files of the same tensors. Files
     of Keras's own (.weights.h5, .keras) name tensors by their paths in the file. FILE is any
-    weights file that xavinit inspect reads, or - for standard input.
+    weights file that xavinit inspect reads, also in an object store, or - for standard input.
 
     With --check, FILE is a list that this command has printed, or -: each file or tensor in it is
     read again. The exit code is 5 where one has changed, and 4 where one cannot be read.

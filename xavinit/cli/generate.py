@@ -31,7 +31,8 @@ from xavinit.errors import UsageError, VerificationError
     "--output",
     metavar="OUT",
     type=click.Path(allow_dash=True),
-    help="Where to write; - is standard output, a folder gets the default name.",
+    help="Where to write: a path, or a URL (s3://, gs://, az://); - is standard output, a folder "
+    "gets the default name.",
 )
 @click.option(
     "-f",
@@ -94,7 +95,8 @@ def generate(
     """Write the weights file of SPEC: a YAML or JSON file, or - for standard input.
 
     SPEC may also be a weights file that xavinit wrote: it carries its spec. Then give -o, with the
-    name of a file or of a new folder.
+    name of a file or of a new folder. Either file may be in an object store: s3://BUCKET/KEY,
+    gs:// or az://.
 
     Without -o, the file gets SPEC's name in the current folder: for model.yaml that is
     model.safetensors; with --framework keras model.weights.h5, or model.keras.safetensors if the
@@ -112,6 +114,11 @@ def generate(
     With --part, several runs make one set, on one machine or many (docs/scale.md): each writes its
     own shards and leaves those that are there; the one that finds all of them writes the index.
     With --force, it replaces only its own.
+
+    OUT may be an object in a store, such as s3://bucket/model.safetensors, or with shards or -f npy
+    what the names of several begin with (docs/scale.md). It is sent in parts while it is drawn, and
+    is there whole or not at all. Without --force, what exists is refused; of a set that is not
+    whole, the same command writes the rest.
 
     If OUT is a folder that exists, or ends with a slash, the file in it gets SPEC's name. (With
     -f npy or --max-shard-size, one SPEC makes the folder OUT itself.) Several SPECs all go there,

@@ -52,7 +52,8 @@ def inspect(
 
     FILE is safetensors, HDF5, Keras's .weights.h5 or .keras, .npy, .npz, PyTorch's zip file (.pt,
     .pth, .bin: nothing in it is run), a folder or the index of a set, or - for standard input. What
-    it is shows by its content, whatever its name.
+    it is shows by its content, whatever its name. It may be in an object store: s3://BUCKET/KEY,
+    gs:// or az://.
 
     A row has the tensor's name, shape, dtype and count; mean, std, min and max of its finite
     values; the share of zeros, the count of NaN and of both infinities; and the law that the values

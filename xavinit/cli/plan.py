@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +12,9 @@ from xavinit.cli.group import Command
 from xavinit.cli.options import json_option, quiet_option, show_warnings, spec_options
 from xavinit.console import measure_terminal, print_text
 from xavinit.errors import UsageError
+
+if TYPE_CHECKING:
+    from xavinit.verbs.sending import Sending
 
 
 @click.command(cls=Command, short_help="Show each tensor's shape, fans, law and bytes.")
@@ -30,7 +33,15 @@ from xavinit.errors import UsageError
     help="Show which of N parts would write what, and no tensors; needs --max-shard-size.",
 )
 @click.option(
-    "--max-shard-size", metavar="SIZE", help="With --parts: the size of a shard, such as 5GB."
+    "--max-shard-size",
+    metavar="SIZE",
+    help="With --parts or -o: the size of a shard, such as 5GB.",
+)
+@click.option(
+    "-o",
+    "--output",
+    metavar="URL",
+    help="Show how it would be sent to an object or prefix, such as s3://bucket/w.safetensors.",
 )
 @json_option("Print JSON, on one line.")
 @quiet_option("Show no warnings.")
@@ -41,6 +52,7 @@ def plan(
     explain: str | None,
     parts: int | None,
     max_shard_size: str | None,
+    output: str | None,
     as_json: bool,
     quiet: bool,
     debug: bool,
@@ -48,14 +60,17 @@ def plan(
 ) -> None:
     """Show what SPEC stands for: each tensor's shape, fans, law and bytes. Draws nothing.
 
-    SPEC is a YAML or JSON file, - for standard input, or a weights file that xavinit wrote.
+    SPEC is a YAML or JSON file, - for standard input, or a weights file that xavinit wrote. Either
+    file may be in an object store: s3://BUCKET/KEY, gs:// or az://.
 
     On a terminal, tensors that repeat share one row, such as h.{0..11}.mlp.weight ×12, with the
     bytes of all 12. Only blocks that are alike in every tensor are folded so. In a pipe or a file,
     each tensor has a line.
     """
-    if parts is None and max_shard_size is not None:
+    if parts is None and output is None and max_shard_size is not None:
         raise UsageError("--max-shard-size goes with --parts here: a plan has no shards")
+    if output is not None and (parts is not None or explain is not None):
+        raise UsageError("-o tells of the whole output: it takes neither --parts nor --explain")
     if parts is not None and (full or match is not None or explain is not None):
         raise UsageError("--parts shows no tensors: it takes no --full, --match or --explain")
     if explain is not None:
@@ -72,14 +87,27 @@ def plan(
         _show_parts(made, parts, max_shard_size, as_json)
         return
     shown = made if match is None else select_tensors(made, match)
+    sending = None if output is None else _plan_upload(made, output, max_shard_size)
     if as_json:
-        print_text(plan_to_json(shown))
+        print_text(plan_to_json(shown, sending=sending))
         return
     width = measure_terminal(sys.stdout)
     whole = None if match is None else made
     is_folded = width is not None and not full
     for line in format_plan(shown, width=width, is_folded=is_folded, whole=whole):
         print_text(line)
+    if sending is not None:
+        from xavinit.report.sendings import format_sending
+        from xavinit.report.tables import wrap
+
+        for line in wrap("", f"to {output}: {format_sending(sending)}", 0, width):
+            print_text(line)
+
+
+def _plan_upload(made: xavinit.Plan, url: str, size: str | None) -> Sending:
+    from xavinit.verbs.sending import plan_upload
+
+    return plan_upload(made, url, max_shard_size=size)
 
 
 def _show_parts(made: xavinit.Plan, parts: int, size: str | None, as_json: bool) -> None:

@@ -52,8 +52,9 @@ def verify(
     """Compare each FILE with what xavinit generate writes for a spec, and tell what differs.
 
     FILE is a weights file, one shard, the folder or the index of a sharded set, or a folder of .npy
-    files. What it is shows by its content. Every byte of safetensors and .npy files is compared; of
-    HDF5 and Keras files the tensors and attributes; of other formats the tensors.
+    files, on a disk or in an object store (s3://BUCKET/KEY, gs:// or az://). What it is shows by
+    its content. Every byte of safetensors and .npy files is compared; of HDF5 and Keras files the
+    tensors and attributes; of other formats the tensors.
 
     Without --spec, FILE is compared with the spec that it carries. That shows that it is what it
     says, not that this is what you want: compare the seed and the spec's digest, or give --spec.

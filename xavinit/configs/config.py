@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from xavinit.errors import InputError
+from xavinit.places import is_file, is_folder, join, list_folder, read_whole, split
 from xavinit.wording import explain_os_error, format_value
 
 NAME = "config.json"
@@ -59,11 +59,11 @@ def is_config(path: str, *, beside_weights: bool = False) -> bool:
 
     A folder means the one in it, if there are no weights beside it, unless told otherwise.
     """
-    if os.path.isdir(path):
-        if not os.path.isfile(os.path.join(path, NAME)):
+    if is_folder(path):
+        if not is_file(join(path, NAME)):
             return False
-        return beside_weights or not any(map(_WEIGHTS.search, os.listdir(path)))
-    name = os.path.basename(path)
+        return beside_weights or not any(map(_WEIGHTS.search, list_folder(path)))
+    name = split(path)[1]
     return name.endswith(".json") and not _WEIGHTS.search(name)
 
 
@@ -72,8 +72,8 @@ def load_settings(path: str) -> Settings:
 
     Raises `InputError` where it is no JSON object.
     """
-    place = os.path.join(path, NAME)
-    if not os.path.isdir(path) or not os.path.isfile(place):
+    place = join(path, NAME)
+    if not is_folder(path) or not is_file(place):
         return Settings()
     data = _read(place)
     if not isinstance(data, dict):
@@ -85,8 +85,8 @@ def load_settings(path: str) -> Settings:
 
 def load_config(path: str) -> Config:
     """Read a configuration. Raises `InputError` where it is none that a model could be made of."""
-    if os.path.isdir(path):
-        path = os.path.join(path, NAME)
+    if is_folder(path):
+        path = join(path, NAME)
     data = _read(path)
     if not isinstance(data, dict):
         raise InputError(f"{path}: must be a JSON object; got {format_value(data)}")
@@ -108,8 +108,7 @@ def load_config(path: str) -> Config:
 
 def _read(path: str) -> Any:
     try:
-        with open(path, "rb") as file:
-            content = file.read(LARGEST_FILE + 1)
+        content = read_whole(path, LARGEST_FILE)
     except (OSError, ValueError) as error:
         reason = explain_os_error(error) if isinstance(error, OSError) else str(error)
         raise InputError(f"cannot read {path}: {reason}") from error

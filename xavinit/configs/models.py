@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +15,7 @@ from xavinit.configs.library import Library, open_library
 from xavinit.configs.shrinking import shrink
 from xavinit.deriving import Model
 from xavinit.errors import InputError
+from xavinit.places import split
 
 
 class Twin(Struct, frozen=True):
@@ -62,7 +62,7 @@ def _refuse(config: Config, error: BuildError) -> InputError:
 
 def _describe(library: Library, config: Config, made: Any, model: Any, what: str = "") -> Model:
     tensors, default = describe_model(library, model)
-    name = os.path.basename(config.path)
+    name = split(config.path)[1]
     comments = ["Initialized as the model initializes itself, where a spec can say it."]
     if config.data.get("quantization_config"):
         comments.append("Without the config's quantization.")

@@ -42,7 +42,7 @@ from xavinit.formats.shard_names import (
 )
 from xavinit.formats.shards import parse_size
 from xavinit.formats.shares import Part, divide, parse_part, parse_parts
-from xavinit.formats.standing import State, find_state
+from xavinit.formats.standing import State, find_state, judge_state
 from xavinit.formats.stored import Index, PlainRange, Reader, StoredTensor
 
 __all__ = [
@@ -72,6 +72,7 @@ __all__ = [
     "find_odd_byte",
     "find_state",
     "find_suffix",
+    "judge_state",
     "lay_out_file",
     "load_index",
     "make_zeros",

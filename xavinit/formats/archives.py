@@ -12,10 +12,11 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from xavinit.errors import InputError
-from xavinit.formats.files import explain_error, find_size, open_file, read_from
+from xavinit.errors import InputError, UnreadableError
+from xavinit.formats.files import explain_error, read_from
 from xavinit.formats.stored import StoredTensor
 from xavinit.formats.strided import StridedRange
+from xavinit.places import find_size, open_file
 from xavinit.wording import format_bytes, format_value
 
 LARGEST_DIRECTORY = 32 << 20  # bytes; the library reads it whole
@@ -61,7 +62,7 @@ def read_archive(path: str) -> Archive:
             _check_apart(members)
         except EOFError:
             raise InputError(f"{path} is not a sound zip archive: it is cut short") from None
-        except OSError:
+        except (OSError, UnreadableError):
             raise
         except Exception as error:  # damaged ones also raise struct.error, UnicodeError and more
             raise InputError(
@@ -92,7 +93,7 @@ def check_expanded(path: str, tensors: Iterable[StoredTensor], size: int) -> Non
 class _BoundedFile:
     """A file for the library, which would take the directory's word for how much to read."""
 
-    def __init__(self, file: io.FileIO, size: int) -> None:
+    def __init__(self, file: io.RawIOBase, size: int) -> None:
         self._file, self._size = file, size
         self.seek, self.tell = file.seek, file.tell
 
@@ -104,13 +105,13 @@ class _BoundedFile:
         count = min(nbytes, left) if nbytes >= 0 else left
         if count > LARGEST_DIRECTORY:
             raise ValueError(f"its directory must be at most {format_bytes(LARGEST_DIRECTORY)}")
-        content = self._file.read(count)
+        content = self._file.read(count) or b""
         if content.count(b"PK\x01\x02") > MOST_MEMBERS:
             raise ValueError(f"it must hold at most {MOST_MEMBERS:,} members")
         return content
 
 
-def _find_member(file: io.FileIO, size: int, info: zipfile.ZipInfo) -> Member:
+def _find_member(file: io.RawIOBase, size: int, info: zipfile.ZipInfo) -> Member:
     shown = f"member {format_value(info.filename)}"
     if info.flag_bits & _IS_ENCRYPTED:
         raise ValueError(f"{shown} is encrypted")

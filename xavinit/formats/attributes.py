@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from xavinit.errors import InputError
-from xavinit.formats.hdf5_library import import_h5py, is_text, map_errors, open_to_read
+from xavinit.formats.hdf5_library import import_h5py, is_text, map_errors
+from xavinit.formats.hdf5_source import open_part
 from xavinit.wording import explain_os_error
 
 
@@ -17,7 +18,7 @@ def read_attributes(path: str, objects: Iterable[str]) -> dict[str, dict[str, st
     """
     h5py = import_h5py()
     try:
-        with map_errors(), open_to_read(h5py, path) as file:
+        with map_errors(), open_part(h5py, path, None) as file:
             found: dict[str, dict[str, str]] = {}
             for name in objects:
                 if name not in file:

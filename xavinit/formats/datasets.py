@@ -10,7 +10,6 @@ from typing import Any
 from xavinit.dtypes import DType
 from xavinit.errors import InputError
 from xavinit.formats.deflated import WindowFile
-from xavinit.formats.files import find_size, open_file
 from xavinit.formats.hdf5_chunks import list_filters
 from xavinit.formats.hdf5_library import (
     import_h5py,
@@ -20,7 +19,7 @@ from xavinit.formats.hdf5_library import (
     name_kind,
 )
 from xavinit.formats.hdf5_source import Hdf5Dataset, Window, open_part
-from xavinit.formats.heaps import check_heaps
+from xavinit.formats.heaps import SMALL, SMALL_OBJECT, check_heaps
 from xavinit.formats.keras_groups import find_dtype, find_group, read_label
 from xavinit.formats.stored import (
     LARGEST_NAMES,
@@ -30,6 +29,7 @@ from xavinit.formats.stored import (
     StoredTensor,
     index_tensors,
 )
+from xavinit.places import find_local, find_size, open_again, open_file
 from xavinit.wording import explain_os_error, format_bytes, format_value
 
 MOST_OBJECTS = 1_000_000
@@ -73,9 +73,9 @@ def read_index(path: str, window: Window | None = None) -> Index:
                 values.append(place)
         texts = [name for name in sorted(file.attrs) if is_text(h5py, file.attrs.get_id(name))]
         if texts or unknown or groups:
-            with open_file(path) as opened:
+            with open_again(path) as opened:
                 part = WindowFile(opened, window.offset, size) if window else opened
-                check_heaps(part, size, values)
+                check_heaps(part, size, values, small=_find_small(path))
         for name in unknown:
             dataset = h5py.h5d.open(file.id, name.encode())
             special = find_dtype(h5py, dataset)
@@ -92,6 +92,11 @@ def read_index(path: str, window: Window | None = None) -> Index:
         labels={name: label for name in sorted(groups) if (label := layers[groups[name]])},
         skipped=skipped,
     )
+
+
+def _find_small(path: str) -> int:
+    """The bytes of a file that is searched for heaps whole: fewer where reading is a download."""
+    return SMALL if find_local(path) is not None else SMALL_OBJECT
 
 
 def _find_others(h5py: Any) -> tuple[int, ...]:

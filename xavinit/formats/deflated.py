@@ -16,9 +16,10 @@ from msgspec import Struct
 
 from xavinit.errors import InputError
 from xavinit.formats.archives import Member
-from xavinit.formats.files import fill_from, open_file, read_from
+from xavinit.formats.files import fill_from, read_from
 from xavinit.formats.stored import PlainRange, StoredTensor
 from xavinit.formats.strided import StridedRange
+from xavinit.places import open_again
 from xavinit.stopping import check_stop
 from xavinit.wording import format_bytes, format_value
 
@@ -55,7 +56,7 @@ class MemberRange(Struct, frozen=True):
 class WindowFile(io.RawIOBase):
     """A part of an open file, as a file of its own."""
 
-    def __init__(self, file: io.FileIO, offset: int, nbytes: int) -> None:
+    def __init__(self, file: io.RawIOBase, offset: int, nbytes: int) -> None:
         super().__init__()
         self._file, self._offset, self._nbytes = file, offset, nbytes
         self._place = 0
@@ -94,7 +95,7 @@ class InflatedFile:
     too soon.
     """
 
-    def __init__(self, path: str, file: io.FileIO, member: Member) -> None:
+    def __init__(self, path: str, file: io.RawIOBase, member: Member) -> None:
         self._path, self._file, self._member = path, file, member
         self._restart()
 
@@ -167,7 +168,7 @@ class _OpenedArchive:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._file = open_file(path)
+        self._file = open_again(path)
         self._member: Member | None = None
         self._inflated: InflatedFile | None = None
         self._whole: tuple[Member, bytearray] | None = None  # the one held last
@@ -192,7 +193,7 @@ class _OpenedArchive:
 def read_member(path: str, member: Member, most: int) -> bytearray:
     """The first bytes of a member, at most so many."""
     count = min(member.nbytes, most)
-    with open_file(path) as file:
+    with open_again(path) as file:
         try:
             if not member.is_deflated:
                 return read_from(file, member.offset, count)

@@ -1,14 +1,11 @@
-"""What every reader does with a file: open it without waiting, read at offsets, parse JSON."""
+"""What every reader does with an open file: read at offsets, parse JSON."""
 
 from __future__ import annotations
 
-import io
 import json
-import os
-import stat
 from typing import Any, Protocol
 
-from xavinit.errors import InputError
+from xavinit.places import find_size, open_file
 from xavinit.wording import explain_os_error, format_bytes, format_value
 
 LARGEST_TEXT = 100_000_000  # bytes of JSON; a million tensors need less
@@ -22,28 +19,6 @@ class Readable(Protocol):
     def seek(self, offset: int, /) -> int: ...
 
     def readinto(self, block: memoryview, /) -> int | None: ...
-
-
-def open_file(path: str) -> io.FileIO:
-    """Open a regular file: no FIFO, on which a reader would wait for ever, and no device."""
-    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
-    try:
-        handle = os.open(path, flags)
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {explain_os_error(error)}") from error
-    except ValueError as error:  # a NUL
-        raise InputError(f"cannot read {format_value(path)}: {error}") from error
-    mode = os.fstat(handle).st_mode
-    if not stat.S_ISREG(mode):
-        os.close(handle)
-        kind = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
-        raise InputError(f"cannot read {path}: it is {kind}")
-    return io.FileIO(handle, "rb")
-
-
-def find_size(file: io.FileIO) -> int:
-    """The bytes of an open file."""
-    return os.fstat(file.fileno()).st_size
 
 
 def fill_from(file: Readable, offset: int, block: memoryview) -> None:

@@ -69,7 +69,7 @@ def open_to_read(h5py: Any, path: str) -> Any:
 
 
 def open_window(h5py: Any, part: Any) -> Any:
-    """An HDF5 file that is a part of another, to read through calls of Python."""
+    """An HDF5 file that is a part of another, or an object, to read through calls of Python."""
     return h5py.File(part, "r")
 
 

@@ -12,12 +12,12 @@ from msgspec import Struct
 
 from xavinit.errors import InputError
 from xavinit.formats.deflated import WindowFile
-from xavinit.formats.files import open_file
 from xavinit.formats.hdf5_chunks import MOST_KEPT, UNIT, Chunks, count_kept, count_row
 from xavinit.formats.hdf5_library import import_h5py, map_errors, open_to_read, open_window
 from xavinit.formats.stored import StoredTensor
 from xavinit.formats.strided import swap_bytes
 from xavinit.layers import split_boxes
+from xavinit.places import find_local, open_again
 from xavinit.wording import explain_os_error, format_value
 
 # Fills the bytes of a box of elements: its starts, its counts, the bytes.
@@ -163,10 +163,13 @@ class _OpenedFile:
 @contextlib.contextmanager
 def open_part(h5py: Any, path: str, window: Window | None) -> Iterator[Any]:
     """The library's file, which is closed in the end, and the archive with it."""
-    with open_file(path) as file:  # checks that it is a regular file
-        if window is None:
-            opened = open_to_read(h5py, path)
-        else:
+    with open_again(path) as file:  # checks that it is a regular file
+        local = find_local(path)
+        if window is not None:
             opened = open_window(h5py, WindowFile(file, window.offset, window.nbytes))
+        elif local is not None:
+            opened = open_to_read(h5py, local)
+        else:
+            opened = open_window(h5py, file)
         with opened:
             yield opened

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from xavinit.errors import InputError
-from xavinit.formats.files import find_size, open_file, read_from
+from xavinit.formats.files import read_from
 from xavinit.formats.layout import FileLayout
+from xavinit.places import find_size, open_file
 from xavinit.wording import explain_os_error
 
 _STEP = 1 << 20  # bytes compared at once

@@ -14,14 +14,20 @@ from xavinit.formats.files import LARGEST_TEXT, Readable, read_from
 
 _MARK = b"GCOL\x01\0\0\0"  # signature, version, three reserved bytes
 _HEADER = 16  # bytes of a heap's, and of an object's, where sizes have 8 bytes
-_SMALL = 64 << 20  # bytes of a file that is searched whole
+SMALL = 64 << 20  # bytes of a file that is searched whole
+SMALL_OBJECT = 1 << 20  # the same of an object in a store
 _WINDOW = 1 << 20  # bytes searched at once
 
 
-def check_heaps(file: Readable, size: int, values: Iterable[tuple[int, int]]) -> None:
-    """Raise `ValueError` for a heap without an end; `values` are (offset, nbytes)."""
+def check_heaps(
+    file: Readable, size: int, values: Iterable[tuple[int, int]], *, small: int
+) -> None:
+    """Raise `ValueError` for a heap without an end; `values` are (offset, nbytes).
+
+    A file of at most `small` bytes is searched whole.
+    """
     place = checked = 0
-    skipped = sorted(values) if size > _SMALL else []
+    skipped = sorted(values) if size > small else []
     for offset, nbytes in [*skipped, (size, 0)]:
         for start in _find_marks(file, place, offset):
             checked += _check_heap(file, start, size)

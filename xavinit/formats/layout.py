@@ -95,6 +95,7 @@ class Layout(Struct, frozen=True):
     nbytes: int  # of all files; for HDF5 at most, since its container's own are estimated
     folder: bool = False
     find_set: Callable[[str], list[str]] | None = None
+    set_names: ShardNames | None = None  # given with it
     metadata: Mapping[str, str] = {}
     index_name: str = ""  # of such a set, also where it is a single file and has no index
     copies: tuple[str, ...] = ()
@@ -130,12 +131,16 @@ class Format(Struct, frozen=True):
     # Does an existing folder hold an earlier output of this format and nothing foreign? Raises
     # `InputError` where it cannot be read.
     is_ours: Callable[[str], bool] = lambda path: False
+    # The files that a manifest of these bytes lists; None where it is not one of ours.
+    list_files: Callable[[bytes], list[str] | None] = lambda content: None
     # The metadata of a folder, whatever else is wrong with it; else `read_index` has them.
     read_metadata: Callable[[str], dict[str, str]] | None = None
     # The texts among the attributes of these objects of a file, each by its path.
     read_attributes: Callable[[str, Iterable[str]], dict[str, dict[str, str]]] | None = None
     # The name of an output beside this path that loaders would take for the same checkpoint.
     find_rival: Callable[[str], str | None] = lambda path: None
+    # The same of a name, beside others, where there may be such.
+    choose_rival: Callable[[str, Iterable[str]], str | None] | None = None
 
 
 def lay_out_file(

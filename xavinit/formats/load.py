@@ -7,18 +7,18 @@ the reader of that format says what is wrong.
 
 from __future__ import annotations
 
-import os
-import stat
+import io
 
 from msgspec import structs
 
 from xavinit.errors import InputError
 from xavinit.file_kinds import HDF5, HEAD, NPY, SAFETENSORS, ZIP, find_kind
-from xavinit.formats.files import LARGEST_TEXT, find_size, open_file, parse_json, read_from
+from xavinit.formats.files import LARGEST_TEXT, parse_json, read_from
 from xavinit.formats.known import MANIFESTS, find_suffix, parse_format
 from xavinit.formats.refusals import refuse_kind
 from xavinit.formats.shard_names import find_names, parse_index_name
 from xavinit.formats.stored import Index
+from xavinit.places import Kind, exists, find_size, join, look, open_file, read_beginning, split
 from xavinit.wording import explain_os_error
 
 STANDARD_INPUT = "-"
@@ -34,6 +34,8 @@ _TORCH_FILE = "pytorch_model.bin"
 def load_index(path: str) -> Index:
     """The index of a weights file, of a set of them, or of a folder; `-` reads standard input.
 
+    Each may be in an object store, by its URL.
+
     `Index.format` is safetensors, hdf5, keras (`.weights.h5`), keras_archive (`.keras`), npy (also
     a folder of ours), npz or pytorch. Raises `InputError`, of one line, for anything else.
     """
@@ -42,35 +44,36 @@ def load_index(path: str) -> Index:
             from xavinit.formats.pipes import load_pipe
 
             return load_pipe()
-        if _is_fifo(path):
+        kind = _look(path)
+        if kind == "pipe":
             raise InputError(
                 f"cannot read {path}: it is not a regular file",
                 hint="standard input takes a pipe: - < PATH",
             )
-        return _read_folder(path) if os.path.isdir(path) else _read_any(path)
+        return _read_folder(path) if kind == "folder" else _read_any(path)
     except OSError as error:
         place = error.filename or path
         raise InputError(f"cannot read {place}: {explain_os_error(error)}") from error
 
 
-def _is_fifo(path: str) -> bool:
+def _look(path: str) -> Kind:
     try:
-        return stat.S_ISFIFO(os.stat(path).st_mode)
-    except (OSError, ValueError):  # which opening it tells
-        return False
+        return look(path)
+    except ValueError:  # which opening it tells
+        return "other"
 
 
 def _read_folder(path: str) -> Index:
     for name, manifest in MANIFESTS.items():
-        if os.path.exists(os.path.join(path, manifest)):
+        if exists(join(path, manifest)):
             return _read_as(name, path)
     names = find_names(path)
     for index in (names.index, _TORCH_INDEX):
-        if os.path.exists(os.path.join(path, index)):
-            return _read_set(path, os.path.join(path, index))
+        if exists(join(path, index)):
+            return _read_set(path, join(path, index))
         single = names.single if index == names.index else _TORCH_FILE
-        if os.path.exists(os.path.join(path, single)):
-            return _read_file(os.path.join(path, single))
+        if exists(join(path, single)):
+            return _read_file(join(path, single))
     raise InputError(
         f"{path} is a folder without an index of weights, a single .safetensors, "
         f"{_TORCH_FILE} or a manifest.json",
@@ -81,39 +84,46 @@ def _read_folder(path: str) -> Index:
 def _read_set(path: str, index: str) -> Index:
     from xavinit.formats.sets import load_index_file, read_set
 
-    return read_set(path, os.path.dirname(index), load_index_file(index), _read_file)
+    return read_set(path, split(index)[0], load_index_file(index), _read_file)
 
 
 def _read_any(path: str) -> Index:
     """The index of a file, which may be the index of a set."""
-    if _is_named_index(os.path.basename(path)) or _is_index(path):
+    if _is_named_index(split(path)[1]):
         return _read_set(path, path)
-    return _read_file(path)
+    with open_file(path) as file:
+        size = find_size(file)
+        head = read_beginning(file, HEAD)
+        is_index = _may_be_index(path, size, head) and _is_index(file, size)
+    return _read_set(path, path) if is_index else _read_by_head(path, head)
 
 
 def _is_named_index(name: str) -> bool:
     return parse_index_name(name) is not None or name.endswith(".bin.index.json")
 
 
-def _is_index(path: str) -> bool:
+def _may_be_index(path: str, size: int, head: bytes) -> bool:
+    """Is it JSON by its beginning, and no file of a format that is damaged?"""
+    is_json = find_kind(head) is None and head.lstrip().startswith(b"{")
+    return is_json and size <= LARGEST_TEXT and not find_suffix(path)
+
+
+def _is_index(file: io.RawIOBase, size: int) -> bool:
     """Is it JSON with a `weight_map`, whatever its name?"""
-    with open_file(path) as file:
-        size = find_size(file)
-        head = bytes(read_from(file, 0, min(size, HEAD)))
-        if find_kind(head) or not head.lstrip().startswith(b"{") or size > LARGEST_TEXT:
-            return False
-        if find_suffix(path):
-            return False
-        try:
-            content = parse_json(read_from(file, 0, size))
-        except (ValueError, EOFError):
-            return False
+    try:
+        content = parse_json(read_from(file, 0, size))
+    except (ValueError, EOFError):
+        return False
     return isinstance(content, dict) and "weight_map" in content
 
 
 def _read_file(path: str) -> Index:
     with open_file(path) as file:
-        head = bytes(read_from(file, 0, min(find_size(file), HEAD)))
+        head = read_beginning(file, HEAD)
+    return _read_by_head(path, head)
+
+
+def _read_by_head(path: str, head: bytes) -> Index:
     kind = find_kind(head)
     if kind == ZIP:
         return _read_archive(path)

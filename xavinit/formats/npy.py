@@ -13,12 +13,13 @@ import msgspec
 from msgspec import Struct
 
 from xavinit.errors import InputError, SpecError, UsageError
-from xavinit.formats.files import find_size, load_json, open_file, read_from
+from xavinit.formats.files import load_json, read_from
 from xavinit.formats.known import MANIFESTS
 from xavinit.formats.layout import Format, Layout, lay_out_file
 from xavinit.formats.metadata import KEY, make_compact, make_metadata
 from xavinit.formats.npy_headers import LONGEST_HEAD, find_source, parse_header
 from xavinit.formats.stored import Index, StoredTensor, index_tensors
+from xavinit.places import find_size, is_folder, join, open_file, split
 from xavinit.plan import Plan, TensorPlan
 from xavinit.wording import explain_os_error, format_value
 
@@ -122,11 +123,11 @@ def make_head(tensor: TensorPlan) -> bytes:
 
 def read_index(path: str) -> Index:
     """The index of a folder by its manifest, or of a single file (whose tensor is its stem)."""
-    if not os.path.isdir(path):
-        name = os.path.splitext(os.path.basename(path))[0]
+    if not is_folder(path):
+        name = os.path.splitext(split(path)[1])[0]
         return index_tensors(path, [_read_file(path, unquote(name))], {})
     files, metadata = _read_manifest(path)
-    tensors = [_read_file(os.path.join(path, file), name) for name, file in files.items()]
+    tensors = [_read_file(join(path, file), name) for name, file in files.items()]
     return index_tensors(path, tensors, metadata)
 
 
@@ -162,11 +163,18 @@ def _list_files(manifest: str, size: int) -> list[str] | None:
     """The names of the files that a manifest lists; None where it is not one of ours."""
     try:
         with open_file(manifest) as file:
-            content = read_from(file, 0, size)
-        tensors = msgspec.json.decode(content, type=_Manifest).tensors
+            return list_files(read_from(file, 0, size))
     except OSError as error:
         raise InputError(f"cannot read {manifest}: {explain_os_error(error)}") from error
-    except (EOFError, ValueError, RecursionError, msgspec.MsgspecError):  # no ValueError once
+    except EOFError:
+        return None
+
+
+def list_files(content: bytes | bytearray) -> list[str] | None:
+    """The same of a manifest's bytes."""
+    try:
+        tensors = msgspec.json.decode(content, type=_Manifest).tensors
+    except (ValueError, RecursionError, msgspec.MsgspecError):  # no ValueError once
         return None
     files = {name: encode_name(name) for name in tensors}
     is_sound = all(entry.file == files[name] for name, entry in tensors.items())
@@ -181,7 +189,7 @@ def read_metadata(path: str) -> dict[str, str]:
 def _read_manifest(path: str) -> tuple[dict[str, str], dict[str, str]]:
     """The file of each tensor of a folder, and the folder's metadata."""
     try:
-        content = load_json(os.path.join(path, MANIFEST))
+        content = load_json(join(path, MANIFEST))
         match content:
             case {"tensors": dict(entries)}:
                 pass
@@ -214,5 +222,6 @@ FORMAT = Format(
     lay_out_single,
     names_tensors=False,
     is_ours=is_ours,
+    list_files=list_files,
     read_metadata=read_metadata,
 )

@@ -35,6 +35,7 @@ from xavinit.formats.stored import (
 )
 from xavinit.formats.strided import StridedRange, find_strides
 from xavinit.formats.torch_values import GLOBALS, Storage, Unread, View, find_storage
+from xavinit.places import split
 from xavinit.wording import format_value
 
 MOST_VALUES = 2_000_000
@@ -82,7 +83,7 @@ def read_index(archive: Archive) -> Index:
         raise InputError(f"{path} is corrupt at its data.pkl: {error}") from error
     flat = _Flat(path)
     if isinstance(value, View | Unread):  # a tensor alone is called as the file
-        stem = os.path.splitext(os.path.basename(path))[0]
+        stem = os.path.splitext(split(path)[1])[0]
         flat.add(stem, value, 0)
     else:
         flat.add("", value, 0)

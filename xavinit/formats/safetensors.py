@@ -16,10 +16,10 @@ from typing import Any
 
 from xavinit.dtypes import STORED_DTYPES
 from xavinit.errors import InputError, OutputError, SpecError
-from xavinit.formats.files import find_size, open_file, parse_json, read_from
+from xavinit.formats.files import parse_json, read_from
 from xavinit.formats.layout import FileLayout, Format, Layout, lay_out_file
 from xavinit.formats.metadata import KEY, make_metadata, make_set_metadata
-from xavinit.formats.shard_names import ShardNames, find_rival
+from xavinit.formats.shard_names import ShardNames, choose_rival, find_rival
 from xavinit.formats.shards import (
     check_number,
     count_most_shards,
@@ -37,6 +37,7 @@ from xavinit.formats.stored import (
     index_tensors,
 )
 from xavinit.layers import find_framework
+from xavinit.places import find_size, open_file
 from xavinit.plan import Plan, TensorPlan
 from xavinit.wording import format_value
 
@@ -100,6 +101,7 @@ def lay_out_shards(plan: Plan, most: int, names: ShardNames) -> Layout:
         total,
         folder=True,
         find_set=names.find_set,
+        set_names=names,
         metadata=carried,
         index_name=names.index,
     )
@@ -281,5 +283,10 @@ def _check_places(starts: Sequence[tuple[int, StoredTensor]], start: int, size: 
 
 
 FORMAT = Format(
-    "safetensors", lay_out, read_index, lay_out_shards=lay_out_shards, find_rival=find_rival
+    "safetensors",
+    lay_out,
+    read_index,
+    lay_out_shards=lay_out_shards,
+    find_rival=find_rival,
+    choose_rival=choose_rival,
 )

@@ -5,7 +5,6 @@ The names of the shards are the index's own: any file beside it, of safetensors 
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +13,7 @@ from xavinit.errors import InputError
 from xavinit.formats.files import load_json
 from xavinit.formats.shards import MOST_SHARDS
 from xavinit.formats.stored import Index, index_tensors
+from xavinit.places import join
 from xavinit.wording import format_value
 
 
@@ -50,7 +50,7 @@ def _is_plain(name: str) -> bool:
 
 def read_set(path: str, folder: str, places: dict[str, str], read: Callable[[str], Index]) -> Index:
     """The index of all files of a set, which must hold what its own index says."""
-    files = {name: read(os.path.join(folder, name)) for name in sorted(set(places.values()))}
+    files = {name: read(join(folder, name)) for name in sorted(set(places.values()))}
     stored = [tensor for file in files.values() for tensor in file.tensors]
     found = {tensor.name: name for name, file in files.items() for tensor in file.tensors}
     if found != places or len(found) < len(stored):

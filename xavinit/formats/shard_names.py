@@ -7,12 +7,13 @@ A stem, `model` unless another is asked for, and perhaps a variant: the stem `mo
 
 from __future__ import annotations
 
-import os
 import re
+from collections.abc import Iterable
 
 from msgspec import Struct
 
 from xavinit.errors import InputError, UsageError
+from xavinit.places import list_folder, split
 from xavinit.wording import format_value
 
 _SUFFIX = ".safetensors"
@@ -59,7 +60,11 @@ class ShardNames(Struct, frozen=True):
 
     def find_set(self, folder: str) -> list[str]:
         """The names of the set in a folder, also of an unfinished one; the index first."""
-        names = sorted(os.listdir(folder))
+        return self.choose_set(list_folder(folder))
+
+    def choose_set(self, names: Iterable[str]) -> list[str]:
+        """The same of the names that are there."""
+        names = sorted(names)
         return [n for n in names if n == self.index] + [n for n in names if self.has_file(n)]
 
 
@@ -92,7 +97,7 @@ def parse_index_name(name: str) -> ShardNames | None:
 
 def find_names(folder: str) -> ShardNames:
     """The names of the set in a folder: the usual ones, or those of its only index or file."""
-    present = set(os.listdir(folder))
+    present = set(list_folder(folder))
     if present & {DEFAULT.index, DEFAULT.single}:
         return DEFAULT
     found = sorted(name for name in present if parse_index_name(name))
@@ -113,12 +118,17 @@ def find_rival(path: str) -> str | None:
 
     Loaders look for one or the other first, so the folder would hold two checkpoints.
     """
-    folder, name = os.path.split(path)
-    base = name.removesuffix(_SUFFIX)
+    folder, name = split(path)
     try:
-        present = sorted(os.listdir(folder or "."))
+        return choose_rival(name, list_folder(folder or "."))
     except OSError:
         return None  # no such folder: the one that writes tells why
+
+
+def choose_rival(name: str, names: Iterable[str]) -> str | None:
+    """The same of the names that are there."""
+    present = sorted(names)
+    base = name.removesuffix(_SUFFIX)
     stem, _, variant = base.rpartition(".")
     indices = {ShardNames(base).index, ShardNames(stem, variant).index} if name != base else set()
     shards = (other for other in present if other != name and _match_file(base, other))

@@ -16,14 +16,18 @@ from msgspec import Struct
 
 from xavinit.dtypes import DType
 from xavinit.errors import InputError
-from xavinit.formats.files import Readable, fill_from, open_file
+from xavinit.formats.files import Readable, fill_from
 from xavinit.formats.metadata import Recipe, parse_recipe
+from xavinit.places import find_local, open_again
 from xavinit.stopping import check_stop
 from xavinit.wording import explain_os_error, format_value
 
 MOST_AXES = 32  # of a tensor: what the oldest NumPy takes
 LARGEST_NAMES = 50_000_000  # characters of all names, where a file may repeat what it says once
 LARGEST = 2**63 - 1  # of a dimension, and bytes of a tensor
+
+_BLOCK = 1 << 20  # bytes of a file that are best read at once
+_BLOCK_OF_OBJECT = 8 << 20  # the same of an object: each block is a request, which takes its time
 
 
 class Source(Protocol):
@@ -70,9 +74,19 @@ class StoredTensor(Struct, frozen=True):
         return self.source if isinstance(self.source, PlainRange) else None
 
     @property
+    def is_remote(self) -> bool:
+        """Does it lie in an object, so that each read is a request to a store?"""
+        return find_local(self.source.path) is None
+
+    @property
     def unit(self) -> int:
-        """How many elements are best read at once."""
+        """How many elements are best read at once: a block is a whole number of units."""
         return self.source.find_unit(self)
+
+    @property
+    def block(self) -> int:
+        """The bytes that are best read at once, if units are not larger."""
+        return _BLOCK_OF_OBJECT if self.plain is not None and self.is_remote else _BLOCK
 
     @property
     def memory(self) -> int:
@@ -86,8 +100,8 @@ class PlainRange(Struct, frozen=True):
     path: str
     offset: int
 
-    def open(self) -> io.FileIO:
-        return open_file(self.path)
+    def open(self) -> io.RawIOBase:
+        return open_again(self.path)
 
     def fill(
         self, opened: Readable, tensor: StoredTensor, start: int, stop: int, block: memoryview

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from xavinit.dtypes import DType
-from xavinit.formats.files import Readable, open_file, read_from
+from xavinit.formats.files import Readable, read_from
 from xavinit.formats.stored import StoredTensor
 from xavinit.layers import split_boxes
+from xavinit.places import open_again
 from xavinit.stopping import check_stop
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _UNIT = 8 << 20  # bytes read at once
 _SPAN = 4 << 20  # bytes of the file held for that
 _PAGE = 4096  # bytes; so few are read at once
+LARGEST_HELD = 256 << 20  # bytes of an object that are held whole, so that few requests are made
 
 
 class StridedRange(Struct, frozen=True):
@@ -36,16 +37,21 @@ class StridedRange(Struct, frozen=True):
     strides: tuple[int, ...]
     is_swapped: bool = False
 
-    def open(self) -> io.FileIO:
-        return open_file(self.path)
+    def open(self) -> _OpenedFile:
+        return _OpenedFile(self.path)
 
     def fill(
-        self, opened: Readable, tensor: StoredTensor, start: int, stop: int, block: memoryview
+        self, opened: _OpenedFile, tensor: StoredTensor, start: int, stop: int, block: memoryview
     ) -> None:
         itemsize = tensor.dtype.itemsize
+        if held := self._count_held(tensor):
+            content = opened.hold(self.offset, held)
+            whole = structs.replace(self, offset=0)
+            whole.fill_from_memory(content, tensor, start, stop, block)
+            return
         for box, out in _list_boxes(tensor, start, stop, block):
             first = sum(i * step for (i, _), step in zip(box, self.strides, strict=True))
-            _gather(opened, self.offset + first * itemsize, out, self.strides)
+            _gather(opened.file, self.offset + first * itemsize, out, self.strides)
         if self.is_swapped:
             swap_bytes(block, tensor.dtype)
 
@@ -72,7 +78,15 @@ class StridedRange(Struct, frozen=True):
         return most if row > most else max(min(most // max(row, 1) * row, tensor.size), 1)
 
     def count_memory(self, tensor: StoredTensor) -> int:
-        return _SPAN
+        return _SPAN + self._count_held(tensor)
+
+    def _count_held(self, tensor: StoredTensor) -> int:
+        """The bytes of an object that are held: all, if they are not too many, in another order."""
+        if not tensor.is_remote or self.strides == find_strides(tensor.shape, is_fortran=False):
+            return 0
+        reach = sum((n - 1) * step for n, step in zip(tensor.shape, self.strides, strict=True))
+        span = (reach + 1) * tensor.dtype.itemsize
+        return span if tensor.size and span <= LARGEST_HELD else 0
 
     def count_read(self, tensor: StoredTensor) -> int:
         """The bytes of the file that are read: a page for each run of elements that lies alone."""
@@ -85,6 +99,23 @@ class StridedRange(Struct, frozen=True):
             else:
                 runs *= count
         return runs * max(run, _PAGE) if runs > 1 else run
+
+
+class _OpenedFile:
+    """A file that elements are read from; of an object, the range that was read last is held."""
+
+    def __init__(self, path: str) -> None:
+        self.file = open_again(path)
+        self._held: tuple[int, bytearray] | None = None
+
+    def close(self) -> None:
+        self.file.close()
+
+    def hold(self, offset: int, nbytes: int) -> bytearray:
+        if self._held is None or (self._held[0], len(self._held[1])) != (offset, nbytes):
+            self._held = None
+            self._held = offset, read_from(self.file, offset, nbytes)
+        return self._held[1]
 
 
 def find_kind(itemsize: int) -> str:

@@ -7,6 +7,7 @@ import stat
 from collections.abc import Callable, Iterable
 
 from xavinit.errors import RefusedError
+from xavinit.stores import is_url
 
 
 def check_apart(paths: Iterable[str | int], source: str, what: str = "the spec") -> None:
@@ -16,6 +17,11 @@ def check_apart(paths: Iterable[str | int], source: str, what: str = "the spec")
 
     Whatever is not there, or cannot be looked at, is not the same: what opens it tells why.
     """
+    if is_url(source):
+        for path in paths:
+            if isinstance(path, str) and path.rstrip("/") == source.rstrip("/"):
+                raise RefusedError(f"{path} is {what} itself; it is not replaced")
+        return
     status = _find_status(lambda: os.fstat(0) if source == "-" else os.stat(source))
     if status is None or not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
         return

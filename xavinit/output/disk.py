@@ -113,6 +113,31 @@ def close(handle: int) -> None:
     os.close(handle)
 
 
+def make_scratch(make: Callable[[str], Made]) -> tuple[BinaryIO, Made]:
+    """Let a library make a file that has no name afterwards, and goes when it is closed.
+
+    It is in memory where the system has a folder for that. What nobody writes takes no room.
+    """
+    import tempfile  # which loads much
+
+    folder = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    handle, path = tempfile.mkstemp(prefix="xavinit-", dir=folder)
+    scratch = os.fdopen(handle, "rb", buffering=0)
+    try:
+        return scratch, make(path)
+    except BaseException:
+        scratch.close()
+        raise
+    finally:
+        os.unlink(path)
+
+
+def read_at(file: BinaryIO, nbytes: int, offset: int) -> bytes:
+    """So many bytes from an offset on."""
+    file.seek(offset)
+    return file.read(nbytes)
+
+
 def read_start(path: str, nbytes: int) -> bytes:
     """The first bytes of a file, or all of a shorter one."""
     with open(path, "rb") as file:

@@ -12,8 +12,8 @@ from xavinit.crew import Advance
 from xavinit.errors import OutputError, RefusedError, UsageError
 from xavinit.formats import Layout
 from xavinit.output import disk
-from xavinit.output.drawing import Drawing, count_bytes
-from xavinit.output.tasks import Task, draw_task
+from xavinit.output.drawing import Drawing
+from xavinit.output.in_order import write_in_order
 from xavinit.wording import explain_os_error, format_value
 
 _STANDARD = {"/dev/stdout": 1, "/dev/stderr": 2}
@@ -64,8 +64,13 @@ def _find_handle(path: str) -> int | None:
     return int(match[1][:20]) if match else None  # of more digits there is none either
 
 
-def check_pipe(layout: Layout, drawing: Drawing) -> None:
-    """Refuse, before any work, an order of tensors in which the stream cannot be drawn."""
+def check_pipe(
+    layout: Layout, drawing: Drawing, what: str = "a pipe", hint: str = "name a file"
+) -> None:
+    """Refuse, before any work, an order of tensors in which the stream cannot be drawn.
+
+    `what` is what takes them in order, and `hint` what to do.
+    """
     if not drawing.stream.is_ordered:
         return
     (file,) = layout.files
@@ -74,10 +79,10 @@ def check_pipe(layout: Layout, drawing: Drawing) -> None:
     for first, second in zip_longest(drawn, written):
         if first != second:
             raise UsageError(
-                f"the stream {drawing.stream.name} is drawn in the spec's order, and a pipe "
+                f"the stream {drawing.stream.name} is drawn in the spec's order, and {what} "
                 f"takes the tensors in the file's; got {format_value(second)} in the file where "
                 f"the spec has {format_value(first)}",
-                hint="name a file",
+                hint=hint,
             )
 
 
@@ -85,26 +90,7 @@ def write_pipe(layout: Layout, pipe: disk.BinaryWriter, drawing: Drawing, advanc
     """Write a layout's only file in order. A closed pipe raises `BrokenPipeError`."""
     check_pipe(layout, drawing)
     (file,) = layout.files
-    gaps = {gap.offset: gap.nbytes for gap in file.find_gaps()}
-    place = 0
-
-    def write(block: memoryview) -> None:
-        """Write a block, and the zeros that follow it in the file."""
-        nonlocal place
-        write_all(pipe, block)
-        place += len(block)
-        if place in gaps:
-            write(memoryview(bytes(gaps.pop(place))))
-
-    def take(_: Task, block: memoryview) -> None:
-        write(block)
-
-    for piece in file.pieces:
-        write(memoryview(piece))
-
-    crew = drawing.crew
-    tasks = drawing.split(file.regions, buffers=crew.buffers_ahead)
-    crew.run_in_order(tasks, count_bytes(file.regions), draw_task, take, advance)
+    write_in_order(file, drawing, lambda block: write_all(pipe, block), advance)
 
 
 def write_all(pipe: disk.BinaryWriter, block: memoryview) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from msgspec import Struct
 
 from xavinit.crew import Advance, Buffer, Crew, parse_jobs
 from xavinit.formats import Reader, StoredTensor
-from xavinit.plan import Plan
+from xavinit.plan import Plan, TensorPlan
+from xavinit.reading.tasks import limit_jobs
 from xavinit.signals import hold_signals
 from xavinit.streams import Fill, Piece, make_stream
 
@@ -32,14 +33,21 @@ class Mismatch(Struct, frozen=True):
 
 
 class Task(NamedTuple):
-    """A piece to draw; without a stored tensor only so that an ordered stream goes on."""
+    """Pieces to draw, side by side; without a stored tensor only so that an ordered stream goes on.
 
-    piece: Piece
+    Of a file one, of an object as many as are best read at once.
+    """
+
+    pieces: tuple[Piece, ...]
     stored: StoredTensor | None
 
     @property
+    def tensor(self) -> TensorPlan:
+        return self.pieces[0].tensor
+
+    @property
     def nbytes(self) -> int:
-        return self.piece.nbytes
+        return sum(piece.nbytes for piece in self.pieces)
 
 
 class Worker:
@@ -52,12 +60,13 @@ class Worker:
 
     def compare(self, drawn: memoryview, task: Task) -> Mismatch | None:
         """Read what is stored of a piece, and compare it with what has been drawn."""
-        (tensor, start, stop), stored = task
+        stored = task.stored
         if stored is None:
             return None
         found: Mismatch | None = None
-        size = tensor.dtype.itemsize
-        step = _STEP // size
+        size = task.tensor.dtype.itemsize
+        start, stop = task.pieces[0].start, task.pieces[-1].stop
+        step = (len(drawn) if stored.is_remote else _STEP) // size
         for first in range(start, stop, step):
             last = min(first + step, stop)
             expected = drawn[(first - start) * size : (last - start) * size]
@@ -84,11 +93,12 @@ def compare_tensors(
     if stream.is_ordered and tensors:  # each is drawn, up to the last that is compared
         jobs = 1
         tensors = list(plan.tensors[: plan.tensors.index(tensors[-1]) + 1])
-    jobs = parse_jobs(jobs)
+    remote = [tensor for tensor in stored.values() if tensor.is_remote]
+    jobs = limit_jobs(remote, parse_jobs(jobs))  # more of those may have to be held
     tasks = (
-        Task(piece, stored.get(tensor.name))
+        task
         for tensor in tensors
-        for piece in stream.split(tensor, buffers=jobs)
+        for task in _join_pieces(stream.split(tensor, buffers=jobs), stored.get(tensor.name))
     )
     found: list[tuple[str, Mismatch]] = []
     with contextlib.ExitStack() as stack:
@@ -100,10 +110,13 @@ def compare_tensors(
 
         def work(worker: Worker, buffer: Buffer, task: Task) -> None:
             block = buffer.take(task.nbytes)
-            worker.fill(block, *task.piece)
+            first = task.pieces[0].offset
+            for piece in task.pieces:
+                start = piece.offset - first
+                worker.fill(block[start : start + piece.nbytes], *piece)
             mismatch = worker.compare(block, task)
             if mismatch is not None:
-                found.append((task.piece.tensor.name, mismatch))
+                found.append((task.tensor.name, mismatch))
 
         total = sum(tensor.nbytes for tensor in tensors)
         Crew(make_worker, jobs).run(tasks, total, work, advance)
@@ -111,6 +124,21 @@ def compare_tensors(
     for name, mismatch in found:
         joined[name] = mismatch.join(joined[name]) if name in joined else mismatch
     return {tensor.name: joined[tensor.name] for tensor in plan.tensors if tensor.name in joined}
+
+
+def _join_pieces(pieces: Iterable[Piece], stored: StoredTensor | None) -> Iterator[Task]:
+    """The pieces of a tensor as tasks: each alone, but of an object as many as a block has."""
+    most = stored.block if stored is not None and stored.is_remote else 0
+    joined: list[Piece] = []
+    nbytes = 0
+    for piece in pieces:
+        if joined and nbytes + piece.nbytes > most:
+            yield Task(tuple(joined), stored)
+            joined, nbytes = [], 0
+        joined.append(piece)
+        nbytes += piece.nbytes
+    if joined:
+        yield Task(tuple(joined), stored)
 
 
 def _find_mismatch(expected: memoryview, got: bytearray, first: int, itemsize: int) -> Mismatch:

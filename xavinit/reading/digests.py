@@ -12,8 +12,6 @@ from xavinit.errors import InputError
 from xavinit.formats import Index, Reader, StoredTensor
 from xavinit.reading.tasks import limit_jobs
 
-_BLOCK = 1 << 20  # bytes read at once, or a tensor's own unit
-
 
 def make_head(name: str, dtype: str, shape: tuple[int, ...]) -> bytes:
     """What is hashed of a tensor before its values."""
@@ -88,7 +86,7 @@ def _list_blocks(tensors: Iterable[StoredTensor]) -> Iterator[_Block]:
     """The blocks of each tensor, a whole number of units each; an empty tensor has one too."""
     for stored in tensors:
         size, unit, count = stored.size, stored.unit, stored.dtype.count_bytes
-        step = max(_BLOCK * 8 // stored.dtype.bits // unit, 1) * unit
+        step = max(stored.block * 8 // stored.dtype.bits // unit, 1) * unit
         for start in range(0, max(size, 1), step):
             stop = min(start + step, size)
             yield _Block(stored, start, stop, count(stop - start))

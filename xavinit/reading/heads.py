@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct, structs
 
-from xavinit.errors import InputError
+from xavinit.errors import InputError, UnreadableError
 from xavinit.formats import (
     Contents,
     FileLayout,
@@ -24,6 +24,7 @@ from xavinit.formats import (
     StoredTensor,
     find_odd_byte,
 )
+from xavinit.places import is_folder, join, list_folder, lists, split
 from xavinit.plan import TensorPlan
 from xavinit.reading.faults import Fault, find_changes
 
@@ -50,11 +51,11 @@ def compare_files(
     faults = [fault for found in founds for fault in found.faults]
     if folder is not None:
         known = {file.name for file, _ in files}
-        present = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+        present = sorted(list_folder(folder)) if is_folder(folder) else []
         if layout.find_set is not None and present:
             present = sorted(layout.find_set(folder))
         faults += (
-            Fault(kind="unexpected_file", path=os.path.join(folder, name))
+            Fault(kind="unexpected_file", path=join(folder, name))
             for name in present
             if name not in known
         )
@@ -68,9 +69,9 @@ def compare_index(index: Index, contents: Contents) -> Found:
 
 
 def _compare_file(fmt: Format, layout: Layout, file: FileLayout, path: str) -> Found:
-    if not os.path.lexists(path):
+    if not lists(path):
         return Found((Fault(kind="missing_file", path=path),))
-    if os.path.isdir(path):
+    if is_folder(path):
         return Found((Fault(kind="unsound_file", path=path, got="is a folder"),))
     if file.contents is not None:
         return _compare_contents(fmt, layout, file.contents, path)
@@ -130,7 +131,7 @@ def _compare_manifest(fmt: Format, layout: Layout, path: str) -> Iterator[Fault]
     """What the metadata say where the file of a folder that has them differs."""
     if fmt.read_metadata is not None:
         try:
-            metadata = fmt.read_metadata(os.path.dirname(path) or os.curdir)
+            metadata = fmt.read_metadata(split(path)[0] or os.curdir)
         except InputError as error:
             yield _tell_unsound(path, error)
         else:
@@ -229,7 +230,8 @@ def _read_index(fmt: Format, path: str) -> Index | Fault:
 
 def _tell_unsound(path: str, error: InputError) -> Fault:
     """The fault of a damaged file; a file that the system does not let us read is raised."""
-    if isinstance(error.__cause__, OSError) and error.__cause__.errno:
+    is_system = isinstance(error.__cause__, OSError) and error.__cause__.errno
+    if is_system or isinstance(error, UnreadableError):
         raise error
     text = error.describe().removeprefix(path).removeprefix(":").strip()
     return Fault(kind="unsound_file", path=path, got=text)
@@ -246,7 +248,7 @@ def _join_misplaced(faults: Sequence[Fault]) -> Iterator[Fault]:
     misplaced = {f.stored_name for f in faults if f.kind == "unexpected_tensor"} & set(homes)
     for fault in faults:
         if fault.kind == "unexpected_tensor" and fault.stored_name in misplaced:
-            home = os.path.basename(homes[fault.stored_name])
+            home = split(homes[fault.stored_name])[1]
             yield Fault(
                 kind="misplaced_tensor", path=fault.path, tensor=fault.stored_name, expected=home
             )

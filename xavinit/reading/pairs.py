@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from xavinit.crew import BLOCK, Advance, Buffer, Crew, parse_jobs
+from xavinit.crew import Advance, Buffer, Crew, parse_jobs
 from xavinit.formats import Reader, StoredTensor
 from xavinit.reading.differences import Tally, Tolerance
+from xavinit.reading.tasks import limit_jobs
 
 _MOST_UNITS = 32 << 20  # bytes of a block that begins where both tensors are best read
 
@@ -71,12 +72,13 @@ def compare(
         with lock:
             tallies[task.number] += found
 
+    jobs = 1 if in_order else limit_jobs(_list_remote(pairs), parse_jobs(jobs))
     with contextlib.ExitStack() as readers:
 
         def make_state() -> _State:
             return _State(readers.enter_context(Reader()), readers.enter_context(Reader()))
 
-        crew = Crew(make_state, 1 if in_order else parse_jobs(jobs))
+        crew = Crew(make_state, jobs)
         crew.run(_list_blocks(pairs), count_bytes(pairs), work, advance)
     return tallies
 
@@ -86,6 +88,11 @@ class _State(NamedTuple):
 
     a: Reader
     b: Reader
+
+
+def _list_remote(pairs: Iterable[Pair]) -> list[StoredTensor]:
+    """The tensors that lie in a store, of which more may have to be held."""
+    return [tensor for pair in pairs for tensor in (pair.a, pair.b) if tensor.is_remote]
 
 
 def _list_blocks(pairs: Sequence[Pair]) -> Iterator[_Block]:
@@ -104,4 +111,5 @@ def _choose_step(pair: Pair) -> int:
     unit = math.lcm(*units)
     if unit * bits > 8 * _MOST_UNITS:
         unit = math.lcm(max(units), 8)  # smaller elements share bytes
-    return max(BLOCK * 8 // bits // unit, 1) * unit
+    block = max(pair.a.block, pair.b.block)
+    return max(block * 8 // bits // unit, 1) * unit

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from xavinit.crew import BLOCK
 from xavinit.formats import StoredTensor
 from xavinit.reading.kernels import RUN
 
@@ -36,9 +35,9 @@ def list_tasks(tensors: Sequence[StoredTensor]) -> Iterator[Piece | Group]:
     """
     first, nbytes = 0, 0
     for number, tensor in enumerate(tensors):
-        if tensor.plain is None or tensor.nbytes <= BLOCK:
+        if tensor.plain is None or tensor.nbytes <= tensor.block:
             nbytes += tensor.nbytes
-            if nbytes >= BLOCK:
+            if nbytes >= tensor.block:
                 yield Group(first, number + 1, nbytes)
                 first, nbytes = number + 1, 0
             continue
@@ -56,7 +55,7 @@ def list_tasks(tensors: Sequence[StoredTensor]) -> Iterator[Piece | Group]:
 def find_step(tensor: StoredTensor) -> int:
     """How many elements are read at once: about a block; whole runs, or whole units."""
     unit = RUN if tensor.plain else tensor.unit
-    return max(BLOCK * 8 // tensor.dtype.bits // unit, 1) * unit
+    return max(tensor.block * 8 // tensor.dtype.bits // unit, 1) * unit
 
 
 def limit_jobs(tensors: Sequence[StoredTensor], jobs: int) -> int:

@@ -19,9 +19,12 @@ def format_report(report: Report, dry_run: bool) -> str:
     took = "" if dry_run else f" in {report.seconds:.2f} s"
     path = "to standard output" if report.path == "-" else escape(report.path)
     shards = "" if report.shards is None else f", {plural(report.shards, 'shard')}"
+    sent = _format_sending(report) if dry_run else ""
     by_path = report.framework == "keras" and report.format != "keras"
     loading = "; Keras loads it by variable path (docs/frameworks.md)" if by_path else ""
-    return f"{verb} {path} ({report.format}{shards}): {size}, seed {report.seed}{took}{loading}"
+    return (
+        f"{verb} {path} ({report.format}{shards}): {size}, seed {report.seed}{took}{loading}{sent}"
+    )
 
 
 def _format_part(report: Report, part: PartReport, dry_run: bool) -> str:
@@ -38,11 +41,23 @@ def _format_part(report: Report, part: PartReport, dry_run: bool) -> str:
         runs = "runs" if dry_run else "ran"
         whole = f"; the generator {runs} over {part.passed:,} words of others{whole}"
     path = escape(report.path)
-    return f"{verb} {which}{path} ({report.format}): {size}, seed {report.seed}{took}{whole}"
+    sent = _format_sending(report) if dry_run else ""
+    return f"{verb} {which}{path} ({report.format}): {size}, seed {report.seed}{took}{whole}{sent}"
+
+
+def _format_sending(report: Report) -> str:
+    """How it would be sent to a store."""
+    if report.sending is None:
+        return ""
+    from xavinit.report.sendings import format_sending
+
+    return f"; {format_sending(report.sending)}"
 
 
 def report_to_json(report: Report, dry_run: bool) -> str:
     """The report as a JSON object on one line."""
+    from xavinit.report.sendings import sending_to_data
+
     content = {
         "version": JSON_VERSION,
         "path": report.path,
@@ -57,6 +72,7 @@ def report_to_json(report: Report, dry_run: bool) -> str:
         "seconds": round(report.seconds, 6),
         "dry_run": dry_run,
         "part": None if report.part is None else _part_to_data(report.part),
+        "sending": None if report.sending is None else sending_to_data(report.sending),
         "warnings": [str(warning) for warning in report.warnings],
     }
     return json.dumps(content)

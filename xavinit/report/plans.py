@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from msgspec import to_builtins
 
@@ -13,9 +14,13 @@ from xavinit.plan import Costs, Plan, is_drawn
 from xavinit.report.divisions import division_to_data
 from xavinit.report.folding import Row, fold, list_rows
 from xavinit.report.laws import compute_zero_share, format_law, law_to_json
+from xavinit.report.sendings import sending_to_data
 from xavinit.report.tables import NOTHING, format_rows, wrap
 from xavinit.verbs.shares import Division
 from xavinit.wording import format_bytes, plural
+
+if TYPE_CHECKING:
+    from xavinit.verbs.sending import Sending
 
 _WIDEST_SHAPE = 20
 _COLUMNS = ("NAME", "SHAPE", "DTYPE", "FAN_IN", "FAN_OUT", "LAW", "BYTES")
@@ -98,8 +103,13 @@ def _format_word(plan: Plan, row: Row) -> str:
     return _UNKNOWN if word is None else f"{word:,}"
 
 
-def plan_to_json(plan: Plan, division: Division | None = None) -> str:
-    """The plan as a JSON object on one line, perhaps with the parts that write it."""
+def plan_to_json(
+    plan: Plan, division: Division | None = None, sending: Sending | None = None
+) -> str:
+    """The plan as a JSON object on one line, perhaps with the parts that write it.
+
+    Or with how it is sent to a store.
+    """
     content = {
         "version": JSON_VERSION,
         "stream": plan.stream,
@@ -125,5 +135,6 @@ def plan_to_json(plan: Plan, division: Division | None = None) -> str:
         "bytes": plan.nbytes,
         **({"sequence": to_builtins(plan.costs)} if plan.costs is not None else {}),
         "division": None if division is None else division_to_data(division),
+        "sending": sending_to_data(sending),
     }
     return json.dumps(content)

@@ -14,7 +14,7 @@ from msgspec import Struct, structs
 from xavinit.dtypes import name_dtype
 from xavinit.errors import InputError, Path, SpecError, UsageError, join_errors
 from xavinit.file_kinds import HEAD, find_kind
-from xavinit.inputs import read_whole
+from xavinit.places import read_whole
 from xavinit.spec.events import (
     DEEPEST_NESTING,
     MOST_DIGITS,

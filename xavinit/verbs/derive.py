@@ -19,8 +19,9 @@ from xavinit.configs import (
 )
 from xavinit.deriving import Model, NamedTensor, derive_text, write_canonical
 from xavinit.dtypes import DTYPES
-from xavinit.errors import InputError, UsageError
+from xavinit.errors import InputError, UnreadableError, UsageError
 from xavinit.formats import Index, Recipe, load_index
+from xavinit.places import find_title
 from xavinit.spec import parse_document
 from xavinit.verbs.held import list_held
 from xavinit.verbs.measure import derive_measured, measure_held, measure_stored
@@ -64,8 +65,8 @@ def derive(
     """Write a spec that gives the names, shapes and dtypes of what exists, with new numbers.
 
     `source` is a weights file of any format that is read, a folder, or the index of a set
-    (docs/reading.md), of which only headers are read. A file that xavinit wrote carries its spec:
-    that is what comes out, and generating it gives the same bytes.
+    (docs/reading.md), on a disk or in an object store, of which only headers are read. A file that
+    xavinit wrote carries its spec: that is what comes out, and generating it gives the same bytes.
 
     Or `source` is in memory: a `torch.nn.Module` (also on the device meta), a Keras model, a Flax
     NNX module, or a mapping of names to arrays, or to anything else with a `shape` and a `dtype`,
@@ -127,7 +128,7 @@ def derive(
             sizes=settings.sizes,
             default_init=settings.init or "glorot_uniform",
             layout="in_out" if index.format == "keras" else None,
-            title=os.path.basename(os.path.abspath(path)),
+            title=find_title(path),
         )
         measure = partial(measure_stored, index)
     try:
@@ -137,7 +138,7 @@ def derive(
         names = {tensor.name for tensor in model.tensors if tensor.tied is None}
         return Derived(derive_measured(model, measure(names, jobs, progress)), skipped)
     except InputError as error:
-        if not path:
+        if not path or isinstance(error, UnreadableError):
             raise
         raise InputError(f"{path}: {error.describe()}", hint=error.hint) from None
 
@@ -189,7 +190,7 @@ def _list_stored(index: Index) -> Iterable[NamedTensor]:
 def _derive_carried(path: str, recipe: Recipe) -> Derived:
     """The spec that a file of ours carries."""
     check_stream(path, recipe)
-    comments = [f"The spec that {os.path.basename(os.path.abspath(path))} carries."]
+    comments = [f"The spec that {find_title(path)} carries."]
     if recipe.max_shard_size is not None:
         comments.append(f"The shards are those of --max-shard-size {recipe.max_shard_size}.")
     try:

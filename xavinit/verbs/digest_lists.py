@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 
 from xavinit.errors import InputError, XavinitError
-from xavinit.inputs import read_whole
+from xavinit.places import read_whole
 from xavinit.verbs.digest import digest, digest_tensors
 from xavinit.wording import explain_os_error, format_bytes, format_value
 

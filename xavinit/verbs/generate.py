@@ -20,7 +20,7 @@ from xavinit.verbs.target import Output, check_output
 from xavinit.wording import explain_os_error, format_value
 
 if TYPE_CHECKING:
-    from xavinit.output import BinaryWriter, Drawing, Share, Work
+    from xavinit.output import BinaryWriter, Drawing, Sending, Share, Work
 
 PartSource = str | tuple[int, int]  # a part of a set, such as 2/8
 
@@ -52,7 +52,8 @@ class Report(Struct, frozen=True):
     framework: str = "pytorch"  # whose names the tensors have
     shards: int | None = None  # files of tensors, if a limit of their size was given
     warnings: tuple[SpecError, ...] = ()
-    part: PartReport | None = None  # if a part was asked for, or to resume
+    part: PartReport | None = None  # if a part was asked for, or to resume; of a set in a store
+    sending: Sending | None = None  # how objects are sent to a store
 
 
 def generate(
@@ -82,10 +83,11 @@ def generate(
     Takes the arguments of `make_plan` (or a plan made already), and
 
     Parameters:
-        path: the output's path; or an object with `write` (a pipe), which takes safetensors, or the
-            .npy of a single tensor. A file appears whole or not at all. The blocks given to
-            `write` are views that the next call overwrites. Without it, the name of the spec's
-            file in the current folder, with the suffix of the framework and the format.
+        path: the output's path, or the URL of an object or a prefix in a store (`s3://bucket/…`,
+            `gs://`, `az://`: docs/scale.md); or an object with `write` (a pipe), which takes
+            safetensors, or the .npy of a single tensor. A file appears whole or not at all. The
+            blocks given to `write` are views that the next call overwrites. Without it, the name of
+            the spec's file in the current folder, with the suffix of the framework and the format.
         format: `safetensors`, `hdf5`, `keras` or `npy`; by default the suffix of `path` decides.
         jobs: the number of threads; all cores by default, at most 8.
         max_shard_size: the most bytes of tensors in a file, as an integer or as text such as
@@ -152,25 +154,14 @@ def write_output(
     """Write what has been checked, unless the run is dry; `client` is that of a Dask cluster."""
     plan, layout, target = output.plan, output.layout, output.target
     advance = make_advance(output.nbytes, progress)
-    part = None
-    if output.share is not None and output.work is not None:
-        work = output.work
-        if not dry_run and output.file is not None and client is not None:
-            from xavinit.verbs.on_dask import write_on_dask
-
-            path = output.file
-            work = write_on_dask(client, plan, output.share, work, path, jobs, advance)
-        elif not dry_run and output.file is not None:
-            from xavinit.output import write_share
-
-            work = write_share(output.share, work, output.file, output.drawing, advance)
-        part = _report_part(output.share, work, plan)
-    elif not dry_run and output.file is None:
+    work = output.work
+    if not dry_run and output.file is None:
         _write_pipe(layout, target, output.drawing, advance)
     elif not dry_run and output.file is not None:
-        from xavinit.output import write_path
-
-        write_path(layout, output.file, output.drawing, force=output.force, advance=advance)
+        work = _write_file(output, output.file, advance, client, jobs)
+    part = None
+    if output.share is not None and work is not None:
+        part = _report_part(output.share, work, plan)
     return Report(
         path=target if isinstance(target, str) else "-",
         format=output.format.name,
@@ -184,12 +175,36 @@ def write_output(
         shards=None if layout.find_set is None else len(layout.shards),
         warnings=plan.warnings,
         part=part,
+        sending=None if output.remote is None else output.remote.sending,
     )
 
 
+def _write_file(
+    output: Output, path: str, advance: Callable[[int], None], client: Any, jobs: int | None
+) -> Work | None:
+    """Write a file, a folder, or of a set what is left; return what was written of a set."""
+    drawing, share, work = output.drawing, output.share, output.work
+    if share is not None and work is not None and client is not None:
+        from xavinit.verbs.on_dask import write_on_dask
+
+        return write_on_dask(client, output.plan, share, work, path, jobs, advance)
+    if output.remote is not None:
+        from xavinit.verbs.remote import write_remote
+
+        return write_remote(output.remote, output.layout, drawing, advance, force=output.force)
+    if share is not None and work is not None:
+        from xavinit.output import write_share
+
+        return write_share(share, work, path, drawing, advance)
+    from xavinit.output import write_path
+
+    write_path(output.layout, path, drawing, force=output.force, advance=advance)
+    return None
+
+
 def _report_part(share: Share, done: Work, plan: Plan) -> PartReport:
-    written = len(done.files)
-    left = len(share.files) - written
+    written = sum(file.name not in share.layout.copies for file in done.files)
+    left = len(share.files) - len(share.layout.copies) - written
     passed = None
     if plan.sequence:
         own = {region.tensor.stream for file in done.files for region in file.regions}

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from xavinit.errors import OutputError, UsageError
+from xavinit.places import join
+from xavinit.stores import is_url
 from xavinit.verbs.generate import PartSource, Report, write_output
 from xavinit.verbs.prepare import make_overrides, take_plan
 from xavinit.verbs.progress import Progress, shift_progress
@@ -43,8 +45,8 @@ def generate_many(
 
     Parameters:
         specs: the paths of the files; a mapping, or standard input, has no name to give an output.
-        folder: a folder that exists. Each output has the name of its spec, with the format's
-            suffix.
+        folder: a folder that exists, or a prefix in a store. Each output has the name of its spec,
+            with the format's suffix.
         report: called with each report, once its output is there.
 
     All are read, planned and laid out before the first byte: what is refused then is refused for
@@ -55,7 +57,7 @@ def generate_many(
     if isinstance(specs, str | bytes | os.PathLike | Mapping):
         raise UsageError(f"specs must be a list of paths; got {format_value(specs)}")
     place = os.fsdecode(folder)
-    if not os.path.isdir(place or "."):
+    if not is_url(place) and not os.path.isdir(place or "."):
         raise OutputError(f"cannot write to {place}: no such folder", hint="make it first")
     names = [parse_path(spec) for spec in specs]
     is_folder = makes_folder(format, max_shard_size)
@@ -104,7 +106,7 @@ class Names:
 
     def take(self, spec: str, name: str) -> str:
         """The path of a spec's output; `UsageError` where another spec has it."""
-        path = os.path.join(self._folder, name)
+        path = join(self._folder, name)
         # Names that differ only in case are one to some file systems.
         other = self._taken.setdefault(path.casefold(), spec)
         if other is not spec:
@@ -124,5 +126,5 @@ def parse_path(given: object) -> str:
 def _check_space(outputs: Sequence[Output]) -> None:
     from xavinit.output import check_space
 
-    if outputs and outputs[0].file is not None:
+    if outputs and outputs[0].file is not None and outputs[0].remote is None:
         check_space(outputs[0].file, sum(output.file_nbytes for output in outputs))

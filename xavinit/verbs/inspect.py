@@ -104,8 +104,9 @@ def inspect(
 ) -> Inspection:
     """Find out what is in a weights file: each tensor's shape, dtype, figures and law.
 
-    `path` is a file of any format that is read (docs/reading.md), a folder, the index of a set, or
-    `-` for standard input; what it is shows by its content. `match` is a glob over names, as in a
+    `path` is a file of any format that is read (docs/reading.md), a folder, the index of a set, on
+    a disk or in an object store (`s3://BUCKET/KEY`, `gs://`, `az://`), or `-` for standard input;
+    what it is shows by its content. `match` is a glob over names, as in a
     spec's rules: only those tensors are read. `jobs` is the number of threads (all cores, at most
     8); no figure depends on it. `progress` is called with the bytes done and all bytes, about ten
     times a second. Memory does not grow with the file.

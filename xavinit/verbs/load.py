@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from xavinit.errors import InputError
 from xavinit.formats import PlainRange, Reader, StoredTensor, load_index
+from xavinit.places import find_local
 from xavinit.verbs.draw import find_array_type
 from xavinit.wording import explain_os_error
 
@@ -27,7 +28,7 @@ def load(path: str | os.PathLike[str]) -> dict[str, Array]:
 
     bfloat16, float8 and smaller arrays need ml_dtypes, else `MissingLibraryError`; those of 6 and
     4 bits have a byte for each element. Raises `InputError` where the file cannot be read or is not
-    sound.
+    sound. From an object store (`s3://BUCKET/KEY`, `gs://`, `az://`) all are read at once.
 
     >>> import tempfile, os
     >>> folder = tempfile.TemporaryDirectory()
@@ -43,10 +44,15 @@ def load(path: str | os.PathLike[str]) -> dict[str, Array]:
     with Reader() as reader:
         return {
             stored.name: _map(stored, stored.plain, maps)
-            if stored.plain is not None and stored.size and stored.dtype.itemsize
+            if stored.plain is not None and _can_map(stored, stored.plain)
             else _read(stored, reader)
             for stored in index.tensors
         }
+
+
+def _can_map(stored: StoredTensor, plain: PlainRange) -> bool:
+    """Has its array the bytes of a file of a disk? An object has no place in memory."""
+    return bool(find_local(plain.path) and stored.size and stored.dtype.itemsize)
 
 
 def _map(stored: StoredTensor, plain: PlainRange, maps: dict[str, Array]) -> Array:

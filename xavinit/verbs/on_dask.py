@@ -15,8 +15,9 @@ from typing import Any
 from msgspec import structs
 
 from xavinit.errors import MissingLibraryError, OutputError, RefusedError, XavinitError
-from xavinit.output import Drawing, Share, Work, finish_set, mark_folder, write_shards
+from xavinit.output import Drawing, Share, Work, finish_set, mark_home, write_shards
 from xavinit.plan import STREAM, Plan
+from xavinit.stores import is_url, open_store, parse_url
 
 _RETRIES = 3  # of a shard, such as after a disk that was full for a while
 _LONGEST_WAIT = 30  # seconds for the scheduler
@@ -51,8 +52,8 @@ def write_on_dask(
     from distributed import as_completed
     from distributed.scheduler import KilledWorker
 
-    folder = os.path.abspath(path)
-    check_workers(client, folder)
+    folder = path if is_url(path) else os.path.abspath(path)
+    check_workers(client, folder, share)
     numbers = {file.name: number for number, file in enumerate(share.layout.shards)}
     bare = structs.replace(plan, tensors=(), canonical="", order=(), warnings=())
     # The share is the result of a task, so that each worker gets it once, and again if it is lost.
@@ -116,7 +117,7 @@ def write_shard(
     return bool(write_shards(share, work, path, Drawing(plan, jobs), lambda _: None))
 
 
-def check_workers(client: Any, folder: str) -> None:
+def check_workers(client: Any, folder: str, share: Share) -> None:
     """Refuse workers that would write something else, or elsewhere; before anything is written."""
     found = _ask(client, describe)
     if not found:
@@ -127,7 +128,7 @@ def check_workers(client: Any, folder: str) -> None:
             raise RefusedError(f"the worker {worker} cannot use xavinit: {reason}")
         if tuple(told) != describe():
             raise RefusedError(_explain_other(f"the worker {worker}", told, describe()))
-    _check_folder(client, folder)
+    _check_folder(client, folder, share)
 
 
 def _ask(client: Any, question: Callable[..., Any], *arguments: object) -> dict[str, Any]:
@@ -151,11 +152,24 @@ def describe() -> tuple[str, str]:
         return "of no version", STREAM
 
 
-def _check_folder(client: Any, folder: str) -> None:
-    """Do all workers see the folder, or the one that it will be in?"""
-    with mark_folder(folder) as marker:
-        found = _ask(client, os.path.lexists, marker)
-    for worker, is_seen in found.items():
-        if is_seen is not True:
+def _check_folder(client: Any, folder: str, share: Share) -> None:
+    """Do all workers see the folder, or the one that it will be in; or the store?"""
+    with mark_home(folder, share) as marker:
+        found = _ask(client, sees, marker)
+    for worker, told in found.items():
+        if told is not True:
             place = os.path.dirname(marker)
-            raise RefusedError(f"the worker {worker} does not see the folder {place} that is here")
+            what = place if is_url(marker) else f"the folder {place}"
+            reason = f": {told}" if isinstance(told, str) else ""
+            raise RefusedError(f"the worker {worker} does not see {what} that is here{reason}")
+
+
+def sees(marker: str) -> bool | str:
+    """Is it there; or why a store does not tell."""
+    if not is_url(marker):
+        return os.path.lexists(marker)
+    url = parse_url(marker)
+    try:
+        return open_store(url).find(url.key) is not None
+    except (OSError, XavinitError) as error:
+        return " ".join(str(error).split())[:200]

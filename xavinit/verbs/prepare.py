@@ -26,7 +26,8 @@ def make_plan(
 
     Parameters:
         spec: the path of a YAML or JSON file, or of a weights file of ours, which stands for the
-            spec that it carries; `-` for standard input; or the spec as a dict.
+            spec that it carries, or the URL of either; `-` for standard input; or the spec as a
+            dict.
         seed: 0 … 2⁶⁴−1; replaces the spec's.
         dtype: replaces the dtype of the spec's `defaults`: a name, or NumPy's type of that name.
         framework: `pytorch`, `keras` or `flax`; replaces the spec's.

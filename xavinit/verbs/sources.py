@@ -8,9 +8,10 @@ from typing import Any
 
 from msgspec import Struct
 
-from xavinit.errors import InputError, SpecError
+from xavinit.errors import InputError, SpecError, UnreadableError
 from xavinit.file_kinds import HDF5, HEAD, NPY, SAFETENSORS, find_kind
 from xavinit.formats import Recipe, find_names, load_index, parse_index_name
+from xavinit.places import exists, is_file, is_folder, join, open_file, read_beginning, split
 from xavinit.plan import STREAM
 from xavinit.rngs import parse_rng
 from xavinit.spec import Document, copy_plain, load_document
@@ -41,7 +42,7 @@ def load_source(spec: SpecSource) -> Source:
     index = load_index(path)
     recipe = index.parse_recipe()
     if recipe is None:
-        what = "a folder of weights" if os.path.isdir(path) else kind or "an index"
+        what = "a folder of weights" if is_folder(path) else kind or "an index"
         raise SpecError(
             f"{path} is {what} that carries no spec of xavinit",
             hint="xavinit.digest (in Python) takes any weights file",
@@ -78,7 +79,7 @@ def _find_weights(spec: object) -> str | None:
     path = os.fsdecode(spec)
     if _find_kind(path) in _CARRIERS:
         return path
-    folder, base = os.path.split(path)
+    folder, base = split(path)
     if base == "manifest.json" and _has_key(path, "xavinit"):
         return folder or os.curdir
     if parse_index_name(base) and _has_key(path, "weight_map"):
@@ -87,30 +88,34 @@ def _find_weights(spec: object) -> str | None:
 
 
 def _holds_weights(folder: str) -> bool:
-    if not os.path.isdir(folder):
+    if not is_folder(folder):
         return False
     try:
         names = find_names(folder)
     except OSError:  # whoever reads it next says why
         return False
     listed = ("manifest.json", names.index, names.single)
-    return any(os.path.exists(os.path.join(folder, name)) for name in listed)
+    return any(exists(join(folder, name)) for name in listed)
 
 
 def _find_kind(path: str) -> str | None:
     """What a regular file is by its beginning; a pipe is not read twice."""
-    if not os.path.isfile(path):
+    if not is_file(path):
         return None
     try:
-        with open(path, "rb") as file:
-            return find_kind(file.read(HEAD))
-    except OSError:  # whoever reads it next says why
+        with open_file(path) as file:
+            return find_kind(read_beginning(file, HEAD))
+    except UnreadableError:
+        raise
+    except (InputError, OSError):  # whoever reads it next says why
         return None
 
 
 def _has_key(path: str, key: str) -> bool:
     try:
         data = load_document(path).data
+    except UnreadableError:
+        raise
     except (InputError, SpecError):
         return False
     return isinstance(data, dict) and key in data

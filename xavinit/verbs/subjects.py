@@ -6,7 +6,7 @@ import os
 
 from msgspec import Struct
 
-from xavinit.errors import InputError, UsageError
+from xavinit.errors import InputError, UnreadableError, UsageError
 from xavinit.file_kinds import HDF5, HEAD, NPY, SAFETENSORS, find_kind
 from xavinit.formats import (
     MANIFESTS,
@@ -20,6 +20,7 @@ from xavinit.formats import (
     parse_index_name,
     parse_shard_names,
 )
+from xavinit.places import exists, join, look, open_file, read_beginning, split
 from xavinit.wording import explain_os_error
 
 _FORMATS = {SAFETENSORS: "safetensors", NPY: "npy", HDF5: "hdf5"}
@@ -42,31 +43,31 @@ def find_subject(path: str, shard_name: str | None = None) -> Subject:
     if path == "-":
         raise UsageError("standard input is read once and in order: give the name of a file")
     try:
-        os.stat(path)
-        if os.path.isdir(path):
+        kind = look(path)
+        if kind == "folder":
             return _find_folder(path, shard_name)
-        folder, base = os.path.split(path)
+        folder, base = split(path)
         names = parse_index_name(base)
         if names is not None:
             return Subject(folder or os.curdir, "safetensors", is_folder=True, names=names)
         head = b""
-        if os.path.isfile(path):  # nothing else, on which a reader might wait for ever
-            with open(path, "rb") as file:
-                head = file.read(HEAD)
+        if kind == "file":  # nothing else, on which a reader might wait for ever
+            with open_file(path) as file:
+                head = read_beginning(file, HEAD)
     except (OSError, ValueError) as error:
         reason = explain_os_error(error) if isinstance(error, OSError) else str(error)
         raise InputError(f"cannot read {path}: {reason}") from error
-    kind = find_kind(head)
+    found = find_kind(head)
     by_suffix = find_suffix(path)
-    if kind == HDF5:
+    if found == HDF5:
         return Subject(path, _choose_hdf5(path, by_suffix))
     # Where even the first bytes are damaged, the name says what it should be.
-    return Subject(path, _FORMATS.get(kind or "", by_suffix if kind is None else None))
+    return Subject(path, _FORMATS.get(found or "", by_suffix if found is None else None))
 
 
 def _find_folder(path: str, shard_name: str | None) -> Subject:
     for name, manifest in MANIFESTS.items():
-        if os.path.exists(os.path.join(path, manifest)):
+        if exists(join(path, manifest)):
             return Subject(path, name, is_folder=True)
     names = find_names(path) if shard_name is None else parse_shard_names(shard_name)
     if not names.find_set(path):
@@ -79,6 +80,8 @@ def _choose_hdf5(path: str, by_suffix: str | None) -> str:
     """Which of the two formats whose files are HDF5: Keras's has its variables under own names."""
     try:
         found = load_index(path).format
+    except UnreadableError:
+        raise
     except InputError:
         found = ""
     names = ("hdf5", "keras")
@@ -95,11 +98,13 @@ def find_recipe(subject: Subject) -> Recipe | None:
         return index.parse_recipe()
     fault: InputError | None = None
     for name in subject.names.find_set(subject.path) if subject.names else ():
-        path = os.path.join(subject.path, name)
+        path = join(subject.path, name)
         if parse_index_name(name) is None:
             try:
                 if (recipe := fmt.read_index(path).parse_recipe()) is not None:
                     return recipe
+            except UnreadableError:
+                raise
             except InputError as error:
                 fault = fault or error
     if fault is not None:

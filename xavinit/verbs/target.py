@@ -22,6 +22,7 @@ from xavinit.formats import (
     parse_size,
 )
 from xavinit.plan import Plan
+from xavinit.stores import is_url
 from xavinit.verbs.asked_parts import (
     check_share,
     list_old,
@@ -34,6 +35,7 @@ from xavinit.wording import format_choices, format_value, suggest
 
 if TYPE_CHECKING:
     from xavinit.output import BinaryWriter, Drawing, Share, Work
+    from xavinit.verbs.remote import Remote
 
 
 _WHOLE = 2**63 - 1  # bytes: a set of this size of shards is one file
@@ -51,15 +53,20 @@ class Output(Struct, frozen=True):
     force: bool
     share: Share | None = None  # of a set that several runs write
     work: Work | None = None  # what is left of the share
+    remote: Remote | None = None  # of an output in a store
 
     @property
     def nbytes(self) -> int:
         """The bytes of tensors that are to be written."""
+        if self.remote is not None and self.remote.claimed is not None:
+            return self.remote.claimed.nbytes
         return self.plan.nbytes if self.work is None else self.work.nbytes
 
     @property
     def file_nbytes(self) -> int:
         """The bytes of the files that are to be written."""
+        if self.remote is not None:
+            return self.remote.sending.nbytes
         files = None if self.work is None else self.work.files
         return self.layout.nbytes if files is None else sum(file.nbytes for file in files)
 
@@ -109,6 +116,12 @@ def check_output(
             check_handle(target)
         check_pipe(layout, drawing)
         check_not_spec(_find_pipe(target), spec)
+    elif is_url(file):
+        from xavinit.verbs.remote import check_remote
+
+        remote = check_remote(file, source, spec, fmt, layout, drawing, asked, force=force)
+        share, work = remote.share, remote.work
+        return Output(plan, fmt, layout, target, file, drawing, force, share, work, remote)
     else:
         if source is not None and source.weights is not None:
             check_not_spec([file], source.weights)

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Mapping
 
-from xavinit.errors import InputError, UsageError
+from xavinit.errors import InputError, UnreadableError, UsageError
 from xavinit.formats import (
     FileLayout,
     Format,
@@ -18,6 +18,7 @@ from xavinit.formats import (
     parse_shard_names,
     parse_size,
 )
+from xavinit.places import exists, join, split
 from xavinit.plan import Plan
 from xavinit.reading import Fault, Found, compare_files
 from xavinit.verbs.prepare import make_overrides, read_plan, take_plan
@@ -94,8 +95,12 @@ def verify(
         plan = read_plan(source.document, overrides, strict=strict)[1]
     else:
         plan, source = take_plan(spec, overrides, strict=strict)
-        with contextlib.suppress(InputError):  # a fault that is told below
+        try:
             recipe = find_recipe(subject) if subject.format == "safetensors" else None
+        except UnreadableError:
+            raise
+        except InputError:  # a fault that is told below
+            recipe = None
     if statistics:
         return judge_file(
             plan,
@@ -174,7 +179,7 @@ def _lay_out(
             raise UsageError("a name of shards needs the size of a shard, such as 5GB")
         if subject.names is None:
             return fmt.lay_out(plan)
-        if os.path.exists(os.path.join(subject.path, subject.names.index)):
+        if exists(join(subject.path, subject.names.index)):
             raise UsageError(
                 f"{subject.path} is a sharded set that does not say the size of its shards",
                 hint="give it: --max-shard-size",
@@ -189,11 +194,11 @@ def _lay_out(
 def _place_files(layout: Layout, subject: Subject) -> list[tuple[FileLayout | None, str]]:
     """The files of a layout, each with its path; None for one that the layout does not have."""
     if subject.is_folder:
-        return [(file, os.path.join(subject.path, file.name)) for file in layout.files]
+        return [(file, join(subject.path, file.name)) for file in layout.files]
     if not layout.folder:
         return [(layout.files[0], subject.path)]
     # One of several: by its name, else by what is in it.
-    base = os.path.basename(subject.path)
+    base = split(subject.path)[1]
     named = next((file for file in layout.files if file.name == base), None)
     if named is None:
         files = (file for file in layout.files if file.regions)

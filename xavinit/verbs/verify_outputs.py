@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from xavinit.errors import UsageError
+from xavinit.places import exists, join
 from xavinit.plan import Plan
 from xavinit.reading import Fault, Found, compare_files
 from xavinit.verbs.copies import WithFiles
@@ -90,9 +91,7 @@ def _verify_output(
 ) -> Verdict:
     started = time.perf_counter()
     layout = placed.layout
-    files = [
-        (part, os.path.join(file, part.name) if layout.folder else file) for part in layout.files
-    ]
+    files = [(part, join(file, part.name) if layout.folder else file) for part in layout.files]
     is_whole = layout.files[0].contents is None
     compared = Compared(
         path=file,
@@ -101,7 +100,7 @@ def _verify_output(
         tensors=plan.tensors,
         shards=None if layout.find_set is None else max(len(layout.files) - 1, 1),
     )
-    if os.path.exists(file):
+    if exists(file):
         found = compare_files(placed.format, layout, files, file if layout.folder else None)
     else:
         found = Found((Fault(kind="missing_file", path=file),))

@@ -1,0 +1,255 @@
+"""Stores without a server: URLs, messages, tries, and libraries that are not installed."""
+
+from __future__ import annotations
+
+import random
+import sys
+import threading
+
+import pytest
+from memory_store import MemoryStore, use_memory_stores
+
+from xavinit.errors import MissingLibraryError, UsageError
+from xavinit.stopping import StoppedError, obey
+from xavinit.stores import Url, is_url, open_store, opening, parse_url, retrying
+from xavinit.stores.answers import clean, explain
+from xavinit.stores.bodies import Body
+from xavinit.stores.recognizing import is_same_content
+from xavinit.stores.retrying import BusyError, persist
+from xavinit.stores.waiting import Requests
+
+# --- URLs ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("s3://b/w.safetensors", Url("s3", "b", "w.safetensors")),
+        ("gs://b/a/b c/", Url("gs", "b", "a/b c/")),
+        ("az://container", Url("az", "container", "")),
+        ("az://container/", Url("az", "container", "")),
+        ("s3://b/a?b#c%20", Url("s3", "b", "a?b#c%20")),  # a key may hold all of these
+    ],
+)
+def test_a_url_is_a_bucket_and_a_key(text: str, url: Url) -> None:
+    assert is_url(text)
+    assert parse_url(text) == url
+
+
+@pytest.mark.parametrize("path", ["w.safetensors", "./s3://b/w", "s3:/b", "S3://b/w", "ftp://b/w"])
+def test_every_other_name_is_a_file(path: str) -> None:
+    assert not is_url(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("s3:///w", 'the URL of an object needs a bucket; got "s3:///w"'),
+        ("ftp://b/w", '"ftp://b/w" is not the URL of an object'),
+    ],
+)
+def test_what_names_no_object(text: str, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_url(text)
+    assert caught.value.describe() == message
+
+
+# --- Opening ---------------------------------------------------------------------------------
+
+
+def test_a_bucket_is_opened_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    stores = use_memory_stores(monkeypatch)
+    store = open_store(parse_url("s3://b/x"))
+    assert store is open_store(parse_url("s3://b/y"))
+    assert store is not open_store(parse_url("gs://b/y"))
+    assert set(stores) == {("s3", "b"), ("gs", "b")}
+
+
+@pytest.mark.parametrize(
+    ("scheme", "library"), [("s3", "boto3"), ("az", "azure"), ("gs", "requests")]
+)
+def test_a_library_that_is_not_installed(
+    scheme: str, library: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "_open", {})
+    for name in list(sys.modules):
+        if name.startswith(f"xavinit.stores.{scheme}"):
+            monkeypatch.delitem(sys.modules, name)
+    for name in ("boto3", "azure", "requests"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(MissingLibraryError) as caught:
+        open_store(parse_url(f"{scheme}://b/x"))
+    message = f"{scheme}:// needs {library}"
+    assert caught.value.describe().startswith(message)
+    assert caught.value.describe().endswith(": pip install 'xavinit[cloud]'")
+
+
+# --- Messages --------------------------------------------------------------------------------
+
+SECRETS = [
+    "GET https://a.blob.core.windows.net/c/b?sv=2024&sig=SECRET%3D failed",
+    "https://user:SECRET@host/path is refused",
+    "Authorization: AWS4-HMAC-SHA256 Credential=SECRET/2026/us-east-1, Signature=SECRET",
+    "header authorization: Bearer SECRET is bad",
+    "first line\nx-amz-security-token: SECRET",
+    "AccountName=a;AccountKey=SECRET==;EndpointSuffix=x",
+    "aws_secret_access_key = SECRET",
+    "signature 'x' differs; token=SECRET",
+    "Authorization SharedKey account:SECRET",
+]
+
+
+@pytest.mark.parametrize("text", SECRETS)
+def test_no_secret_is_in_a_message(text: str) -> None:
+    for message in (clean(text), str(explain(400, "Bad", text)), str(explain(403, "X", text))):
+        assert "SECRET" not in message
+        assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "message"),
+    [
+        ((404,), FileNotFoundError, "no such object"),
+        ((404, "NoSuchBucket"), FileNotFoundError, "no such bucket"),
+        ((404, "ContainerNotFound"), FileNotFoundError, "no such bucket"),
+        (
+            (403, "Denied", "No."),
+            PermissionError,
+            "access denied: the store answers 403 Denied: No.",
+        ),
+        ((400, "ExpiredToken"), PermissionError, "the credentials have expired"),
+        ((500,), BusyError, "the store answers 500"),
+        ((503, "SlowDown", "Slow."), BusyError, "the store answers 503 SlowDown: Slow."),
+        ((429,), BusyError, "the store answers 429"),
+        ((400, "RequestTimeout"), BusyError, "the store answers 400 RequestTimeout"),
+        ((416, "InvalidRange"), OSError, "the store answers 416 InvalidRange"),
+        (
+            (301, "PermanentRedirect"),
+            OSError,
+            "the store answers 301 PermanentRedirect (the bucket may be in another region)",
+        ),
+    ],
+)
+def test_what_an_answer_means(answer: tuple[int, str], kind: type, message: str) -> None:
+    error = explain(*answer)
+    assert type(error) is kind
+    assert str(error) == message
+
+
+# --- Tries -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses between tries, which last no time; the clock goes on by them."""
+    done: list[float] = []
+    monkeypatch.setattr(retrying, "pause", done.append)
+    monkeypatch.setattr(retrying.time, "monotonic", lambda: sum(done))
+    monkeypatch.setattr(retrying.random, "uniform", lambda low, high: high)
+    return done
+
+
+def test_a_request_is_tried_again_with_longer_and_longer_pauses(pauses: list[float]) -> None:
+    def request(failures: int) -> int:
+        if failures < 9:
+            raise BusyError("busy")
+        return failures
+
+    assert persist(request) == 9
+    assert pauses == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10, 10])
+
+
+def test_patience_has_an_end(pauses: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XAVINIT_STORE_PATIENCE", "5")
+
+    def request(failures: int) -> None:
+        raise BusyError("the store answers 503")
+
+    with pytest.raises(TimeoutError) as caught:
+        persist(request)
+    assert str(caught.value) == "the store answers 503 (after 6 tries in 3 s)"
+    assert sum(pauses) < 5
+
+
+def test_other_errors_are_raised_at_once(pauses: list[float]) -> None:
+    def request(failures: int) -> None:
+        raise PermissionError("access denied")
+
+    with pytest.raises(PermissionError, match="access denied"):
+        persist(request)
+    assert pauses == []
+
+
+@pytest.mark.parametrize("text", ["soon", "-1", "0", "nan", "inf"])
+def test_a_bad_patience(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XAVINIT_STORE_PATIENCE", text)
+    with pytest.raises(UsageError) as caught:
+        persist(lambda failures: None)
+    message = f'XAVINIT_STORE_PATIENCE must be a number of seconds; got "{text}"'
+    assert caught.value.describe() == message
+
+
+def test_a_thread_that_is_to_stop_leaves_its_request() -> None:
+    stop, answer = threading.Event(), threading.Event()
+    raised = []
+
+    def work() -> None:
+        obey(stop)
+        try:
+            Requests().run(answer.wait)  # no answer comes
+        except StoppedError as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    stop.set()
+    thread.join()
+    answer.set()
+    assert len(raised) == 1
+
+
+def test_a_request_may_take_too_long() -> None:
+    answer = threading.Event()
+    with pytest.raises(TimeoutError, match="the store does not answer"):
+        Requests().run(answer.wait, limit=0)
+    answer.set()
+
+
+def test_what_a_request_raises_is_the_callers() -> None:
+    def request() -> None:
+        raise PermissionError("access denied")
+
+    with pytest.raises(PermissionError, match="access denied"):
+        Requests().run(request)
+
+
+# --- Bodies ----------------------------------------------------------------------------------
+
+
+def test_a_body_is_read_as_a_file_is() -> None:
+    content = random.Random(1).randbytes(1 << 20)
+    body = Body(memoryview(content))
+    pieces = []
+    while piece := body.read(16384):
+        pieces.append(bytes(piece))
+    assert len(pieces) == 4  # libraries may get more than they ask for
+    assert b"".join(pieces) == content
+    assert body.tell() == len(body) == len(content)
+    assert body.seek(0) == 0
+    assert bytes(body.read()) == content
+
+
+def test_a_body_that_is_stopped_fails() -> None:
+    body = Body(memoryview(b"abc"))
+    body.stop()
+    with pytest.raises(OSError, match="stopped"):
+        body.read(1)
+
+
+def test_the_same_content() -> None:
+    store = MemoryStore()
+    store.objects["a"] = b"abc"
+    assert is_same_content(store, "a", b"abc")
+    assert not is_same_content(store, "a", b"abd")
+    assert not is_same_content(store, "a", b"ab")
+    assert not is_same_content(store, "b", b"abc")

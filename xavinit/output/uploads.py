@@ -1,0 +1,169 @@
+"""Objects that are sent to a store while their bytes come, in parts, with no file on a disk.
+
+An object is there when all of its parts are, whole, or never: whatever fails or interrupts, what
+was begun and not finished is aborted.
+"""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+
+from xavinit.crew import Behind, Buffer
+from xavinit.output.sending import count_senders, find_part_size
+from xavinit.stores import Store, Upload
+from xavinit.wording import explain_os_error
+
+
+class Uploads:
+    """Objects sent one after another, each begun, written and ended by the calling thread.
+
+    Up to eight threads send their parts meanwhile. At the end of the block all objects are there;
+    after an exception those that were not complete never will be.
+    """
+
+    def __init__(self, store: Store, largest: int) -> None:
+        self._store = store
+        self._behind = Behind(count_senders(find_part_size(largest)))
+        self._open: set[_Object] = set()  # uploads that are neither complete nor aborted
+        self._lock = threading.Lock()
+        self._object: _Object | None = None  # which is being written
+
+    def __enter__(self) -> Uploads:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: object
+    ) -> None:
+        try:
+            if error is None:
+                self._behind.wait()
+        except BaseException as other:
+            self._undo(other)
+            raise
+        self._undo(error)
+
+    def begin(self, key: str, nbytes: int, *, is_new: bool) -> None:
+        """Begin an object of so many bytes; if `is_new`, it must not replace another."""
+        self._object = _Object(key, nbytes, is_new)
+
+    def write(self, block: memoryview) -> None:
+        """The next bytes of the object. Returns when they are held here or on their way."""
+        current = self._object
+        if current is None:
+            raise ValueError("no object is begun")
+        while block:
+            if current.buffer is None:
+                current.buffer = self._behind.take()
+                current.filled = 0
+            room = current.room
+            content = current.buffer.take(room)
+            count = min(len(block), room - current.filled)
+            content[current.filled : current.filled + count] = block[:count]
+            current.filled += count
+            block = block[count:]
+            if current.filled == room:
+                self._hand(current)
+
+    def end(self) -> None:
+        """All bytes of the object were written; it is complete once its last part is sent."""
+        current, self._object = self._object, None
+        if current is None or current.left:
+            raise ValueError("an object is not of its size")
+        if not current.nbytes:
+            current.buffer = self._behind.take()
+            self._hand(current)
+
+    def _hand(self, current: _Object) -> None:
+        """Let a thread send the part that is full."""
+        buffer, current.buffer = current.buffer, None
+        if buffer is None:
+            raise ValueError("no part is full")
+        content = buffer.take(current.filled)
+        if current.nbytes <= current.part_size:
+            act = partial(self._put, current, content)
+        else:
+            if current.upload is None:
+                self._start(current)
+            current.number += 1
+            act = partial(self._put_part, current, current.number, content)
+        current.left -= current.filled
+        self._behind.hand(buffer, act)
+
+    def _start(self, current: _Object) -> None:
+        current.upload = self._store.start_upload(current.key)
+        with self._lock:
+            self._open.add(current)
+
+    def _put(self, current: _Object, content: memoryview) -> None:
+        self._store.put(current.key, bytes(content), is_new=current.is_new)
+
+    def _put_part(self, current: _Object, number: int, content: memoryview) -> None:
+        upload = current.find_upload()
+        upload.put_part(number, content)
+        with self._lock:
+            current.unsent -= len(content)
+            is_last = not current.unsent
+        if is_last:
+            upload.complete(is_new=current.is_new)
+            with self._lock:
+                self._open.discard(current)
+
+    def _undo(self, error: BaseException | None) -> None:
+        """End the threads and abort what is not complete: all of it, whatever fails meanwhile."""
+        failure: BaseException | None = None
+        try:
+            self._behind.stop()  # before uploads are aborted: no part may come after that
+        except BaseException as interrupt:
+            failure = interrupt
+        left = None
+        while self._open:
+            current = self._open.pop()
+            try:
+                _abort(current.find_upload())
+            except OSError as other:
+                left = left or (current.key, other)
+            except BaseException as interrupt:
+                failure = failure or interrupt
+        if failure is not None:
+            raise failure
+        if left is not None and isinstance(error, OSError):
+            reason = f"{explain_os_error(error)}; an unfinished upload of {left[0]} is left, since "
+            raise OSError(f"{reason}it could not be aborted: {explain_os_error(left[1])}")
+
+
+class _Object:
+    """An object that is being sent."""
+
+    def __init__(self, key: str, nbytes: int, is_new: bool) -> None:
+        self.key = key
+        self.nbytes = nbytes
+        self.is_new = is_new
+        self.part_size = find_part_size(nbytes)
+        self.left = nbytes  # bytes that were not handed over yet
+        self.unsent = nbytes  # bytes that have not arrived
+        self.number = 0  # of the last part that was handed over
+        self.buffer: Buffer | None = None
+        self.filled = 0  # bytes in the buffer
+        self.upload: Upload | None = None
+
+    @property
+    def room(self) -> int:
+        """The bytes of the part that is being filled."""
+        return min(self.part_size, self.left)
+
+    def find_upload(self) -> Upload:
+        if self.upload is None:
+            raise ValueError("no upload is begun")
+        return self.upload
+
+
+def _abort(upload: Upload) -> None:
+    """Abort an upload; if a fault or a signal interrupts that, try once more."""
+    try:
+        upload.abort()
+    except OSError:
+        upload.abort()
+    except BaseException:
+        upload.abort()
+        raise

@@ -1,0 +1,135 @@
+"""What stands under a path: files and folders of a disk, objects and prefixes of a store.
+
+The one seam between them: whoever reads asks here, and need not know which it is. A prefix is the
+folder of the objects under it. `os.path` has the same for a disk alone.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Any, Literal
+
+from xavinit.inputs import read_whole as read_input
+from xavinit.places import disk
+from xavinit.stores import is_url
+
+Kind = Literal["file", "folder", "pipe", "other"]  # other: a device, a socket
+
+
+def _find_home(path: str) -> Any:
+    """The module that knows what the path names; that of objects is loaded for one alone."""
+    if not is_url(path):
+        return disk
+    from xavinit.places import objects
+
+    return objects
+
+
+def open_file(path: str) -> io.RawIOBase:
+    """Open a regular file or an object to read, as it is now; `InputError` where that fails."""
+    file: io.RawIOBase = _find_home(path).open_file(path)
+    return file
+
+
+def open_again(path: str) -> io.RawIOBase:
+    """Open what was looked at before, to read more of it.
+
+    An object must be the one that it was when it was looked at last, else reading raises
+    `InputError`. Of a file nothing is known but its path.
+    """
+    file: io.RawIOBase = _find_home(path).open_again(path)
+    return file
+
+
+def find_size(file: io.RawIOBase) -> int:
+    """The bytes of an open file."""
+    return file.seek(0, io.SEEK_END)
+
+
+def read_whole(path: str, most: int) -> bytes:
+    """All bytes of a file, an object or standard input (`-`); of more than `most`, one more.
+
+    Raises `OSError` or, of an object, `InputError` where it cannot be read, and `ValueError` for a
+    NUL in the path.
+    """
+    if is_url(path):
+        with open_file(path) as file:
+            return read_beginning(file, most + 1)
+    return read_input(path, most)
+
+
+def read_beginning(file: io.RawIOBase, most: int) -> bytes:
+    """The first bytes of an open file, at most so many."""
+    content = bytearray(min(find_size(file), most))
+    view = memoryview(content)
+    file.seek(0)
+    while view and (count := file.readinto(view)):
+        view = view[count:]
+    return bytes(content[: len(content) - len(view)])
+
+
+def look(path: str) -> Kind:
+    """What a path names now; `OSError` or `InputError` where that cannot be told."""
+    kind: Kind = _find_home(path).look(path)
+    return kind
+
+
+def is_folder(path: str) -> bool:
+    """Is it a folder that is there, or a prefix that an object has?"""
+    return _is_kind(path, "folder")
+
+
+def is_file(path: str) -> bool:
+    """Is it a regular file that is there, or an object?"""
+    return _is_kind(path, "file")
+
+
+def _is_kind(path: str, kind: Kind) -> bool:
+    try:
+        return look(path) == kind
+    except (OSError, ValueError):  # ValueError: a NUL
+        return False
+
+
+def exists(path: str) -> bool:
+    """Is anything there?"""
+    try:
+        look(path)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def lists(path: str) -> bool:
+    """Is the name taken, if only by a link that leads nowhere?"""
+    found: bool = _find_home(path).lists(path)
+    return found
+
+
+def list_folder(path: str) -> list[str]:
+    """The names in a folder, or `OSError`; those of folders in it too."""
+    names: list[str] = _find_home(path).list_folder(path)
+    return names
+
+
+def join(folder: str, name: str) -> str:
+    """The path of what has a name in a folder."""
+    path: str = _find_home(folder).join(folder, name)
+    return path
+
+
+def split(path: str) -> tuple[str, str]:
+    """The folder and the name of a path; either may be empty."""
+    pair: tuple[str, str] = _find_home(path).split(path)
+    return pair
+
+
+def find_title(path: str) -> str:
+    """What a file or folder is called, without the way to it."""
+    title: str = _find_home(path).find_title(path)
+    return title
+
+
+def find_local(path: str) -> str | None:
+    """The path by which a library may open it itself; None of an object, which it cannot."""
+    return None if is_url(path) else path

@@ -1,0 +1,134 @@
+"""What stands under the URL of a store: an object, or a prefix that objects have.
+
+What is wrong is an `UnreadableError` that names the URL. The tags of objects that were looked at
+are kept, so that whoever opens one again, in any thread, reads the very object that was looked at.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal
+
+from xavinit.errors import UnreadableError
+from xavinit.stores import Found, RemoteFile, open_store, parse_url
+from xavinit.wording import explain_os_error
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+_MOST_KNOWN = 1_000_000  # objects whose tags are kept: more than a folder of tensors has
+
+_known: dict[str, Found] = {}  # by their URLs; the one looked at last is the last
+_lock = threading.Lock()
+
+
+class ObjectFile(RemoteFile):
+    """An object that is read; what goes wrong names its URL."""
+
+    def __init__(self, path: str, found: Found) -> None:
+        url = parse_url(path)
+        self._path = path
+        super().__init__(open_store(url), url.key, found)
+
+    def readinto(self, buffer: Buffer) -> int:
+        with _naming(self._path):
+            return super().readinto(buffer)
+
+
+def open_file(path: str) -> ObjectFile:
+    found = _find(path)
+    if found is None:
+        raise _explain_missing(path)
+    return ObjectFile(path, found)
+
+
+def open_again(path: str) -> ObjectFile:
+    with _lock:
+        found = _known.get(path)
+    return open_file(path) if found is None else ObjectFile(path, found)
+
+
+def look(path: str) -> Literal["file", "folder"]:
+    if _find(path) is not None:
+        return "file"
+    if _list(path):
+        return "folder"
+    raise _make_missing(path)
+
+
+def lists(path: str) -> bool:
+    return _find(path) is not None or bool(_list(path))
+
+
+def list_folder(path: str) -> list[str]:
+    names = [name.removesuffix("/") for name in _list(path)]
+    if not names:
+        raise _make_missing(path)
+    return [name for name in names if name]  # an object that stands for the folder has none
+
+
+def join(folder: str, name: str) -> str:
+    return f"{_close(folder)}{name}"
+
+
+def split(path: str) -> tuple[str, str]:
+    url = parse_url(path)
+    folder, slash, name = url.key.rpartition("/")
+    return f"{url.scheme}://{url.bucket}{slash and '/'}{folder}", name
+
+
+def find_title(path: str) -> str:
+    url = parse_url(path)
+    return url.key.rstrip("/").rpartition("/")[2] or url.bucket
+
+
+def _find(path: str) -> Found | None:
+    """The object of this name as it is now, whose tag is kept; None of a prefix."""
+    url = parse_url(path)
+    if not url.key or url.key.endswith("/"):  # also where an empty object stands for the folder
+        return None
+    with _naming(path):
+        found = open_store(url).find(url.key)
+    with _lock:
+        _known.pop(path, None)
+        if found is not None:
+            _known[path] = found
+            if len(_known) > _MOST_KNOWN:
+                del _known[next(iter(_known))]
+    return found
+
+
+def _list(path: str) -> list[str]:
+    url = parse_url(_close(path))
+    with _naming(path):
+        return open_store(url).list_names(url.key)
+
+
+def _close(path: str) -> str:
+    """The prefix of what is in a folder."""
+    return path if path.endswith("/") else f"{path}/"
+
+
+@contextlib.contextmanager
+def _naming(path: str) -> Iterator[None]:
+    """Name the object in what is wrong with it."""
+    try:
+        yield
+    except OSError as error:
+        raise UnreadableError(f"cannot read {path}: {explain_os_error(error)}") from error
+    except EOFError as error:
+        raise UnreadableError(f"cannot read {path}: {error}") from error
+
+
+def _make_missing(path: str) -> FileNotFoundError:
+    is_prefix = path.endswith("/") or not parse_url(path).key
+    return FileNotFoundError("no object has this prefix" if is_prefix else "no such object")
+
+
+def _explain_missing(path: str) -> UnreadableError:
+    """Why no object of this name can be opened."""
+    if _list(path):
+        return UnreadableError(f"cannot read {path}: it is a folder")
+    return UnreadableError(f"cannot read {path}: {_make_missing(path)}")

@@ -1,0 +1,84 @@
+"""Requests to Google's service, with errors as stores have them."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import requests
+import requests.adapters
+import requests.exceptions as faults
+from google.auth import default
+from google.auth import exceptions as auth_faults
+from google.auth.transport.requests import AuthorizedSession
+
+from xavinit.stores.answers import clean, explain
+from xavinit.stores.retrying import BusyError, get_connect_timeout, get_timeout
+
+_SCOPE = "https://www.googleapis.com/auth/devstorage.read_write"
+_CONNECTIONS = 64  # kept open, one for each thread
+RESUME = 308  # the status of a chunk that is not the last
+
+
+def find_service() -> str:
+    """The service's URL: Google's, or of an emulator that the environment names."""
+    host = os.environ.get("STORAGE_EMULATOR_HOST", "").rstrip("/")
+    if not host:
+        return "https://storage.googleapis.com"
+    return host if "://" in host else f"http://{host}"
+
+
+def open_session() -> Any:
+    """What makes requests, with the environment's credentials; without, where there are none."""
+    session = requests.Session()
+    if not os.environ.get("STORAGE_EMULATOR_HOST"):
+        try:
+            session = AuthorizedSession(default(scopes=[_SCOPE])[0])
+        except auth_faults.DefaultCredentialsError:
+            pass  # public buckets can be read
+        except auth_faults.GoogleAuthError as error:
+            raise OSError(clean(str(error))) from None
+    adapter = requests.adapters.HTTPAdapter(pool_maxsize=_CONNECTIONS, max_retries=0)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    session.headers["Accept-Encoding"] = "identity"  # bytes as they are stored
+    return session
+
+
+def ask(session: Any, method: str, url: str, **options: Any) -> Any:
+    """The answer to a request, where it is success; `FileExistsError` where a condition fails."""
+    timeout = (get_connect_timeout(), get_timeout())
+    try:
+        answer = session.request(method, url, timeout=timeout, allow_redirects=False, **options)
+        if answer.ok and answer.status_code != RESUME:
+            return answer
+        if answer.status_code == RESUME and "Range" in answer.headers:
+            return answer
+        text = answer.text
+    except (faults.RequestException, auth_faults.GoogleAuthError, OSError) as error:
+        raise explain_fault(error) from None
+    if answer.status_code == 412:
+        raise FileExistsError("there is such an object")
+    if answer.status_code == 404 and "bucket" in text:
+        raise FileNotFoundError("no such bucket")
+    meaning = explain(answer.status_code, answer.reason or "")
+    if isinstance(meaning, PermissionError) and not isinstance(session, AuthorizedSession):
+        meaning = PermissionError(f"{meaning} (no credentials are found)")
+    raise meaning
+
+
+def explain_fault(error: Exception) -> OSError:
+    """The error for a request that has no answer."""
+    if isinstance(error, auth_faults.TransportError):
+        return BusyError("cannot reach the service that gives credentials")
+    if isinstance(error, auth_faults.GoogleAuthError):
+        return PermissionError(f"access denied: {clean(str(error))}")
+    if isinstance(error, faults.SSLError):
+        return OSError("the store's certificate is not accepted")
+    if isinstance(error, faults.ReadTimeout):
+        return BusyError("the store does not answer")
+    if isinstance(error, faults.ConnectTimeout):
+        return BusyError("cannot reach the store")
+    if isinstance(error, faults.ConnectionError | faults.ChunkedEncodingError | OSError):
+        return BusyError("cannot reach the store, or the connection failed")
+    return OSError(clean(str(error)))

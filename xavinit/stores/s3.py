@@ -1,0 +1,153 @@
+"""s3:// by boto3, which knows the usual environment: credentials, profiles, region, endpoint.
+
+Not by obstore: its uploads cannot be conditional, and it refuses an answer to a range request whose
+status is 200, which rclone's server gives.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from functools import partial
+from typing import Any
+
+import boto3
+import botocore
+import botocore.exceptions as faults
+from botocore.config import Config
+
+from xavinit.stores.answers import clean
+from xavinit.stores.recognizing import is_same_content
+from xavinit.stores.retrying import BusyError, get_connect_timeout, get_timeout, persist
+from xavinit.stores.s3_requests import ask, explain_fault
+from xavinit.stores.s3_upload import S3Upload, start_upload
+from xavinit.stores.store import Found
+from xavinit.stores.waiting import Requests
+
+_CONNECTIONS = 64  # kept open, one for each thread
+_PIECE = 1 << 20  # bytes read at a time
+
+
+def make_store(bucket: str) -> S3Store:
+    try:
+        session = boto3.Session()
+        options: dict[str, Any] = {
+            "retries": {"total_max_attempts": 1},
+            "connect_timeout": get_connect_timeout(),
+            "read_timeout": get_timeout(),
+            "max_pool_connections": _CONNECTIONS,
+            # Not every server knows the checksums that are newer than S3 itself.
+            "request_checksum_calculation": "when_required",
+            "response_checksum_validation": "when_required",
+        }
+        if session.get_credentials() is None:  # public buckets can be read
+            options["signature_version"] = botocore.UNSIGNED
+        client = session.client("s3", config=Config(**options))
+    except (faults.BotoCoreError, ValueError) as error:
+        raise OSError(clean(str(error))) from None
+    return S3Store(client, bucket)
+
+
+class S3Store:
+    """A bucket of S3, or of another store that speaks its language."""
+
+    def __init__(self, client: Any, bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+        self._requests = Requests()
+
+    def _ask(self, name: str, **arguments: Any) -> Any:
+        """Make a request by the client's method of a name."""
+        return ask(self._client, name, Bucket=self._bucket, **arguments)
+
+    def find(self, key: str) -> Found | None:
+        if not key:
+            return None
+
+        def request(failures: int) -> Any:
+            return self._requests.run(lambda: self._ask("head_object", Key=key))
+
+        try:
+            answer = persist(request)
+        except FileNotFoundError:
+            return None
+        return Found(answer["ContentLength"], answer["ETag"])
+
+    def read(self, key: str, start: int, block: memoryview, tag: str) -> None:
+        if len(block):
+            done = [0]
+            call = partial(self._read_on, key, start, block, tag, done)
+            persist(lambda failures: self._requests.run(call))
+
+    def _read_on(self, key: str, start: int, block: memoryview, tag: str, done: list[int]) -> None:
+        """Fill a block from where the last try ended."""
+        place = f"bytes={start + done[0]}-{start + len(block) - 1}"
+        try:
+            answer = self._ask("get_object", Key=key, Range=place, IfMatch=tag)
+        except FileExistsError:
+            raise EOFError("the object has changed") from None
+        with contextlib.closing(answer["Body"]) as body:
+            if answer["ETag"] != tag:  # not every server looks at the condition
+                raise EOFError("the object has changed")
+            if answer["ContentLength"] != len(block) - done[0]:
+                raise EOFError("the store answers with other bytes than those asked for")
+            try:
+                while done[0] < len(block):
+                    count = body.readinto(block[done[0] : done[0] + _PIECE])
+                    if not count:
+                        raise BusyError("the connection failed")
+                    done[0] += count
+            except (faults.BotoCoreError, faults.HTTPClientError) as error:
+                raise explain_fault(error) from None
+
+    def list_names(self, prefix: str) -> list[str]:
+        names: set[str] = set()
+        more: dict[str, str] = {}
+        while True:
+            page = dict(more)
+
+            def request(failures: int, page: dict[str, str] = page) -> Any:
+                return self._requests.run(
+                    lambda: self._ask("list_objects_v2", Prefix=prefix, Delimiter="/", **page)
+                )
+
+            answer = persist(request)
+            names |= {entry["Key"] for entry in answer.get("Contents", [])}
+            names |= {entry["Prefix"] for entry in answer.get("CommonPrefixes", [])}
+            if not answer.get("NextContinuationToken"):
+                return sorted(name.removeprefix(prefix) for name in names if name != prefix)
+            more = {"ContinuationToken": answer["NextContinuationToken"]}
+
+    def put(self, key: str, content: bytes, *, is_new: bool) -> None:
+        # Not every server looks at the condition of the request itself.
+        if is_new and self.find(key) is not None:
+            raise FileExistsError("there is such an object")
+        condition = {"IfNoneMatch": "*"} if is_new else {}
+
+        def request(failures: int) -> None:
+            try:
+                self._requests.run(
+                    lambda: self._ask("put_object", Key=key, Body=content, **condition)
+                )
+            except FileExistsError:
+                if not failures or not is_same_content(self, key, content):
+                    raise
+            except NotImplementedError:  # the server takes no condition, and says so
+                if not condition:
+                    raise
+                condition.clear()
+                raise BusyError("the store takes no condition") from None
+
+        persist(request)
+
+    def start_upload(self, key: str) -> S3Upload:
+        return start_upload(self._client, self._bucket, key, self)
+
+    def delete(self, key: str) -> None:
+        def request(failures: int) -> None:
+            self._requests.run(lambda: self._ask("delete_object", Key=key))
+
+        try:
+            persist(request)
+        except FileNotFoundError as error:
+            if "bucket" in str(error):
+                raise

@@ -1,0 +1,67 @@
+"""What a store can do: the protocol that every kind of store follows.
+
+Errors are `OSError`, with the bare fact and no credentials: `FileNotFoundError` where there is no
+such object, `FileExistsError` where a new one would replace another, `PermissionError` where the
+store refuses, `TimeoutError` where it does not answer, `EOFError` where an object has changed.
+Every call may be made from any thread, tries again with back-off where that may help, and can be
+interrupted while it waits.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from msgspec import Struct
+
+
+class Found(Struct, frozen=True):
+    """An object that is there: its size, and the tag that another content changes."""
+
+    nbytes: int
+    tag: str
+
+
+class Upload(Protocol):
+    """An object that is being sent in parts. It is not there before `complete`."""
+
+    def put_part(self, number: int, content: memoryview) -> None:
+        """Send the part of a number, from 1; parts come from any threads, in any order.
+
+        All but the last are of the same size. To gs:// a part waits for those before it, which
+        other threads send: of one thread, they come in their order.
+        """
+
+    def complete(self, *, is_new: bool) -> None:
+        """Make the object of all parts; if `is_new`, `FileExistsError` where it is there."""
+
+    def abort(self) -> None:
+        """Let the store forget all parts."""
+
+
+class Reader(Protocol):
+    """A bucket that is read."""
+
+    def find(self, key: str) -> Found | None:
+        """What stands under a key; None where there is nothing."""
+
+    def read(self, key: str, start: int, block: memoryview, tag: str) -> None:
+        """Fill a block with an object's bytes from `start` on; `EOFError` where the tag differs."""
+
+
+class Store(Reader, Protocol):
+    """One bucket."""
+
+    def list_names(self, prefix: str) -> list[str]:
+        """The rest of the keys that begin with a prefix, up to the next slash, sorted, each once.
+
+        What goes on after a slash ends with it, as a folder's name.
+        """
+
+    def put(self, key: str, content: bytes, *, is_new: bool) -> None:
+        """Make a small object in one request; if `is_new`, `FileExistsError` where it is there."""
+
+    def start_upload(self, key: str) -> Upload:
+        """Begin to send a large object."""
+
+    def delete(self, key: str) -> None:
+        """Remove an object; nothing happens where there is none."""
