@@ -460,6 +460,23 @@ def test_parts_write_one_set(tmp_path: Path, store: MemoryStore) -> None:
     assert (done.written, done.left, done.is_complete) == (0, 4, True)
 
 
+def test_a_shard_that_another_spec_puts_there_meanwhile_stays(store: MemoryStore) -> None:
+    """Between the look at its name and the beginning of its upload."""
+    name = "p/model-00002-of-00004.safetensors"
+
+    def come(call: str, key: str, nbytes: int) -> None:
+        if call == "find" and key == name:
+            store.objects[name] = b"theirs"
+
+    store.fault = come
+    with pytest.raises(
+        RefusedError, match=r"^s3://b/p/model-00002-of-00004\.safetensors is not of"
+    ):
+        xavinit.generate(SPEC, "s3://b/p", **FOLDERS["shards"])
+    assert store.objects[name] == b"theirs"
+    assert f"p/{INDEX}" not in store.objects
+
+
 def test_resume_writes_a_shard_that_was_cut_short(tmp_path: Path, store: MemoryStore) -> None:
     xavinit.generate(SPEC, "s3://b/p", **FOLDERS["shards"])
     whole = find_under(store, "p/")
