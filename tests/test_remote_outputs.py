@@ -460,18 +460,19 @@ def test_parts_write_one_set(tmp_path: Path, store: MemoryStore) -> None:
     assert (done.written, done.left, done.is_complete) == (0, 4, True)
 
 
-def test_a_shard_that_another_spec_puts_there_meanwhile_stays(store: MemoryStore) -> None:
-    """Between the look at its name and the beginning of its upload."""
+@pytest.mark.parametrize("turn", [1, 2])
+def test_a_shard_that_another_spec_puts_there_meanwhile_stays(
+    store: MemoryStore, turn: int
+) -> None:
+    """Before one of the two looks at its name that precede its upload."""
     name = "p/model-00002-of-00004.safetensors"
 
     def come(call: str, key: str, nbytes: int) -> None:
-        if call == "find" and key == name:
+        if store.requests.count(("find", name, 0)) == turn:
             store.objects[name] = b"theirs"
 
     store.fault = come
-    with pytest.raises(
-        RefusedError, match=r"^s3://b/p/model-00002-of-00004\.safetensors is not of"
-    ):
+    with pytest.raises(RefusedError, match=rf"^s3://b/{name} (is not of|exists)"):
         xavinit.generate(SPEC, "s3://b/p", **FOLDERS["shards"])
     assert store.objects[name] == b"theirs"
     assert f"p/{INDEX}" not in store.objects
