@@ -116,6 +116,22 @@ def test_a_large_file_is_sent_in_parts_while_it_is_drawn(
     assert parts == [len(content) - 2 * (8 << 20), 8 << 20, 8 << 20]
 
 
+def test_small_objects_are_sent_by_one_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A larger one would be copied by the library that sends it."""
+    store = use_memory_stores(monkeypatch)["s3", "b"]
+    spec = {"tensors": {"small": [512, 500], "large": [513, 600]}}
+    xavinit.generate(spec, "s3://b/p", format="npy")
+    made = list_calls(store, "put", "start", "part", "complete")
+    assert sorted(made[1:-1]) == [
+        "complete large.npy",
+        "part large.npy",
+        "put small.npy",
+        "start large.npy",
+    ]
+    told = plan_sending([1 << 20, (1 << 20) + 1, (8 << 20) + 1])
+    assert (told.parts, told.requests) == (4, 1 + 3 + 4)
+
+
 def test_copies_come_with_a_set(tmp_path: Path, store: MemoryStore) -> None:
     (tmp_path / "config.json").write_text("{}")
     options: dict[str, Any] = {"with_files": [tmp_path / "config.json"]}
