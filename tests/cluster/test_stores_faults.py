@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import re
 import threading
 from collections.abc import Callable
 
@@ -130,10 +131,11 @@ def test_a_store_that_fails_for_good(
     skip_unless_there(server, step)
     key = f"fails-{step}-{fault}"
     proxy.rule = fail_step(server, step, fault, 1000)
-    monkeypatch.setenv("XAVINIT_STORE_PATIENCE", "1")
-    with pytest.raises(TimeoutError, match=r"\(after \d+ tries in \d+ s\)$") as caught:
+    monkeypatch.setenv("XAVINIT_STORE_PATIENCE", "2")
+    with pytest.raises(TimeoutError, match=r"\(after .* in \d+ s\)$") as caught:
         send(store, key, is_new=False)
-    assert f"answers {fault}" in str(caught.value) or "the connection failed" in str(caught.value)
+    said = f"answers {fault}|the connection failed|does not answer"  # the last by a slow machine
+    assert re.search(said, str(caught.value))
     monkeypatch.delenv("XAVINIT_STORE_PATIENCE")
     proxy.rule = lambda method, path: None
     assert store.find(key) is None
@@ -165,10 +167,10 @@ def test_a_store_that_stalls_for_good(
 def test_a_store_that_is_not_there(
     store: Store, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("XAVINIT_STORE_PATIENCE", "1")
+    monkeypatch.setenv("XAVINIT_STORE_PATIENCE", "2")
     proxy.rule = lambda method, path: "reset"
     for request in (lambda: store.find("x"), lambda: store.list_names("x")):
-        with pytest.raises(TimeoutError, match=r"\(after \d+ tries in \d+ s\)$"):
+        with pytest.raises(TimeoutError, match=r"\(after .* in \d+ s\)$"):
             request()
 
 

@@ -92,10 +92,11 @@ class S3Store:
                 raise EOFError("the store answers with other bytes than those asked for")
             try:
                 while done[0] < len(block):
-                    count = body.readinto(block[done[0] : done[0] + _PIECE])
-                    if not count:
+                    piece = body.read(min(_PIECE, len(block) - done[0]))
+                    if not piece:
                         raise BusyError("the connection failed")
-                    done[0] += count
+                    block[done[0] : done[0] + len(piece)] = piece
+                    done[0] += len(piece)
             except (faults.BotoCoreError, faults.HTTPClientError) as error:
                 raise explain_fault(error) from None
 
