@@ -35,7 +35,9 @@ class Death(BaseException):
 
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
+    """Objects of one request, of one part, and of several."""
     monkeypatch.setattr(sending, "PART", 2048)
+    monkeypatch.setattr(sending, "SMALL", 600)
     return use_memory_stores(monkeypatch)["s3", "b"]
 
 

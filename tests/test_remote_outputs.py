@@ -116,6 +116,22 @@ def test_a_large_file_is_sent_in_parts_while_it_is_drawn(
     assert parts == [len(content) - 2 * (8 << 20), 8 << 20, 8 << 20]
 
 
+def test_small_objects_are_sent_by_one_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A larger one would be copied by the library that sends it."""
+    store = use_memory_stores(monkeypatch)["s3", "b"]
+    spec = {"tensors": {"small": [512, 500], "large": [513, 600]}}
+    xavinit.generate(spec, "s3://b/p", format="npy")
+    made = list_calls(store, "put", "start", "part", "complete")
+    assert sorted(made[1:-1]) == [
+        "complete large.npy",
+        "part large.npy",
+        "put small.npy",
+        "start large.npy",
+    ]
+    told = plan_sending([1 << 20, (1 << 20) + 1, (8 << 20) + 1])
+    assert (told.parts, told.requests) == (4, 1 + 3 + 4)
+
+
 def test_copies_come_with_a_set(tmp_path: Path, store: MemoryStore) -> None:
     (tmp_path / "config.json").write_text("{}")
     options: dict[str, Any] = {"with_files": [tmp_path / "config.json"]}
@@ -458,6 +474,24 @@ def test_parts_write_one_set(tmp_path: Path, store: MemoryStore) -> None:
     done = xavinit.generate(SPEC, "s3://b/p", resume=True, **FOLDERS["shards"]).part
     assert done is not None
     assert (done.written, done.left, done.is_complete) == (0, 4, True)
+
+
+@pytest.mark.parametrize("turn", [1, 2])
+def test_a_shard_that_another_spec_puts_there_meanwhile_stays(
+    store: MemoryStore, turn: int
+) -> None:
+    """Before one of the two looks at its name that precede its upload."""
+    name = "p/model-00002-of-00004.safetensors"
+
+    def come(call: str, key: str, nbytes: int) -> None:
+        if store.requests.count(("find", name, 0)) == turn:
+            store.objects[name] = b"theirs"
+
+    store.fault = come
+    with pytest.raises(RefusedError, match=rf"^s3://b/{name} (is not of|exists)"):
+        xavinit.generate(SPEC, "s3://b/p", **FOLDERS["shards"])
+    assert store.objects[name] == b"theirs"
+    assert f"p/{INDEX}" not in store.objects
 
 
 def test_resume_writes_a_shard_that_was_cut_short(tmp_path: Path, store: MemoryStore) -> None:

@@ -48,7 +48,7 @@ def find_home(path: str, layout: Layout, *, force: bool) -> Home:
     if is_url(path):
         from xavinit.output.prefixes import Prefix
 
-        return Prefix(path, layout)
+        return Prefix(path, layout, force=force)
     from xavinit.output.folders import Folder
 
     return Folder(path, layout, force=force)

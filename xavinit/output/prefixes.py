@@ -23,10 +23,11 @@ _LOOKERS = 8  # objects that are looked at at once; each waits for the network
 class Prefix:
     """The objects whose names begin with a URL and a slash."""
 
-    def __init__(self, path: str, layout: Layout) -> None:
+    def __init__(self, path: str, layout: Layout, *, force: bool = False) -> None:
         self._url = parse_url(path)
         self._store = open_store(self._url)
         self._layout = layout
+        self._force = force
         self._known: dict[str, tuple[str, State]] = {}  # what stood at a name, by its tag
 
     def name(self, name: str) -> str:
@@ -95,20 +96,19 @@ class Prefix:
         return found
 
     def publish(self, file: FileLayout, drawing: Drawing, advance: Advance) -> bool:
-        key = self.key(file.name)
         for turn in range(_MOST_TURNS):
-            is_new = self._store.find(key) is None
+            state = self._find_state(file)
+            if state == "whole":
+                return False
+            if state == "other" and not self._force:
+                break
+            is_new = state == "missing"
             try:
                 self.send([file], drawing, advance if not turn else _ignore, is_new=is_new)
             except FileExistsError:  # another run came between
-                state = self._find_state(file)
-                if state == "whole":
-                    return False
-                if state != "missing" or turn == _MOST_TURNS - 1:  # and it went again, by a third
-                    raise refuse(self.name(file.name)) from None
-            else:
-                break
-        return True
+                continue
+            return True
+        raise refuse(self.name(file.name))
 
     def remove(self, names: Sequence[str]) -> None:
         for name in names:

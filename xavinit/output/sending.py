@@ -11,6 +11,7 @@ from xavinit.stores import Url
 from xavinit.wording import format_bytes
 
 PART = 8 << 20  # bytes; stores take no less than 5 MiB
+SMALL = 1 << 20  # bytes; an object of no more is sent by one request, whose library copies it
 MOST_PARTS = 10_000  # of an object, to S3 and Google
 _MOST_SENDERS = 8  # a sender waits for the network, not for a core
 _MEMORY = 96 << 20  # bytes of parts that are being sent, while parts are small
@@ -27,8 +28,8 @@ class Sending(Struct, frozen=True):
     objects: int
     nbytes: int
     part_size: int  # of the largest object
-    parts: int  # of all objects; one that is a single part is sent by one request
-    requests: int  # that write: beginnings, parts, ends
+    parts: int  # of all objects
+    requests: int  # that write: beginnings, parts, ends; of a small object one
     senders: int  # parts that are on their way at once
     memory: int  # bytes of parts, at most
 
@@ -36,6 +37,11 @@ class Sending(Struct, frozen=True):
 def find_part_size(nbytes: int) -> int:
     """The bytes of each part but the last: 8 MiB, or what makes 10,000 parts."""
     return max(PART, -(-nbytes // MOST_PARTS))
+
+
+def is_small(nbytes: int) -> bool:
+    """Is an object sent by one request?"""
+    return nbytes <= min(SMALL, PART)
 
 
 def count_senders(part_size: int) -> int:
@@ -48,14 +54,15 @@ def plan_sending(sizes: Sequence[int]) -> Sending:
     part_size = find_part_size(max(sizes, default=0))
     counts = [max(-(-nbytes // find_part_size(nbytes)), 1) for nbytes in sizes]
     senders = count_senders(part_size)
-    # Of an object that is a single part the library that sends it has a copy.
-    small = max((size for size in sizes if size <= PART), default=0)
+    small = max((size for size in sizes if is_small(size)), default=0)
     return Sending(
         objects=len(sizes),
         nbytes=sum(sizes),
         part_size=part_size,
         parts=sum(counts),
-        requests=sum(count + 2 if count > 1 else 1 for count in counts),
+        requests=sum(
+            1 if is_small(size) else count + 2 for size, count in zip(sizes, counts, strict=True)
+        ),
         senders=senders,
         memory=(senders + 1) * min(part_size, max(sizes, default=0)) + senders * small,
     )

@@ -10,7 +10,7 @@ import threading
 from functools import partial
 
 from xavinit.crew import Behind, Buffer
-from xavinit.output.sending import count_senders, find_part_size
+from xavinit.output.sending import count_senders, find_part_size, is_small
 from xavinit.stores import Store, Upload
 from xavinit.wording import explain_os_error
 
@@ -80,8 +80,10 @@ class Uploads:
         if buffer is None:
             raise ValueError("no part is full")
         content = buffer.take(current.filled)
-        if current.nbytes <= current.part_size:
+        if is_small(current.nbytes):
             act = partial(self._put, current, content)
+        elif current.nbytes <= current.part_size:
+            act = partial(self._send_alone, current, content)
         else:
             if current.upload is None:
                 self._start(current)
@@ -97,6 +99,14 @@ class Uploads:
 
     def _put(self, current: _Object, content: memoryview) -> None:
         self._store.put(current.key, bytes(content), is_new=current.is_new)
+
+    def _send_alone(self, current: _Object, content: memoryview) -> None:
+        """Send an object that is a single part. By `put` its library would copy it once or twice.
+
+        Here, not in the calling thread, so that several may begin at once.
+        """
+        self._start(current)
+        self._put_part(current, 1, content)
 
     def _put_part(self, current: _Object, number: int, content: memoryview) -> None:
         upload = current.find_upload()

@@ -57,7 +57,8 @@ def check_remote(
     todo: tuple[FileLayout, ...] = layout.files
     if layout.find_set is not None:
         share, work, old = _check_set(path, layout, drawing, asked, force=force)
-        todo = work.files
+        index = layout.index
+        todo = work.files if index is None or work.is_complete else (*work.files, index)
     elif layout.folder:
         from xavinit.output import find_claimed_work
 
