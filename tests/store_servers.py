@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from cluster_sets import find_free_port
+from free_ports import find_free_port
 
 BIN = Path(sys.executable).parent
 AZURITE = BIN.parent / "azurite" / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"
