@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+KINDS = ("uniform", "normal", "truncated")
+
 
 class Draw(NamedTuple):
     """How the bits of an element become its value, every step rounded to the dtype.
