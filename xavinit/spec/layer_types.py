@@ -45,6 +45,10 @@ class LayerKeys(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, t
     ]
     dtype: Annotated[str, Meta(description="The element type.")] | UnsetType = UNSET
     init: Annotated[Init, Meta(description="The initializer of its weight.")] | UnsetType = UNSET
+    seed: (
+        Annotated[int, Meta(description="The seed of that initializer, under an rng with such.")]
+        | UnsetType
+    ) = UNSET
 
 
 class _Biased(LayerKeys, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -269,10 +269,12 @@ def _evaluate_size(item: Any, dims: Mapping[str, int], path: Path) -> int:
 def _read_own(
     table: Mapping[str, Any], sizes: Sizes, dims: Mapping[str, int], path: Path
 ) -> Settings:
-    """What the layer says of its parts: dtype and initializers."""
+    """What the layer says of its parts: dtype, initializers and their seed."""
     settings: Settings = {}
     if "dtype" in table:
         settings["dtype"] = (table["dtype"], (*path, "dtype"))
+    if "seed" in table:
+        settings["seed"] = (table["seed"], (*path, "seed"))
     for key in INITS:
         if key in table:
             settings[key] = (parse_init(table[key], (*path, key), dims), (*path, key))

@@ -11,10 +11,16 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from xavinit.choices import AxisLayout, Construction, CpuName, FrameworkName, RngName
+from xavinit.choices import (
+    AxisLayout,
+    BackendName,
+    Construction,
+    CpuName,
+    FrameworkName,
+    RngName,
+)
 from xavinit.inits import Init
 
-LARGEST_SEED = 2**64 - 1
 LEAST_SEED = -(2**63)
 
 Expression = Annotated[
@@ -69,6 +75,10 @@ class TensorKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Annotated[str, Meta(description="Take the fans of the named tensor, as for a bias.")]
         | UnsetType
     ) = UNSET
+    seed: (
+        Annotated[int, Meta(description="The seed of its own initializer, under an rng with such.")]
+        | UnsetType
+    ) = UNSET
     stream: (
         Annotated[str, Meta(description="Draw the numbers of this name instead of the tensor's.")]
         | UnsetType
@@ -97,7 +107,7 @@ class Rule(TensorKeys, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class RngTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """An rng, and the variant of it that changes bits."""
+    """An rng, and the variants of it that change bits."""
 
     type: Annotated[RngName, Meta(description="The name of the rng.")]
     cpu: (
@@ -109,6 +119,10 @@ class RngTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             Construction,
             Meta(description="torch-2.13's: do modules draw when they are made, before all else?"),
         ]
+        | UnsetType
+    ) = UNSET
+    backend: (
+        Annotated[BackendName, Meta(description="keras-3.15's: what makes Keras's numbers.")]
         | UnsetType
     ) = UNSET
 
