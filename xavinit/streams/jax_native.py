@@ -5,10 +5,10 @@ jax_numpy.py.
 from __future__ import annotations
 
 from xavinit.layers import View
+from xavinit.plan import Key
 from xavinit.streams import _kernel
 from xavinit.streams.boxes import Strided, list_strided
 from xavinit.streams.jax_laws import KINDS, Draw
-from xavinit.streams.threefry import Key
 
 __all__ = ["fill"]
 

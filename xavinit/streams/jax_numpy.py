@@ -13,11 +13,11 @@ import numpy as np
 
 from xavinit.dtypes import DTYPES
 from xavinit.layers import View
+from xavinit.plan import Key, encrypt
 from xavinit.streams.fused import fuse_double, fuse_single
 from xavinit.streams.gather import gather_words, split_range
 from xavinit.streams.jax_laws import Draw
 from xavinit.streams.rounding import round_single
-from xavinit.streams.threefry import Key, encrypt
 from xavinit.streams.xla_math import compute_erf_inv
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -63,16 +63,20 @@ def _make(key: Key, draw: Draw, dtype: str, start: int, count: int) -> Array:
     first, second = encrypt(key, high, low)
     if dtype == "float64":
         return _make_double(first, second, draw)
-    word = first ^ second
     if dtype == "float32":
-        return _make_single(word, draw)
+        return _make_single(first ^ second, draw)
+    return _make_half(first ^ second, draw, dtype)
+
+
+def _make_half(word: Array, draw: Draw, dtype: str) -> Array:
+    """float16 has ten bits, bfloat16 seven; every operation is rounded."""
     bits = 10 if dtype == "float16" else 7
     width = bits + (6 if dtype == "float16" else 1)  # of the integer whose upper bits count
     top = (word & np.uint32((1 << width) - 1)) >> np.uint32(width - bits)
     unit = top.astype(F) * F(2.0**-bits)
-    low, high, scale = F(draw.first), F(draw.second), F(draw.scale)
-    values = _widen(_round(unit * _widen(_round(high - low, dtype)), dtype))
-    return _round(_widen(_round(values + low, dtype)) * scale, dtype)
+    least, end, scale = F(draw.first), F(draw.second), F(draw.scale)
+    values = _widen(_round(unit * _widen(_round(end - least, dtype)), dtype))
+    return _round(_widen(_round(values + least, dtype)) * scale, dtype)
 
 
 def _make_single(word: Array, draw: Draw) -> Array:
@@ -102,13 +106,16 @@ def _make_double(first: Array, second: Array, draw: Draw) -> Array:
 def _round(values: Any, dtype: str) -> Array:
     values = np.atleast_1d(np.asarray(values, F))
     if dtype == "float16":
-        return values.astype(np.float16)
+        half: Array = values.astype(np.float16)
+        return half
     codes = np.empty(len(values), np.uint16)
     round_single(np.ascontiguousarray(values), DTYPES["bfloat16"], codes)
     return codes
 
 
 def _widen(values: Array) -> Array:
-    if values.dtype == np.uint16:
-        return (values.astype(np.uint32) << np.uint32(16)).view(F)
-    return values.astype(F)
+    is_brain = values.dtype == np.uint16
+    wide: Array = (
+        (values.astype(np.uint32) << np.uint32(16)).view(F) if is_brain else values.astype(F)
+    )
+    return wide

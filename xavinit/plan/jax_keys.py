@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from xavinit.streams.threefry import Key, fold_in
+from xavinit.plan.threefry import Key, fold_in
 
 _WORD = 0xFFFFFFFF
 
