@@ -4,6 +4,7 @@
 #define XAVINIT_KERNEL_MT_FMA_H
 
 #include "_kernel_bits.h"
+#include "_kernel_units.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -4,6 +4,7 @@
 
 #include "_kernel_bits.h"
 #include "_kernel_mt.h"
+#include "_kernel_units.h"
 
 /* Make the next block of words in place. */
 typedef void xv_mt_stepper(uint32_t words[MT_WORDS]);
