@@ -26,6 +26,7 @@ STREAMS = {"xavinit-1": "xavinit.streams.xavinit1"}
 # The same of each rng, by its name without variants.
 RNGS = {
     "torch-2.13": "xavinit.streams.torch213",
+    "keras-3.15": "xavinit.streams.keras315",
     "jax-0.10": "xavinit.streams.jax010",
 }
 
@@ -34,8 +35,8 @@ def make_stream(name: str, seed: int, sequence: Sequence[TensorPlan]) -> Stream:
     """The stream of this name under a seed, or `UsageError`; an rng's takes the plan's sequence."""
     rng = name.partition(",")[0]
     if rng in RNGS:
-        ordered: Stream = import_module(RNGS[rng]).make_stream(name, seed, sequence)
-        return ordered
+        rngs: Stream = import_module(RNGS[rng]).make_stream(name, seed, sequence)
+        return rngs
     if name not in STREAMS:
         raise UsageError(f"stream must be {format_choices(STREAMS)}; got {format_value(name)}")
     stream: Stream = import_module(STREAMS[name]).make_stream(seed)

@@ -88,3 +88,19 @@ def jax_fill(
 
     Kind 0 is uniform, 1 normal, 2 a truncated normal, both in float32 alone.
     """
+
+# TensorFlow's stateless numbers; the key is Philox4x32's two words and the counter's upper two.
+
+def tf_fill(
+    out: Buffer,
+    key: bytes,
+    kind: int,
+    dtype: int,
+    first: float,
+    second: float,
+    start: int,
+    /,
+) -> None:
+    """Fill `out` with the elements from `start` on of the tensor with this key of 16 bytes: kind 0
+    is uniform on [first, second), 1 normal with this mean and std, 2 the same cut at two stds.
+    """

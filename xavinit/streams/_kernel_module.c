@@ -9,6 +9,8 @@
 #include "_kernel_module.h"
 #include "_kernel_mt.h"
 #include "_kernel_mt_module.h"
+#include "_kernel_tf.h"
+#include "_kernel_tf_module.h"
 
 #include <string.h>
 
@@ -180,6 +182,7 @@ static PyObject *use_variant(PyObject *Py_UNUSED(module), PyObject *arguments)
     xv_use_variant(index);
     xv_mt_use_variant(index);
     xv_jax_use_variant(index);
+    xv_tf_use_variant(index);
     return Py_NewRef(Py_None);
 }
 
@@ -190,6 +193,7 @@ static PyMethodDef METHODS[] = {
     {"use_variant", use_variant, METH_VARARGS, NULL},
     XV_MT_METHODS,
     XV_JAX_METHODS,
+    XV_TF_METHODS,
     {NULL, NULL, 0, NULL},
 };
 
@@ -235,6 +239,7 @@ static int execute(PyObject *module)
     xv_use_variant(-1);
     xv_mt_use_variant(-1);
     xv_jax_use_variant(-1);
+    xv_tf_use_variant(-1);
     if (add(module, "DISTRIBUTIONS", make_distributions()) < 0)
         return -1;
     return add(module, "DTYPES", make_dtypes());

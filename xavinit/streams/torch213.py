@@ -109,12 +109,13 @@ class Torch213:
             if is_part:
                 out[:] = whole[: len(out)]
             return
-        from xavinit.streams.torch_views import Reader, fill_view  # with NumPy
+        from xavinit.streams.gather import fill_view  # with NumPy
+        from xavinit.streams.torch_views import Reader
 
         out, stop = cut_zeros(out, tensor, start, stop, tensor.view.count)
         if len(out):
             reader = Reader(self._kernel, self._values, state, source)
-            fill_view(out, reader, tensor.view, start, stop)
+            fill_view(out, reader.read, tensor.view, start, stop)
 
 
 def _is_whole(tensor: TensorPlan, source: TensorPlan) -> bool:
