@@ -75,16 +75,16 @@ def _compute(
 ) -> Law:
     match init:
         case inits.Uniform(bound=bound):
-            high = _read("bound", bound, fans, dtype)
+            high = _read_scale("bound", bound, fans, dtype)
             return _make_uniform(-high, high)
         case inits.Between(a=a, b=b):
             return _make_uniform(_read("a", a, fans, dtype), _read("b", b, fans, dtype))
         case inits.Normal(std=std):
             _refuse_keys(init, rng)
-            return Normal(_read("std", std, fans, dtype))
+            return Normal(_read_scale("std", std, fans, dtype))
         case inits.TruncatedNormal(std=std):
             _refuse_keys(init, rng)
-            cut = _read("std", std, fans, dtype)
+            cut = _read_scale("std", std, fans, dtype)
             return CutNormal(0.0, cut, -CUT * cut, CUT * cut)
         case inits.VarianceScaling() if fans is not None:
             return scale_variance(init, fans, dtype, rng)
@@ -154,6 +154,16 @@ def _read(key: str, number: inits.Number | inits.Formula, fans: Fans | None, dty
     if not math.isfinite(rounded):
         raise SpecError(f"must be finite in {dtype.name}; got {value:g}", (key,))
     return rounded
+
+
+def _read_scale(
+    key: str, number: inits.Number | inits.Formula, fans: Fans | None, dtype: DType
+) -> float:
+    scale = _read(key, number, fans, dtype)
+    if not scale > 0:
+        fact = f"must be positive in {dtype.name}; got {float(settle(key, number, fans)):g}"
+        raise SpecError(fact, (key,))
+    return scale
 
 
 def _make_uniform(low: float, high: float) -> Law:

@@ -26,7 +26,6 @@ def check_layer(layer: Layer, rng: Rng) -> None:
         raise SpecError(
             f"{rng.name} draws no {layer.type}: Flax makes its recurrent kernels orthogonal, "
             "within a scan",
-            ("layers",),
             hint="list its kernels as tensors, each with a seed of its own, under keys: plain",
         )
 

@@ -69,7 +69,11 @@ class JaxOrder:
         self, listed: LayerSpec, parts: Mapping[str, TensorPlan], framework: Framework
     ) -> tuple[list[TensorPlan], set[str]]:
         layer = listed.layer
-        check_layer(layer, self._spec.rng)
+        try:
+            check_layer(layer, self._spec.rng)
+        except SpecError as error:
+            error.path = next(iter(parts.values())).place
+            raise
         settled = {role: self._settle(listed, role, part) for role, part in parts.items()}
         kept = dict(settled)
         for role, source in list_sources(layer, settled, self._home):

@@ -49,6 +49,8 @@ def refuse_seeds(families: Sequence[Family], rng: Rng) -> None:
         if family.seed is not None:
             fact = f"{rng} has one seed, the spec's; got {format_value(family.seed)}"
             hint = "a tensor has a seed of its own under an rng such as keras-3.15"
+            if rng.kind.has_own_seeds:
+                hint = f"a tensor has a seed of its own under {rng.name} with keys: plain"
             faults.add(SpecError(fact, family.places["seed"], hint=hint, at_key=True))
     faults.check()
 
