@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -222,6 +223,21 @@ def test_every_folder_is_packaged() -> None:
     project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))
     folders = {find_module(file) for file in FILES if file.name == "__init__.py"}
     assert sorted(project["tool"]["setuptools"]["packages"]) == sorted(folders)
+
+
+def test_a_c_file_that_asks_for_vector_units_knows_of_them() -> None:
+    """Where the macro is not defined, its variants are left out without a word."""
+    for path in C_FILES:
+        if "HAS_X86" in path.read_text(encoding="utf-8"):
+            files = {path}
+            for _ in range(3):  # what its headers include, too
+                files |= {found for file in files for found in list_included(file)}
+            assert "_kernel_units.h" in {file.name for file in files}, path.name
+
+
+def list_included(path: Path) -> list[Path]:
+    names = re.findall(r'#include "(.+)"', path.read_text(encoding="utf-8"))
+    return [(path.parent / name).resolve() for name in names]
 
 
 def test_every_c_file_of_the_kernels_is_built() -> None:

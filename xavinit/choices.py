@@ -14,9 +14,10 @@ FrameworkName = Literal["flax", "keras", "pytorch"]
 FormatName = Literal["safetensors", "hdf5", "keras", "npy"]
 
 # Whose numbers a spec asks for, and the variants of an rng (`rngs.py`).
-RngName = Literal["xavinit-1", "torch-2.13", "keras-3.15"]
+RngName = Literal["xavinit-1", "torch-2.13", "keras-3.15", "jax-0.10"]
 CpuName = Literal["avx2", "plain"]
 Construction = Literal["skipped", "drawn"]
+KeysName = Literal["plain", "linen", "nnx"]
 BackendName = Literal["tensorflow", "jax", "torch", "numpy"]
 
 AxisLayout = Literal["out_in", "in_out"]

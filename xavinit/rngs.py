@@ -22,6 +22,7 @@ from xavinit.wording import format_choices, format_value, suggest
 
 OURS = "xavinit-1"
 LARGEST_SEED = 2**64 - 1
+SWITCH = ("false", "true")  # the choices of a variant that a table gives as true or false
 
 
 class Kind(Struct, frozen=True):
@@ -37,7 +38,8 @@ class Kind(Struct, frozen=True):
     # The spec's seed. Below 0 it is counted back from 2⁶⁴.
     least_seed: int = 0
     largest_seed: int = LARGEST_SEED
-    # The least and the largest seed of a tensor's own, by the choice of the first variant.
+    # The least and the largest seed of a tensor's own, by the choice of the first variant; a choice
+    # that is left out has none.
     own_seeds: Mapping[str, tuple[int, int]] = {}
 
 
@@ -63,10 +65,22 @@ _KERAS = Kind(
     },
 )
 
+# JAX on a processor. `keys` is how a tensor's key comes of a seed: its own, as Linen's `init` or as
+# NNX's `Rngs` makes it. JAX itself knows no more than keys, so plain is the default. `jit` and
+# `x64` are whether the initializers run under jax.jit, and whether JAX's 64-bit numbers are on.
+_JAX = Kind(
+    {"keys": ("plain", "linen", "nnx"), "jit": SWITCH, "x64": SWITCH},
+    "flax",
+    least_seed=-(2**63),
+    largest_seed=2**63 - 1,
+    own_seeds={"plain": (-(2**63), 2**63 - 1)},
+)
+
 RNGS: Final[Mapping[str, Kind]] = {
     OURS: Kind(has_own_seeds=False),
     "torch-2.13": _TORCH,
     "keras-3.15": _KERAS,
+    "jax-0.10": _JAX,
 }
 
 
@@ -89,9 +103,11 @@ class Rng(Struct, frozen=True):
         return RNGS[self.name]
 
     @property
-    def own_seeds(self) -> tuple[int, int]:
-        """The least and the largest seed that a tensor may have of its own."""
-        return self.kind.own_seeds[self.get(next(iter(self.kind.variants)))]
+    def own_seeds(self) -> tuple[int, int] | None:
+        """The least and the largest seed that a tensor may have of its own; None where it may not
+        have one.
+        """
+        return self.kind.own_seeds.get(self.get(next(iter(self.kind.variants))))
 
     def __str__(self) -> str:
         """One word, as `--rng` and a file's metadata have it.
@@ -136,6 +152,8 @@ def parse_rng(given: Any) -> Rng:
                 at_key=bool(path),
             )
         choices = RNGS[name].variants[key]
+        if choices == SWITCH and isinstance(value, bool):
+            value = SWITCH[value]
         if value not in choices:
             raise SpecError(
                 f"{'' if path else f'{key} of {name} '}must be {format_choices(choices)}; "

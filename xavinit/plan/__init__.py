@@ -26,6 +26,7 @@ from xavinit.plan.plan import STREAM, Plan, plan_spec
 from xavinit.plan.selection import match_names, select_tensors
 from xavinit.plan.sequence import FEW, count_words, has_pairs, list_places
 from xavinit.plan.tensor import Module, TensorPlan
+from xavinit.plan.threefry import Key, encrypt
 from xavinit.plan.torch_laws import is_drawn
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "Fixed",
     "GateConstant",
     "Index",
+    "Key",
     "Law",
     "LogArange",
     "Module",
@@ -59,6 +61,7 @@ __all__ = [
     "compute_n",
     "count_words",
     "cut_tensor",
+    "encrypt",
     "find_gain",
     "find_origin",
     "find_roles",

@@ -17,7 +17,11 @@ from xavinit.plan.tensor import TensorPlan
 from xavinit.spec import LayerSpec, Spec, TensorSpec
 
 # The module of each rng's order, loaded when a spec asks for it; it has `make_order(spec)`.
-ORDERS = {"torch-2.13": "xavinit.plan.torch_order", "keras-3.15": "xavinit.plan.keras_order"}
+ORDERS = {
+    "torch-2.13": "xavinit.plan.torch_order",
+    "keras-3.15": "xavinit.plan.keras_order",
+    "jax-0.10": "xavinit.plan.jax_order",
+}
 
 # The tensors of a layer as a framework's module has them, and the names of its modules.
 PlacedLayer = tuple[list[TensorPlan], set[str]]

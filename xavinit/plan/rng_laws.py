@@ -13,7 +13,11 @@ from xavinit.plan.laws import Law
 from xavinit.rngs import Rng
 
 # The module of each, loaded when a spec asks for it.
-LAWS = {"torch-2.13": "xavinit.plan.torch_laws", "keras-3.15": "xavinit.plan.keras_laws"}
+LAWS = {
+    "torch-2.13": "xavinit.plan.torch_laws",
+    "keras-3.15": "xavinit.plan.keras_laws",
+    "jax-0.10": "xavinit.plan.jax_laws",
+}
 
 
 class Laws(Protocol):

@@ -35,8 +35,8 @@ def adapt_families(families: Sequence[Family], rng: Rng) -> tuple[Family, ...]:
                 fact = f"{rng.name} {why}; got {key}"
                 faults.add(SpecError(fact, family.places[key], at_key=True))
     faults.check()
-    if rng.kind.has_own_seeds:
-        _check_seeds(families, rng)
+    if rng.kind.has_own_seeds and rng.own_seeds is not None:
+        _check_seeds(families, *rng.own_seeds)
     else:
         refuse_seeds(families, rng)
     return tuple(structs.replace(family, axes=axes) for family in families)
@@ -47,14 +47,13 @@ def refuse_seeds(families: Sequence[Family], rng: Rng) -> None:
     faults = Faults()
     for family in families:
         if family.seed is not None:
-            fact = f"{rng.name} has one seed, the spec's; got {format_value(family.seed)}"
+            fact = f"{rng} has one seed, the spec's; got {format_value(family.seed)}"
             hint = "a tensor has a seed of its own under an rng such as keras-3.15"
             faults.add(SpecError(fact, family.places["seed"], hint=hint, at_key=True))
     faults.check()
 
 
-def _check_seeds(families: Sequence[Family], rng: Rng) -> None:
-    least, largest = rng.own_seeds
+def _check_seeds(families: Sequence[Family], least: int, largest: int) -> None:
     faults = Faults()
     for family in families:
         if family.seed is not None and not least <= family.seed <= largest:

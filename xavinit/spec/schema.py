@@ -97,7 +97,7 @@ def make_schema() -> Schema:
 
 def _refine_rng(spec: Schema, table: Schema) -> None:
     """The choices of an rng with what they are, and seeds below 0 for those that take them."""
-    for key in ("type", "cpu", "construction", "backend"):
+    for key in ("type", "cpu", "construction", "backend", "keys"):
         told = table["properties"][key]
         told |= _list_choices("rng" if key == "type" else key, tuple(told.pop("enum")))
     choices = [_list_choices("rng", tuple(RNGS)), _refer("RngTable")]

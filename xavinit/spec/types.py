@@ -17,6 +17,7 @@ from xavinit.choices import (
     Construction,
     CpuName,
     FrameworkName,
+    KeysName,
     RngName,
 )
 from xavinit.inits import Init
@@ -125,6 +126,12 @@ class RngTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         Annotated[BackendName, Meta(description="keras-3.15's: what makes Keras's numbers.")]
         | UnsetType
     ) = UNSET
+    keys: (
+        Annotated[KeysName, Meta(description="jax-0.10's: how a tensor's key comes of a seed.")]
+        | UnsetType
+    ) = UNSET
+    jit: Annotated[bool, Meta(description="jax-0.10's: under jax.jit; false.")] | UnsetType = UNSET
+    x64: Annotated[bool, Meta(description="jax-0.10's: jax_enable_x64; false.")] | UnsetType = UNSET
 
 
 class SpecTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -24,7 +24,11 @@ from xavinit.wording import format_choices, format_value
 # The module of each stream, loaded when it is asked for. Its `make_stream` takes the seed.
 STREAMS = {"xavinit-1": "xavinit.streams.xavinit1"}
 # The same of each rng, by its name without variants.
-RNGS = {"torch-2.13": "xavinit.streams.torch213", "keras-3.15": "xavinit.streams.keras315"}
+RNGS = {
+    "torch-2.13": "xavinit.streams.torch213",
+    "keras-3.15": "xavinit.streams.keras315",
+    "jax-0.10": "xavinit.streams.jax010",
+}
 
 
 def make_stream(name: str, seed: int, sequence: Sequence[TensorPlan]) -> Stream:
