@@ -83,14 +83,22 @@ def _find_view(
     for source in sources:
         drawn = source.tensor
         if framework is home and not tensor.is_tied and tensor.name == drawn.name:
-            return structs.replace(tensor, view=None, fans=drawn.fans, seed=drawn.seed)
+            return structs.replace(
+                tensor, view=None, fans=drawn.fans, seed=drawn.seed, drawn=drawn.drawn
+            )
         axes = compose(tensor.view, source.view, math.prod(drawn.shape))
         zeros = tensor.view.zeros if tensor.view else 0
         # A variable may be a piece of the part alone: one of those that are packed there.
         if axes is not None and math.prod(map(len, axes)) + zeros == tensor.size:
             view = make_view(axes, zeros)
-            law, fans, seed = drawn.law, drawn.fans, drawn.seed
-            return structs.replace(tensor, view=view, law=law, fans=fans, seed=seed)
+            return structs.replace(
+                tensor,
+                view=view,
+                law=drawn.law,
+                fans=drawn.fans,
+                seed=drawn.seed,
+                drawn=drawn.drawn,
+            )
     names = ", ".join(format_value(source.tensor.name) for source in sources)
     raise SpecError(
         f"{format_value(tensor.name)} is no view of one tensor of {home.name}, which has {names}",

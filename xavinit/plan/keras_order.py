@@ -48,7 +48,7 @@ class KerasOrder:
 
     def add_tensor(self, tensor: TensorPlan, listed: TensorSpec) -> TensorPlan:
         if not tensor.is_tied and isinstance(self._spec.families[listed.family].init, _RANDOM):
-            tensor = structs.replace(tensor, seed=self._take(tensor.seed))
+            tensor = structs.replace(tensor, seed=self._take(tensor.seed), drawn=tensor.size)
             self._sources[tensor.stream] = [Source(None, tensor)]
         return tensor
 
@@ -77,7 +77,7 @@ class KerasOrder:
             seed = self._take(part.seed)
             if number is not None:
                 _, source = sources[number]
-                drawn = structs.replace(source.tensor, seed=seed)
+                drawn = structs.replace(source.tensor, seed=seed, drawn=source.tensor.size)
                 self._sources.setdefault(part.stream, []).append(Source(source.view, drawn))
         return place_parts(layer, kept, framework)
 

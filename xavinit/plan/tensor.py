@@ -39,7 +39,8 @@ class TensorPlan(Struct, frozen=True):
     the file's tensor lies in PyTorch's; None means the tensor itself. `module` is None for raw
     tensors. `place` is where the spec gives it, for errors. The `zero_rows` of the first axis,
     sorted, are zero whatever the law; only a raw tensor has some. `is_tied` marks the copy of
-    another tensor. `seed` is that of its own initializer, under an rng that has one for each.
+    another tensor. `seed` is that of its own initializer, under an rng that has one for each, and
+    `drawn` the elements of what is drawn from it, of which this tensor may be a view.
     """
 
     name: str
@@ -54,6 +55,7 @@ class TensorPlan(Struct, frozen=True):
     zero_rows: tuple[int, ...] = ()
     is_tied: bool = False
     seed: int | None = None
+    drawn: int = 0
 
     @property
     def size(self) -> int:

@@ -145,16 +145,22 @@ INLINE void uniform_double(const struct words *words, size_t count, double *valu
 /* Box and Muller (1958): a pair of words gives a pair of normals, the sine first. */
 INLINE void normal_single(const struct words *words, size_t count, float *values)
 {
-    for (int k = 0; k < 4; k += 2)
+    float radius[BLOCKS], sines[BLOCKS], cosines[BLOCKS];
+    for (int k = 0; k < 4; k += 2) {
         for (size_t i = 0; i < count; i++) {
-            float u = unit_single(words->of[k][i]), sine, cosine;
+            float u = unit_single(words->of[k][i]);
             u = u < (float)LEAST ? (float)LEAST : u;
-            float radius = sqrtf(-2.0f * glibc_log_single(u));
-            double angle = TWO_PI * (double)unit_single(words->of[k + 1][i]);
-            glibc_sincos_single((float)angle, &sine, &cosine);
-            values[4 * i + k] = sine * radius;
-            values[4 * i + k + 1] = cosine * radius;
+            radius[i] = sqrtf(-2.0f * glibc_log_single(u));
         }
+        for (size_t i = 0; i < count; i++) {
+            double angle = TWO_PI * (double)unit_single(words->of[k + 1][i]);
+            glibc_sincos_single((float)angle, &sines[i], &cosines[i]);
+        }
+        for (size_t i = 0; i < count; i++) {
+            values[4 * i + k] = sines[i] * radius[i];
+            values[4 * i + k + 1] = cosines[i] * radius[i];
+        }
+    }
 }
 
 INLINE void normal_double(const struct words *words, size_t count, double *values, bool hard)

@@ -12,19 +12,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
 from xavinit.plan import (
-    CutNormal,
     Fixed,
-    Law,
     Normal,
     NormalAround,
     TensorPlan,
-    TruncatedNormal,
     Uniform,
     UniformOn,
 )
 from xavinit.rngs import parse_rng
 from xavinit.signals import hold_signals
 from xavinit.streams.constants import fill_constant
+from xavinit.streams.keras_laws import find_ends, find_normal, find_seed
 from xavinit.streams.kernels import choose_kernel
 from xavinit.streams.philox_tf import make_key
 from xavinit.streams.stream import Fill, Piece, clear_rows, cut_zeros, split_tensor
@@ -125,34 +123,6 @@ def _make_read(fill_run: FillRun, tensor: TensorPlan) -> Read:
         return np.frombuffer(out, f"<u{itemsize}")
 
     return read
-
-
-def find_seed(tensor: TensorPlan) -> int:
-    if tensor.seed is None:
-        raise TypeError(f"no seed of {tensor.name}")
-    return tensor.seed
-
-
-def find_ends(law: Law | None) -> tuple[float, float]:
-    """The ends of a uniform law."""
-    match law:
-        case Uniform(bound):
-            return -bound, bound
-        case UniformOn(low, high):
-            return low, high
-    raise TypeError(f"no uniform law: {law}")
-
-
-def find_normal(law: Law | None) -> tuple[float, float]:
-    """Mean and std of a normal law, before a cut."""
-    match law:
-        case Normal(std):
-            return 0.0, std
-        case TruncatedNormal():
-            return 0.0, law.uncut_std
-        case NormalAround(mean, std) | CutNormal(mean, std):
-            return mean, std
-    raise TypeError(f"no normal law: {law}")
 
 
 def make_stream(name: str, _seed: int, _sequence: Sequence[TensorPlan]) -> Keras315:
