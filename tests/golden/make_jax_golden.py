@@ -331,7 +331,7 @@ MODELS: dict[str, list[Spec]] = {
     "nested convolutions": [
         {"name": "body.Conv_0", "type": "conv2d", "in": 3, "out": 8, "kernel": 3},
         {"name": "body.BatchNorm_0", "type": "batch_norm", "size": 8},
-        {"name": "drop", "type": "draw", "count": 1},
+        {"type": "draw", "count": 1},
         {"name": "body.Conv_1", "type": "conv2d", "in": 8, "out": 16, "kernel": 3, "groups": 4},
         {"name": "body.inner.Conv_0", "type": "conv1d", "in": 4, "out": 6, "kernel": 5},
         {"name": "up", "type": "conv_transpose2d", "in": 6, "out": 4, "kernel": 3},
@@ -341,7 +341,7 @@ MODELS: dict[str, list[Spec]] = {
         {"name": "embed", "type": "embedding", "in": 50, "out": 24},
         {"name": "block_0.norm", "type": "layer_norm", "size": 24},
         {"name": "block_0.attend", "type": "multi_head_attention", "size": 24, "heads": 3},
-        {"name": "drop", "type": "draw", "count": 2},
+        {"type": "draw", "count": 2},
         {"name": "block_0.rms", "type": "rms_norm", "size": 24},
         {"name": "block_0.mlp.up", "type": "dense", "in": 24, "out": 96},
         {
