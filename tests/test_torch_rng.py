@@ -214,7 +214,7 @@ def test_the_argument_replaces_the_specs_rng() -> None:
     spec = {"tensors": {"w": [2, 2]}}
     assert xavinit.make_plan(spec, rng=RNG).stream == RNG
     assert xavinit.make_plan({**spec, "rng": RNG}, rng="xavinit-1").sequence == ()
-    with pytest.raises(UsageError, match='rng: must be .*torch-2\\.13 or xavinit-1; got "t"'):
+    with pytest.raises(UsageError, match=r'rng: must be .*torch-2\.13 or xavinit-1; got "t"'):
         xavinit.make_plan(spec, rng="t")
 
 

@@ -2,6 +2,7 @@
 
 from xavinit.plan.cuts import Cut, Index, cut_tensor, parse_index
 from xavinit.plan.fans import Fans, Roles, compute_fans, find_roles
+from xavinit.plan.homes import find_home_shapes
 from xavinit.plan.initializers import compute_n, find_gain, scale_variance
 from xavinit.plan.jax_keys import hash_path
 from xavinit.plan.laws import (
@@ -64,6 +65,7 @@ __all__ = [
     "cut_tensor",
     "encrypt",
     "find_gain",
+    "find_home_shapes",
     "find_origin",
     "find_roles",
     "has_pairs",

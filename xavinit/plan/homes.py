@@ -15,7 +15,16 @@ from typing import NamedTuple
 from msgspec import structs
 
 from xavinit.errors import SpecError
-from xavinit.layers import Axis, Framework, Layer, View, find_framework, make_view, place_layer
+from xavinit.layers import (
+    Axis,
+    Framework,
+    Layer,
+    Variable,
+    View,
+    find_framework,
+    make_view,
+    place_layer,
+)
 from xavinit.plan.laws import Fixed
 from xavinit.plan.tensor import TensorPlan
 from xavinit.spec import LayerSpec, Spec
@@ -36,8 +45,19 @@ def find_home_shapes(spec: Spec) -> dict[int, tuple[int, ...]]:
             for placed in place_layer(listed.layer, home):
                 if placed.variable.role in listed.parts:
                     family = listed.parts[placed.variable.role].family
-                    shapes.setdefault(family, placed.variable.shape)
+                    shapes.setdefault(family, _find_shape(listed.layer, placed.variable))
     return shapes
+
+
+def _find_shape(layer: Layer, variable: Variable) -> tuple[int, ...]:
+    """The shape of a variable as its fans count it: an attention's heads are one axis with their
+    sizes.
+    """
+    shape = variable.shape
+    if layer.type != "multi_head_attention" or len(shape) < 3:
+        return shape
+    ins = 2 if variable.role in ("out_proj.weight", "o_proj.weight") else 1
+    return math.prod(shape[:ins]), math.prod(shape[ins:])
 
 
 class Source(NamedTuple):

@@ -12,7 +12,7 @@ from xavinit.errors import escape
 from xavinit.failures import JSON_VERSION
 from xavinit.report.laws import describe_law
 from xavinit.report.tables import wrap
-from xavinit.verbs.explain import Explanation, Key, Product, Scale
+from xavinit.verbs.explanation import Explanation, Key, Product, Scale
 from xavinit.wording import format_bytes
 
 _LABEL = 13  # columns
@@ -60,6 +60,8 @@ def _list_numbers(told: Explanation) -> Iterator[tuple[str, str]]:
 
 
 def _format_place(told: Explanation) -> str:
+    if told.seed is not None:
+        return f"{told.rng}, of seed {told.seed}"
     if told.word is None:
         return f"{told.rng}"
     return f"{told.rng}, from word {told.word:,} on"

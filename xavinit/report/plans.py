@@ -17,7 +17,7 @@ from xavinit.wording import format_bytes, plural
 
 _WIDEST_SHAPE = 20
 _COLUMNS = ("NAME", "SHAPE", "DTYPE", "FAN_IN", "FAN_OUT", "LAW", "BYTES")
-_WORD = "WORD"
+_WORD, _SEED = "WORD", "SEED"
 _RIGHTS = (False, False, False, True, True, False, True)
 
 
@@ -36,8 +36,17 @@ def format_plan(
         words = [_WORD, *(_format_word(plan, row) for row in rows)]
         cells = [(*row, word) for row, word in zip(cells, words, strict=True)]
         rights = (*_RIGHTS, True)
+    elif has_seeds(plan):
+        seeds = [_SEED, *(_format_seed(row) for row in rows)]
+        cells = [(*row, seed) for row, seed in zip(cells, seeds, strict=True)]
+        rights = (*_RIGHTS, True)
     yield from format_rows(cells, rights, width)
     yield from wrap("", format_total(plan, whole), 0, width)
+
+
+def has_seeds(plan: Plan) -> bool:
+    """Have tensors seeds of their own, under an rng with such?"""
+    return any(tensor.seed is not None for tensor in plan.tensors)
 
 
 def format_total(plan: Plan, whole: Plan | None = None) -> str:
@@ -65,6 +74,11 @@ def _format_row(row: Row, *, is_wide: bool) -> tuple[str, ...]:
         format_law(tensor),
         f"{tensor.nbytes * row.count:,}",
     )
+
+
+def _format_seed(row: Row) -> str:
+    """The seed of the first of a row."""
+    return NOTHING if row.first.seed is None else str(row.first.seed)
 
 
 def _format_word(plan: Plan, row: Row) -> str:
@@ -95,6 +109,7 @@ def plan_to_json(plan: Plan, division: Division | None = None) -> str:
                 "stream": tensor.stream,
                 "bytes": tensor.nbytes,
                 **({"word": plan.words[tensor.stream]} if plan.sequence else {}),
+                **({"seed": tensor.seed} if has_seeds(plan) else {}),
             }
             for tensor in plan.tensors
         ],

@@ -197,9 +197,11 @@ class LayerGroup(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class Draw(
     Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="type", tag="draw"
 ):
-    """What takes numbers from the one stream of an rng and has no weight."""
+    """What takes numbers from an rng and has no weight, such as Keras's Dropout."""
 
-    count: Annotated[Expression, Meta(description="How many words of 32 bits it takes.")]
+    count: Annotated[
+        Expression, Meta(description="How many numbers it takes: of PyTorch's, words of 32 bits.")
+    ] = 1
 
 
 LAYER_TYPES: dict[str, type[LayerKeys]] = {

@@ -141,7 +141,7 @@ def _read_node(data: Any, dims: Mapping[str, int], path: Path, outer: Pattern) -
         extent = sum((child.extent for child in children), start=NOTHING)
         return Node(pattern, path, extent, children)
     if data.get("type") == DRAW:
-        count = _evaluate_size(read_table(data, Draw, path)["count"], dims, (*path, "count"))
+        count = _evaluate_size(read_table(data, Draw, path).get("count", 1), dims, (*path, "count"))
         return Node(NO_GROUP, path, NOTHING, (), DRAW, Sizes(outs=(count,)))
     if "type" not in data:
         raise SpecError('must have the key "type" (or "layers", for a group)', path)
