@@ -22,9 +22,9 @@ def _needs(jax: Any, linen: Any) -> None:
     """Before any number is drawn, JAX has read what the tests set."""
 
 
-@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("part", range(2))
 def test_the_golden_digests_are_the_installed_jaxs(part: int) -> None:
-    """A tenth of them: to compile a function for each shape takes JAX minutes."""
+    """A part of them: to compile a function for each shape takes JAX minutes."""
     cases = json.loads(golden.GOLDEN.read_text())["cases"]
     assert [(case["title"], case["spec"]) for case in cases] == list(golden.list_specs())
     for case in cases[part::40]:
@@ -40,7 +40,7 @@ def assert_drawn(spec: dict[str, Any]) -> None:
         assert ours[name].tobytes() == np.asarray(array).tobytes(), (name, spec)
 
 
-@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("part", range(3))
 def test_any_tensors(part: int) -> None:
     random = np.random.default_rng(part)
     for _ in range(6):
@@ -60,7 +60,7 @@ def test_any_tensors(part: int) -> None:
 
 
 @pytest.mark.parametrize("keys", ["linen", "nnx"])
-@pytest.mark.parametrize("part", range(3))
+@pytest.mark.parametrize("part", range(2))
 def test_any_model(keys: str, part: int) -> None:
     random = np.random.default_rng(part)
     modules = ["", "a.", "a.b.", "block_0."]
@@ -69,7 +69,7 @@ def test_any_model(keys: str, part: int) -> None:
         for number in range(random.integers(1, 6)):
             layer = dict(POOL[random.integers(len(POOL))])
             layer["name"] = f"{modules[random.integers(len(modules))]}l{number}"
-            if layer["type"] == "dense" and random.integers(2):
+            if layer["type"] == "dense" and "bias" not in layer and random.integers(2):
                 layer["init"] = golden.UNIFORMS[random.integers(3)]
                 layer["bias_init"] = {"type": "normal", "std": 0.1}
             layers.append(layer)
