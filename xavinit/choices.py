@@ -17,6 +17,8 @@ FormatName = Literal["safetensors", "hdf5", "keras", "npy"]
 RngName = Literal["xavinit-1", "torch-2.13", "keras-3.15", "jax-0.10"]
 CpuName = Literal["avx2", "plain"]
 Construction = Literal["skipped", "drawn"]
+# What `derive` looks for.
+RngSearch = Literal["auto"]
 KeysName = Literal["plain", "linen", "nnx"]
 BackendName = Literal["tensorflow", "jax", "torch", "numpy"]
 

@@ -35,6 +35,8 @@ class Kind(Struct, frozen=True):
     # May a tensor have a seed of its own? If so, each is random access; if not, all of them are
     # one stream in the spec's order.
     has_own_seeds: bool = True
+    # Is what the plan knows of a tensor the key that came of a seed? Two words, the first high.
+    has_keys: bool = False
     # The spec's seed. Below 0 it is counted back from 2⁶⁴.
     least_seed: int = 0
     largest_seed: int = LARGEST_SEED
@@ -74,6 +76,7 @@ _JAX = Kind(
     least_seed=-(2**63),
     largest_seed=2**63 - 1,
     own_seeds={"plain": (-(2**63), 2**63 - 1)},
+    has_keys=True,
 )
 
 RNGS: Final[Mapping[str, Kind]] = {

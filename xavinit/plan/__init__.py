@@ -4,6 +4,7 @@ from xavinit.plan.cuts import Cut, Index, cut_tensor, parse_index
 from xavinit.plan.fans import Fans, Roles, compute_fans, find_roles
 from xavinit.plan.homes import find_home_shapes
 from xavinit.plan.initializers import compute_n, find_gain, scale_variance
+from xavinit.plan.jax_keys import hash_path
 from xavinit.plan.laws import (
     CUT_STD,
     Arange,
@@ -68,6 +69,7 @@ __all__ = [
     "find_origin",
     "find_roles",
     "has_pairs",
+    "hash_path",
     "is_drawn",
     "list_parts_of",
     "list_placed",

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 from xavinit.plan.threefry import Key, fold_in
+
+try:
+    from _sha1 import sha1  # type: ignore[import-not-found]  # without OpenSSL: 2 ms to load
+except ImportError:
+    from hashlib import sha1
 
 _WORD = 0xFFFFFFFF
 
@@ -22,12 +26,15 @@ def make_root(seed: int, *, is_wide: bool) -> Key:
 def fold_path(key: Key, path: Sequence[str], count: int) -> Key:
     """The key that Linen gives the parameter of this place, from 1, in the module of this path.
 
-    The bytes of the names, then of the count (big-endian, as few as it needs), are hashed by SHA-1,
-    of which the first four bytes, big-endian, are folded in.
-
     >>> fold_path((0, 0), ("Dense_0",), 1)
-    (3420669420, 4086072168)
+    (3043437727, 3662875008)
+    """
+    return fold_in(key, hash_path(path, count))
+
+
+def hash_path(path: Sequence[str], count: int) -> int:
+    """What Linen folds in: the first four bytes, big-endian, of SHA-1 of the names' bytes and then
+    of the count's, big-endian, as few as it needs.
     """
     named = "".join(path).encode() + count.to_bytes((count.bit_length() + 7) // 8, "big")
-    digest = hashlib.sha1(named, usedforsecurity=False).digest()
-    return fold_in(key, int.from_bytes(digest[:4], "big"))
+    return int.from_bytes(sha1(named, usedforsecurity=False).digest()[:4], "big")

@@ -12,6 +12,7 @@ from xavinit.errors import escape
 from xavinit.failures import JSON_VERSION
 from xavinit.report.laws import describe_law
 from xavinit.report.tables import wrap
+from xavinit.rngs import parse_rng
 from xavinit.verbs.explanation import Explanation, Key, Product, Scale
 from xavinit.wording import format_bytes
 
@@ -61,6 +62,8 @@ def _list_numbers(told: Explanation) -> Iterator[tuple[str, str]]:
 
 def _format_place(told: Explanation) -> str:
     if told.seed is not None:
+        if parse_rng(told.rng).kind.has_keys:
+            return f"{told.rng}, of key {told.seed:016x}"
         return f"{told.rng}, of seed {told.seed}"
     if told.word is None:
         return f"{told.rng}"

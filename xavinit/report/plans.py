@@ -12,12 +12,13 @@ from xavinit.report.divisions import division_to_data
 from xavinit.report.folding import Row, fold, list_rows
 from xavinit.report.laws import compute_zero_share, format_law, law_to_json
 from xavinit.report.tables import NOTHING, format_rows, wrap
+from xavinit.rngs import parse_rng
 from xavinit.verbs.shares import Division
 from xavinit.wording import format_bytes, plural
 
 _WIDEST_SHAPE = 20
 _COLUMNS = ("NAME", "SHAPE", "DTYPE", "FAN_IN", "FAN_OUT", "LAW", "BYTES")
-_WORD, _SEED = "WORD", "SEED"
+_WORD, _SEED, _KEY = "WORD", "SEED", "KEY"
 _RIGHTS = (False, False, False, True, True, False, True)
 
 
@@ -37,7 +38,9 @@ def format_plan(
         cells = [(*row, word) for row, word in zip(cells, words, strict=True)]
         rights = (*_RIGHTS, True)
     elif has_seeds(plan):
-        seeds = [_SEED, *(_format_seed(row) for row in rows)]
+        has_keys = parse_rng(plan.stream).kind.has_keys
+        told = (_format_seed(row, has_keys=has_keys) for row in rows)
+        seeds = [_KEY if has_keys else _SEED, *told]
         cells = [(*row, seed) for row, seed in zip(cells, seeds, strict=True)]
         rights = (*_RIGHTS, True)
     yield from format_rows(cells, rights, width)
@@ -76,9 +79,10 @@ def _format_row(row: Row, *, is_wide: bool) -> tuple[str, ...]:
     )
 
 
-def _format_seed(row: Row) -> str:
-    """The seed of the first of a row."""
-    return NOTHING if row.first.seed is None else str(row.first.seed)
+def _format_seed(row: Row, *, has_keys: bool) -> str:
+    """The seed of the first of a row; a key in hexadecimal digits."""
+    seed = row.first.seed
+    return NOTHING if seed is None else f"{seed:016x}" if has_keys else str(seed)
 
 
 def _format_word(plan: Plan, row: Row) -> str:

@@ -64,7 +64,7 @@ def _make(key: Key, draw: Draw, dtype: str, start: int, count: int) -> Array:
     if dtype == "float64":
         return _make_double(first, second, draw)
     if dtype == "float32":
-        return _make_single(first ^ second, draw)
+        return make_single(first ^ second, draw)
     return _make_half(first ^ second, draw, dtype)
 
 
@@ -79,7 +79,7 @@ def _make_half(word: Array, draw: Draw, dtype: str) -> Array:
     return _round(_widen(_round(values + least, dtype)) * scale, dtype)
 
 
-def _make_single(word: Array, draw: Draw) -> Array:
+def make_single(word: Array, draw: Draw) -> Array:
     unit = ((word >> np.uint32(9)) | np.uint32(0x3F800000)).view(F) - F(1)
     low, high = {
         "uniform": (F(draw.first), F(draw.second)),

@@ -23,7 +23,7 @@ from xavinit.streams.torch_values import Kernel, Values, is_drawn_whole
 # runs over the whole tensor.
 _VIEWED = 12 << 20
 
-_MODULES = {"native": "xavinit.streams.torch_native", "numpy": "xavinit.streams.torch_numpy"}
+MODULES = {"native": "xavinit.streams.torch_native", "numpy": "xavinit.streams.torch_numpy"}
 
 
 class Torch213:
@@ -34,7 +34,7 @@ class Torch213:
     def __init__(self, name: str, seed: int, sequence: Sequence[TensorPlan]) -> None:
         self.name = name
         with hold_signals():  # NumPy, as it loads, takes an exception of ours for one of its own
-            self._kernel: Kernel = import_module(_MODULES[choose_kernel()])
+            self._kernel: Kernel = import_module(MODULES[choose_kernel()])
         self._values = Values(self._kernel, fused=parse_rng(name).get("cpu") == "avx2")
         self._positions = Positions(self._kernel, self._values, seed, sequence)
         # Of pieces that are cut and not yet filled: where they begin, or where in each round.
