@@ -141,12 +141,12 @@ def draw_sequential(layers: list[Spec], default: Any) -> Iterator[tuple[str, Any
     first = layers[0]
     shapes = {"dense": (first["in"],), "embedding": (4,)}
     shape = shapes.get(first["type"], (28, 28, first["in"]))
-    flat = []
-    for index, (layer, before) in enumerate(zip(made, [None, *made], strict=False)):
-        if isinstance(layer, keras.layers.Dense) and index and "conv" in str(type(before)):
-            flat.append(keras.layers.Flatten())
-        flat.append(layer)
-    model = keras.Sequential([keras.Input(shape), *flat])
+    is_flat = first["type"] != "conv2d"
+    for place, layer in enumerate(made):
+        if isinstance(layer, keras.layers.Dense) and not is_flat:
+            made.insert(place, keras.layers.Flatten())
+            break
+    model = keras.Sequential([keras.Input(shape), *made])
     for variable in model.weights:
         if "seed" not in variable.path:
             yield variable.path, keras.ops.convert_to_numpy(variable)

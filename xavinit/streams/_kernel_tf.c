@@ -1,72 +1,15 @@
 #include "_kernel_tf.h"
 #include "_kernel.h"
-#include "_kernel_bits.h"
 #include "_kernel_mt_glibc.h"
 #include "_kernel_rounding.h"
+#include "_kernel_tf_words.h"
 #include "_kernel_units.h"
 
 #include <math.h>
 #include <string.h>
 
-/* Elements made at a time: words and values stay in the first-level cache. */
-#define TILE 2048
-#define BLOCKS (TILE / 4) /* of four words */
 #define TWO_PI 6.283185307179586476925286766559
 #define LEAST 1e-7 /* what TensorFlow takes the logarithm of is not less */
-
-/* The words of some blocks, the first words of all of them side by side, then the second ... */
-struct words {
-    uint32_t of[4][BLOCKS];
-};
-
-/* --- Philox4x32-10 (Salmon et al., 2011): the counters are in the first two words -------------- */
-
-INLINE void cipher(const uint32_t key[4], size_t count, struct words *words)
-{
-    const uint32_t upper0 = key[2], upper1 = key[3];
-    for (size_t i = 0; i < count; i++) {
-        uint32_t x0 = words->of[0][i], x1 = words->of[1][i], x2 = upper0, x3 = upper1;
-        uint32_t k0 = key[0], k1 = key[1];
-#if defined(__GNUC__)
-#pragma GCC unroll 10
-#endif
-        for (int round = 0; round < 10; round++) {
-            uint64_t p = (uint64_t)x0 * 0xD2511F53, q = (uint64_t)x2 * 0xCD9E8D57;
-            x0 = (uint32_t)(q >> 32) ^ x1 ^ k0;
-            x2 = (uint32_t)(p >> 32) ^ x3 ^ k1;
-            x1 = (uint32_t)q;
-            x3 = (uint32_t)p;
-            k0 += 0x9E3779B9;
-            k1 += 0xBB67AE85;
-        }
-        words->of[0][i] = x0;
-        words->of[1][i] = x1;
-        words->of[2][i] = x2;
-        words->of[3][i] = x3;
-    }
-}
-
-INLINE void draw(const uint32_t key[4], uint64_t first, size_t count, struct words *words)
-{
-    for (size_t i = 0; i < count; i++) {
-        words->of[0][i] = (uint32_t)(first + i);
-        words->of[1][i] = (uint32_t)((first + i) >> 32);
-    }
-    cipher(key, count, words);
-}
-
-/* --- Numbers in [0, 1) ------------------------------------------------------------------------ */
-
-INLINE float unit_single(uint32_t word)
-{
-    return as_float((word & 0x7FFFFF) | 0x3F800000) - 1.0f;
-}
-
-INLINE double unit_double(uint32_t high, uint32_t low)
-{
-    uint64_t bits = (uint64_t)(high & 0xFFFFF) << 32 | low;
-    return as_double(bits | UINT64_C(0x3FF0000000000000)) - 1.0;
-}
 
 /* --- A dtype's own arithmetic ----------------------------------------------------------------- */
 
@@ -175,26 +118,51 @@ INLINE void normal_double(const struct words *words, size_t count, double *value
 }
 
 /* Normals within two stds: each group of as many as a block gives is filled from blocks of its own,
- * which begin 256 (float64: 128) apart for each group. Groups are filled side by side. */
-#define DEFINE_TRUNCATED(name, real, each, apart, make)                                          \
+ * which begin 256 (float64: 128) apart for each group. Of six groups, five need no second block. */
+#define DEFINE_TRUNCATED(name, real, each, apart, MAKE)                                          \
     INLINE void truncated_##name(const uint32_t key[4], uint64_t first, size_t count,            \
                                  real *values, bool hard)                                        \
     {                                                                                            \
         struct words words;                                                                      \
         real made[(each) * BLOCKS];                                                              \
-        uint16_t open[BLOCKS];                                                                   \
-        uint8_t have[BLOCKS] = {0};                                                              \
-        for (size_t i = 0; i < count; i++)                                                       \
-            open[i] = (uint16_t)i;                                                               \
-        for (uint64_t block = 0; count > 0; block++) {                                           \
+        uint16_t open[BLOCKS + 1];                                                               \
+        uint8_t have[BLOCKS], whole[BLOCKS];                                                     \
+        size_t left = 0;                                                                         \
+        for (size_t i = 0; i < count; i++) {                                                     \
+            words.of[0][i] = (uint32_t)((first + i) * (apart));                                  \
+            words.of[1][i] = (uint32_t)((first + i) * (apart) >> 32);                            \
+        }                                                                                        \
+        cipher(key, count, &words);                                                              \
+        MAKE(&words, count, values);                                                             \
+        for (size_t i = 0; i < count; i++) {                                                     \
+            whole[i] = 1;                                                                        \
+            for (size_t k = 0; k < (each); k++)                                                  \
+                whole[i] &= (uint8_t)((values[(each) * i + k] > -2) &                            \
+                                      (values[(each) * i + k] < 2));                             \
+        }                                                                                        \
+        for (size_t i = 0; i < count; i++) {                                                     \
+            open[left] = (uint16_t)i;                                                            \
+            left += !whole[i];                                                                   \
+        }                                                                                        \
+        for (size_t i = 0; i < left; i++) { /* what lies within goes to the front */             \
+            real *group = values + (each) * open[i];                                             \
+            size_t n = 0;                                                                        \
+            for (size_t k = 0; k < (each); k++) {                                                \
+                group[n] = group[k];                                                             \
+                n += (group[n] > -2) & (group[n] < 2);                                           \
+            }                                                                                    \
+            have[open[i]] = (uint8_t)n;                                                          \
+        }                                                                                        \
+        for (uint64_t block = 1; left > 0; block++) {                                            \
+            count = left;                                                                        \
             for (size_t i = 0; i < count; i++) {                                                 \
                 uint64_t counter = (first + open[i]) * (apart) + block;                          \
                 words.of[0][i] = (uint32_t)counter;                                              \
                 words.of[1][i] = (uint32_t)(counter >> 32);                                      \
             }                                                                                    \
             cipher(key, count, &words);                                                          \
-            make;                                                                                \
-            size_t left = 0;                                                                     \
+            MAKE(&words, count, made);                                                           \
+            left = 0;                                                                            \
             for (size_t i = 0; i < count; i++) {                                                 \
                 const size_t group = open[i];                                                    \
                 size_t n = have[group];                                                          \
@@ -207,12 +175,12 @@ INLINE void normal_double(const struct words *words, size_t count, double *value
                 open[left] = (uint16_t)group;                                                    \
                 left += n < (each);                                                              \
             }                                                                                    \
-            count = left;                                                                        \
         }                                                                                        \
         (void)hard;                                                                              \
     }
-DEFINE_TRUNCATED(single, float, 4, 256, normal_single(&words, count, made))
-DEFINE_TRUNCATED(double, double, 2, 128, normal_double(&words, count, made, hard))
+#define MAKE_DOUBLE(words, count, values) normal_double(words, count, values, hard)
+DEFINE_TRUNCATED(single, float, 4, 256, normal_single)
+DEFINE_TRUNCATED(double, double, 2, 128, MAKE_DOUBLE)
 
 /* --- Tiles ------------------------------------------------------------------------------------ */
 

@@ -1,6 +1,7 @@
 /* TensorFlow's stateless numbers: a key and a position -> values, for Keras's initializers.
  *
- *   _kernel_tf.c           Philox4x32-10, and what TensorFlow makes of its words
+ *   _kernel_tf_words.h     a key and a counter -> words
+ *   _kernel_tf.c           what TensorFlow makes of them, for each kind of processor
  *   _kernel_tf_module.c    the function that Python sees
  *
  * The readable form of the same is philox_tf.py and keras_numpy.py.
