@@ -123,6 +123,17 @@ def bench_law(law: str, folder: Path, options: argparse.Namespace, peers: list[s
     show(f"{law}, float32: {USUAL}", results, USUAL.nbytes)
 
 
+def bench_jax(folder: Path, options: argparse.Namespace, peers: list[str]) -> None:
+    """JAX's own numbers, by xavinit and by JAX."""
+    for law, init in (("uniform", "glorot_uniform"), ("normal", "glorot_truncated_normal")):
+        programs = make_programs(law, USUAL, [peer for peer in peers if peer == "jax"], folder)
+        spec = folder / f"{law}.yaml"
+        text = spec.read_text("utf-8").replace(f"glorot_{law}", init)
+        spec.write_text("rng: {type: jax-0.10, keys: nnx}\n" + text, "utf-8")
+        results = measure(programs, folder, options.runs, USUAL.nbytes)
+        show(f"rng: jax-0.10, {init}, float32: {USUAL}", results, USUAL.nbytes)
+
+
 def bench_uniform(folder: Path, options: argparse.Namespace, peers: list[str]) -> None:
     bench_law("uniform", folder, options, peers)
 
@@ -214,6 +225,7 @@ def bench_start(folder: Path, options: argparse.Namespace, peers: list[str]) -> 
 JOBS = {
     "uniform": bench_uniform,
     "normal": bench_normal,
+    "jax": bench_jax,
     "bfloat16": bench_bfloat16,
     "kernels": bench_kernels,
     "threads": bench_threads,
