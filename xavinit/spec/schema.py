@@ -108,13 +108,24 @@ def _refine_rng(spec: Schema, table: Schema) -> None:
     choices.append({"type": "string", "pattern": f"^({'|'.join(patterns)})$"})
     spec["properties"]["rng"]["anyOf"] = choices
     spec["properties"]["rng"].pop("enum", None)
-    begins = [f"^{re.escape(name)}" for name, kind in RNGS.items() if kind.least_seed < 0]
-    takes = {"type": "string", "pattern": "|".join(begins)}
-    table_takes = {"type": "object", "properties": {"type": takes}, "required": ["type"]}
-    spec["if"] = {
-        "not": {"properties": {"rng": {"anyOf": [takes, table_takes]}}, "required": ["rng"]}
-    }
+    below = [name for name, kind in RNGS.items() if kind.least_seed < 0]
+    spec["if"] = {"not": _match_rng(below)}
     spec["then"] = {"properties": {"seed": {"minimum": 0}}}
+    spec["allOf"] = [
+        {
+            "if": _match_rng([name]),
+            "then": {"properties": {"seed": {"maximum": kind.largest_seed}}},
+        }
+        for name, kind in RNGS.items()
+        if kind.largest_seed < LARGEST_SEED
+    ]
+
+
+def _match_rng(names: list[str]) -> Schema:
+    """A spec whose rng is one of these, by its name, with variants or in a table."""
+    named = {"type": "string", "pattern": "|".join(f"^{re.escape(name)}" for name in names)}
+    table = {"type": "object", "properties": {"type": named}, "required": ["type"]}
+    return {"properties": {"rng": {"anyOf": [named, table]}}, "required": ["rng"]}
 
 
 def _refer(name: str) -> Schema:
