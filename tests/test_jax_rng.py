@@ -191,6 +191,17 @@ def test_parts_and_threads_give_the_same_bytes(
     assert xavinit.verify(tmp_path / "one.safetensors")
 
 
+def test_parts_of_a_set_are_written_in_any_order(tmp_path: Path) -> None:
+    tensors = {f"t{n}": [300, 400] for n in range(5)}
+    spec = {"rng": f"{RNG},keys=nnx", "seed": 1, "tensors": tensors}
+    xavinit.generate(spec, tmp_path / "whole", max_shard_size=10**6)
+    for part in ("2/3", "3/3", "1/3"):
+        xavinit.generate(spec, tmp_path / "parts", max_shard_size=10**6, part=part)
+    files = {path.name: path.read_bytes() for path in (tmp_path / "whole").iterdir()}
+    assert len(files) == 4
+    assert files == {path.name: path.read_bytes() for path in (tmp_path / "parts").iterdir()}
+
+
 def test_a_file_carries_rng_and_order(tmp_path: Path) -> None:
     layers = [{"name": n, "type": "dense", "in": 3, "out": 3} for n in ("z", "a")]
     spec = {"rng": {"type": RNG, "keys": "nnx", "jit": True}, "seed": 7, "layers": layers}

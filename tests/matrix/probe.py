@@ -94,6 +94,21 @@ layers:
   - {name: b, type: conv2d, in: 3, out: 8, kernel: 3}
 rules:
 """
+# The same of JAX: tests/golden/jax-0.10.json pins it.
+JAX = """
+seed: 1234
+rng: {type: jax-0.10, keys: nnx, x64: true, jit: JIT}
+tensors:
+  "{FLOATS}.between": {shape: [7], init: {type: uniform, a: -0.3, b: 0.7}}
+  "{FLOATS}.large": [677, 389]
+  normal: {shape: [377, 389], init: {type: normal, std: 0.05}}
+  cut: {shape: [3, 3, 37, 53], init: he_truncated_normal}
+layers:
+  - {name: a, type: embedding, in: 50, out: 7}
+  - {type: draw}
+  - {name: b, type: conv_transpose2d, in: 3, out: 8, kernel: 3}
+rules:
+"""
 INITS = tuple(
     f"{family}_{distribution}"
     for family in ("glorot", "he", "lecun")
@@ -121,6 +136,12 @@ def make_rng_spec(cpu: str) -> str:
 def make_keras_spec() -> str:
     """The spec of Keras's rng, in the dtypes that it draws."""
     return KERAS.replace("FLOATS", ",".join(FLOATS[:4])) + "".join(list_dtypes(FLOATS[:4]))
+
+
+def make_jax_spec(jit: str) -> str:
+    """The spec of JAX's rng, whose layers are views in PyTorch's form."""
+    text = JAX.replace("FLOATS", ",".join(FLOATS[:4])).replace("JIT", jit)
+    return text + "".join(list_dtypes(FLOATS[:4]))
 
 
 def list_dtypes(floats: tuple[str, ...]) -> Iterator[str]:
@@ -157,6 +178,8 @@ def run(jobs: int | None = None) -> dict[str, str]:
             ("avx2", make_rng_spec("avx2")),
             ("plain", make_rng_spec("plain")),
             ("keras", make_keras_spec()),
+            ("jax", make_jax_spec("false")),
+            ("jit", make_jax_spec("true")),
         ):
             later = Path(name, f"{stem}.yaml")
             later.write_text(text, encoding="utf-8")

@@ -22,11 +22,9 @@ Array = np.ndarray[Any, np.dtype[Any]]
 # The laws of an rng that people use, for a shape: a tensor of each, and what a spec calls it.
 ListLaws = Callable[[str, tuple[int, ...]], Sequence[tuple[str, TensorPlan]]]
 
-MOST_TRIED = 8  # tensors whose place in PyTorch's stream is tried
 MOST_NUMBERS = 8  # after set_random_seed
 MOST_COUNTS = 16  # of nnx.Rngs
 _AT_ONCE = 1 << 14  # seeds
-_LEAST, _LARGEST = 16, 1 << 28  # elements of a tensor that is tried
 _MOST_SKIPPED = 10**9  # words of PyTorch's stream, over all seeds that are tried at once
 
 
@@ -49,11 +47,14 @@ class _Place(NamedTuple):
 
 
 def find_fresh(
-    arrays: Mapping[str, Array], seeds: Sequence[int], list_laws: ListLaws
+    arrays: Mapping[str, Array], made: int, seeds: Sequence[int], list_laws: ListLaws
 ) -> Fresh | None:
-    """The first tensor that is what an rng draws from one of these seeds."""
-    tried = [name for name, array in arrays.items() if _is_tried(array)][:MOST_TRIED]
-    made = sum(array.size for array in arrays.values() if array.dtype == "float32")
+    """The first of these tensors that is what an rng draws from one of these seeds.
+
+    They are of float32, and have 16 elements or more. A PyTorch program draws `made` numbers as it
+    makes all modules of their model.
+    """
+    tried = [name for name, array in arrays.items() if array.flat[0] != array.flat[1]]
     for start in range(0, len(seeds), _AT_ONCE):
         some = seeds[start : start + _AT_ONCE]
         for place in _list_torch(some, made):
@@ -65,11 +66,6 @@ def find_fresh(
                 if found := _compare(name, arrays[name], place, some, list_laws):
                     return found
     return None
-
-
-def _is_tried(array: Array) -> bool:
-    is_matrix = array.dtype == "float32" and array.ndim > 1 and _LEAST <= array.size <= _LARGEST
-    return is_matrix and bool(array.flat[0] != array.flat[1])
 
 
 def _compare(

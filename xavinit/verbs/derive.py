@@ -24,7 +24,6 @@ from xavinit.formats import Index, Recipe, load_index
 from xavinit.spec import parse_document
 from xavinit.verbs.fresh import Fresh, check_seeds, look_for_fresh, tell_fresh
 from xavinit.verbs.held import list_held
-from xavinit.verbs.load import load
 from xavinit.verbs.measure import derive_measured, measure_held, measure_stored
 from xavinit.verbs.progress import Progress
 from xavinit.verbs.sources import check_stream
@@ -143,7 +142,7 @@ def derive(
         if (recipe := index.parse_recipe()) is not None:
             return _derive_carried(path, recipe)
         if rng is not None:
-            fresh = look_for_fresh(load(given), check_seeds(seeds))
+            fresh = look_for_fresh(index, check_seeds(seeds))
         settings = load_settings(given)
         model = Model(
             tuple(_list_stored(index)),

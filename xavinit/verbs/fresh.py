@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from msgspec import Struct
 
 from xavinit.errors import SpecError, UsageError
+from xavinit.formats import Index
 from xavinit.plan import TensorPlan
+from xavinit.verbs.load import load_stored
 from xavinit.verbs.prepare import make_plan
 from xavinit.wording import format_value
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    Array = np.ndarray[Any, np.dtype[Any]]
 
 # Those that people write, beside the small ones.
 LIKELY = (
@@ -29,6 +26,8 @@ LIKELY = (
     987654321, 0xDEADBEEF, 0xCAFEBABE, 2**31 - 1, 2**32 - 1,
 )  # fmt: skip
 MOST_SEEDS = 10**6
+MOST_TRIED = 8  # tensors
+LEAST, LARGEST = 16, 1 << 28  # elements of each
 
 _UNIFORM = ("glorot_uniform", "he_uniform", "lecun_uniform")
 _NORMAL = ("glorot_normal", "he_normal", "lecun_normal")
@@ -110,11 +109,18 @@ def check_seeds(seeds: Iterable[int] | None) -> Sequence[int]:
     return listed
 
 
-def look_for_fresh(arrays: Mapping[str, Array], seeds: Sequence[int]) -> Fresh | None:
-    """The first tensor that is what an rng draws from one of these seeds."""
+def look_for_fresh(index: Index, seeds: Sequence[int]) -> Fresh | None:
+    """The first tensor of a file that is what an rng draws from one of these seeds.
+
+    Of the first few matrices of float32 the numbers are read.
+    """
     from xavinit.reading import find_fresh  # with NumPy
 
-    found = find_fresh(arrays, seeds, _list_laws)
+    singles = [stored for stored in index.tensors if stored.dtype.name == "float32"]
+    tried = (one for one in singles if len(one.shape) > 1 and LEAST <= one.size <= LARGEST)
+    arrays = load_stored(islice(tried, MOST_TRIED))
+    made = sum(stored.size for stored in singles)
+    found = find_fresh(arrays, made, seeds, _list_laws)
     return None if found is None else Fresh(*found)
 
 
