@@ -25,6 +25,11 @@ from measure import Program, Result, measure
 HERE = Path(__file__).resolve().parent
 SAMPLE = HERE.parent / "sample_specs" / "mnist_mlp.yaml"
 PEERS = {"numpy": "numpy_peer.py", "torch": "torch_peer.py", "jax": "jax_peer.py"}
+# The peers whose numbers an rng draws: a script, the rng, and what the peer's normal law is here.
+RNGS = {
+    "torch": ("torch_peer.py", "torch-2.13", "normal"),
+    "keras": ("keras_peer.py", "keras-3.15", "truncated_normal"),
+}
 
 
 class Size(NamedTuple):
@@ -131,15 +136,21 @@ def bench_normal(folder: Path, options: argparse.Namespace, peers: list[str]) ->
     bench_law("normal", folder, options, peers)
 
 
-def bench_seed(folder: Path, options: argparse.Namespace, peers: list[str]) -> None:
-    """The same numbers: PyTorch, and its rng here."""
-    for law in ("uniform", "normal"):
-        ours, *others = make_programs(
-            law, USUAL, [peer for peer in peers if peer == "torch"], folder
-        )
-        same = Program("torch-2.13", (*ours.command, "--rng", "torch-2.13"))
-        results = measure([same, *others], folder, options.runs, USUAL.nbytes)
-        show(f"the same seed, {law}, float32: {USUAL}", results, USUAL.nbytes)
+def bench_same_seed(folder: Path, options: argparse.Namespace, peers: list[str]) -> None:
+    """The numbers that a framework draws from the same seed, by it and without it."""
+    for peer, (script, rng, normal) in RNGS.items():
+        path = str(HERE / "peers" / script)
+        if not ask(folder, sys.executable, path, "--version"):
+            continue
+        for law in ("uniform", "normal"):
+            ours, *_ = make_programs(law if law == "uniform" else normal, USUAL, [], folder)
+            dims = [str(number) for number in USUAL]
+            programs = [
+                ours._replace(command=(*ours.command, "--rng", rng)),
+                Program(peer, (sys.executable, path, law, *dims, "{out}")),
+            ]
+            results = measure(programs, folder, options.runs, USUAL.nbytes)
+            show(f"{rng}, {law}: {USUAL}", results, USUAL.nbytes)
 
 
 def bench_bfloat16(folder: Path, options: argparse.Namespace, peers: list[str]) -> None:
@@ -225,7 +236,7 @@ def bench_start(folder: Path, options: argparse.Namespace, peers: list[str]) -> 
 JOBS = {
     "uniform": bench_uniform,
     "normal": bench_normal,
-    "seed": bench_seed,
+    "same-seed": bench_same_seed,
     "bfloat16": bench_bfloat16,
     "kernels": bench_kernels,
     "threads": bench_threads,

@@ -48,7 +48,8 @@ if TYPE_CHECKING:
     from xavinit.verbs.difference import Difference
     from xavinit.verbs.digest import digest, digest_tensors
     from xavinit.verbs.draw import draw
-    from xavinit.verbs.explain import Explanation, explain
+    from xavinit.verbs.explain import explain
+    from xavinit.verbs.explanation import Explanation
     from xavinit.verbs.generate import PartReport, Report, generate
     from xavinit.verbs.generate_many import generate_many
     from xavinit.verbs.initializers import (
@@ -130,7 +131,7 @@ _HOMES = {
     "DType": "xavinit.dtypes",
     "Derived": "xavinit.verbs.derive",
     "Difference": "xavinit.verbs.difference",
-    "Explanation": "xavinit.verbs.explain",
+    "Explanation": "xavinit.verbs.explanation",
     "Fans": "xavinit.plan",
     "GateConstant": "xavinit.plan",
     "InputError": "xavinit.errors",

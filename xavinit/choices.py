@@ -14,9 +14,13 @@ FrameworkName = Literal["flax", "keras", "pytorch"]
 FormatName = Literal["safetensors", "hdf5", "keras", "npy"]
 
 # Whose numbers a spec asks for, and the variants of an rng (`rngs.py`).
-RngName = Literal["xavinit-1", "torch-2.13"]
+RngName = Literal["xavinit-1", "torch-2.13", "keras-3.15", "jax-0.10"]
 CpuName = Literal["avx2", "plain"]
 Construction = Literal["skipped", "drawn"]
+# What `derive` looks for.
+RngSearch = Literal["auto"]
+KeysName = Literal["plain", "linen", "nnx"]
+BackendName = Literal["tensorflow", "jax", "torch", "numpy"]
 
 AxisLayout = Literal["out_in", "in_out"]
 Mode = Literal["fan_in", "fan_out", "fan_avg"]

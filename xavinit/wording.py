@@ -10,10 +10,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from xavinit.errors import escape
 
 LONGEST_VALUE = 72
+_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 LONGEST_WORD = 200  # characters that a near choice is looked for
 MOST_SUGGESTED = 10_000  # choices looked through for a near one: a tenth of a second
 MOST_STEPS = 4 * 10**6  # characters of the word × of the choices compared closely: the same
+
+
+def format_power(number: int) -> str:
+    """A limit as people write it: one less than a power of two by the power, −2⁶³ by its own.
+
+    >>> format_power(2**64 - 1), format_power(-(2**63)), format_power(0)
+    ('2⁶⁴−1', '−2⁶³', '0')
+    """
+    if number == 0:
+        return "0"
+    power = str((abs(number) - (number < 0)).bit_length()).translate(_RAISED)
+    return f"−2{power}" if number < 0 else f"2{power}−1"
 
 
 def format_value(value: object) -> str:

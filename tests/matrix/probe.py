@@ -78,6 +78,37 @@ layers:
   - {name: b, type: multi_head_attention, size: 12, heads: 3, init: default}
 rules:
 """
+# The same of Keras on TensorFlow: tests/golden/keras-3.15.json pins it.
+KERAS = """
+seed: 1234
+rng: keras-3.15
+tensors:
+  "{FLOATS}.few": {shape: [7], init: {type: normal, std: 0.7, mean: 0.1}, seed: -1}
+  "{FLOATS}.between": {shape: [7], init: {type: uniform, a: -0.3, b: 0.7}}
+  "{FLOATS}.cut": {shape: [377, 389], init: he_truncated_normal}
+  "{FLOATS}.normal": {shape: [37, 53], init: {type: normal, std: 0.05}, seed: 1099511627779}
+  "{FLOATS}.large": [677, 389]
+layers:
+  - {name: a, type: lstm, in: 5, hidden: 7, recurrent_init: glorot_truncated_normal}
+  - {type: draw}
+  - {name: b, type: conv2d, in: 3, out: 8, kernel: 3}
+rules:
+"""
+# The same of JAX: tests/golden/jax-0.10.json pins it.
+JAX = """
+seed: 1234
+rng: {type: jax-0.10, keys: nnx, x64: true, jit: JIT}
+tensors:
+  "{FLOATS}.between": {shape: [7], init: {type: uniform, a: -0.3, b: 0.7}}
+  "{FLOATS}.large": [677, 389]
+  normal: {shape: [377, 389], init: {type: normal, std: 0.05}}
+  cut: {shape: [3, 3, 37, 53], init: he_truncated_normal}
+layers:
+  - {name: a, type: embedding, in: 50, out: 7}
+  - {type: draw}
+  - {name: b, type: conv_transpose2d, in: 3, out: 8, kernel: 3}
+rules:
+"""
 INITS = tuple(
     f"{family}_{distribution}"
     for family in ("glorot", "he", "lecun")
@@ -100,6 +131,17 @@ def make_rng_spec(cpu: str) -> str:
     """The spec of an rng, for one kind of PyTorch's processors."""
     text = RNG.replace("WORKING", ",".join(FLOATS[:2])).replace("FLOATS", ",".join(FLOATS[:4]))
     return text.replace("CPU", cpu) + "".join(list_dtypes(FLOATS[:4]))
+
+
+def make_keras_spec() -> str:
+    """The spec of Keras's rng, in the dtypes that it draws."""
+    return KERAS.replace("FLOATS", ",".join(FLOATS[:4])) + "".join(list_dtypes(FLOATS[:4]))
+
+
+def make_jax_spec(jit: str) -> str:
+    """The spec of JAX's rng, whose layers are views in PyTorch's form."""
+    text = JAX.replace("FLOATS", ",".join(FLOATS[:4])).replace("JIT", jit)
+    return text + "".join(list_dtypes(FLOATS[:4]))
 
 
 def list_dtypes(floats: tuple[str, ...]) -> Iterator[str]:
@@ -135,6 +177,9 @@ def run(jobs: int | None = None) -> dict[str, str]:
             ("later", make_later_spec()),
             ("avx2", make_rng_spec("avx2")),
             ("plain", make_rng_spec("plain")),
+            ("keras", make_keras_spec()),
+            ("jax", make_jax_spec("false")),
+            ("jit", make_jax_spec("true")),
         ):
             later = Path(name, f"{stem}.yaml")
             later.write_text(text, encoding="utf-8")

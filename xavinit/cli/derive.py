@@ -8,7 +8,7 @@ from typing import get_args
 import click
 
 import xavinit
-from xavinit.choices import LawSource
+from xavinit.choices import LawSource, RngSearch
 from xavinit.cli.group import Command
 from xavinit.cli.options import Choice, debug_option, jobs_option, quiet_option
 from xavinit.cli.progress import showing_progress
@@ -42,6 +42,12 @@ from xavinit.errors import UsageError
     help="Of a config.json: write spec.yaml and config.json of a small twin into the folder SPEC.",
 )
 @click.option("--keep-vocab", is_flag=True, help="With --tiny: keep the size of the vocabulary.")
+@click.option(
+    "--rng",
+    type=Choice("rng", get_args(RngSearch)),
+    help="auto: is a tensor what PyTorch, Keras or JAX draws from a likely seed?",
+)
+@click.option("--seeds", metavar="A..B", help="With --rng: the seeds to try, both ends included.")
 @click.option("--force", is_flag=True, help="Replace SPEC if it exists.")
 @jobs_option
 @quiet_option("No report and no progress.")
@@ -53,6 +59,8 @@ def derive(
     skip_unknown: bool,
     tiny: bool,
     keep_vocab: bool,
+    rng: RngSearch | None,
+    seeds: str | None,
     force: bool,
     jobs: int | None,
     quiet: bool,
@@ -70,12 +78,20 @@ def derive(
     With --laws as-is, every number of SOURCE is read: each tensor gets the law that its values look
     like, as xavinit inspect tells it, or the nearest that a spec has, with a comment.
 
+    With --rng auto, the numbers that PyTorch, Keras and JAX draw from likely seeds, or from
+    --seeds, are compared with a tensor of SOURCE: a line tells whether it is an untouched fresh
+    init, of which seed and initializer. The spec says so too.
+
     SOURCE may also be a Hugging Face config.json, or a folder with one and no weights: the model is
     what transformers makes of it, without numbers; nothing is downloaded, and code in a checkpoint
     is never run. It needs pip install 'xavinit[derive]'. With --tiny, SPEC is a folder: its
     spec.yaml and config.json are of the smallest model of the same kind. Then xavinit generate
     DIR/spec.yaml --with DIR/config.json -o OUT makes a folder that from_pretrained loads.
     """
+    if rng and tiny:
+        raise UsageError(
+            "a config.json has no numbers that an rng could have drawn (--rng, --tiny)"
+        )
     if tiny:
         _write_twin(source, output, skip_unknown, keep_vocab, force=force)
         if not quiet:
@@ -87,15 +103,21 @@ def derive(
 
         check_apart([output], source, "the source")
         check_text_target(output, "a YAML file", force=force, is_such=is_yaml)
+    from xavinit.verbs.fresh import parse_seeds, tell_fresh
+
     with showing_progress(quiet) as progress:
         derived = xavinit.derive(
             source,
             laws=laws,
             skip_unknown=skip_unknown,
             keep_vocab=keep_vocab,
+            rng=rng,
+            seeds=None if seeds is None else parse_seeds(seeds),
             jobs=jobs,
             progress=progress,
         )
+    if rng and not quiet:
+        say(tell_fresh(derived.fresh))
     if output in STANDARD_OUTPUTS:
         print_text(derived.text.rstrip("\n"))
         return

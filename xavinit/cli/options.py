@@ -107,7 +107,8 @@ def spec_overrides(command: Callable[..., None]) -> Callable[..., None]:
                 "--rng",
                 metavar="RNG",
                 shell_complete=_complete_rng,
-                help="Draw what a framework draws from the seed: torch-2.13, or ours, xavinit-1.",
+                help="Draw what a framework draws from the seed (docs/same-seed.md), such as "
+                "keras-3.15 or torch-2.13; or ours, xavinit-1.",
             ),
             click.option(
                 "--set",

@@ -2,7 +2,9 @@
 
 from xavinit.plan.cuts import Cut, Index, cut_tensor, parse_index
 from xavinit.plan.fans import Fans, Roles, compute_fans, find_roles
+from xavinit.plan.homes import find_home_shapes
 from xavinit.plan.initializers import compute_n, find_gain, scale_variance
+from xavinit.plan.jax_keys import hash_path
 from xavinit.plan.laws import (
     CUT_STD,
     FEW,
@@ -24,7 +26,6 @@ from xavinit.plan.laws import (
 from xavinit.plan.origins import Origin, find_origin
 from xavinit.plan.placed import PlacedTensor, list_parts_of, list_placed
 from xavinit.plan.plan import STREAM, Plan, plan_spec
-from xavinit.plan.rng_order import find_left
 from xavinit.plan.selection import match_names, select_tensors
 from xavinit.plan.sequence import (
     MOST_KEPT,
@@ -37,7 +38,9 @@ from xavinit.plan.sequence import (
     measure_costs,
 )
 from xavinit.plan.tensor import Module, TensorPlan
+from xavinit.plan.threefry import Key, encrypt
 from xavinit.plan.torch_laws import find_ends, find_normal, is_drawn
+from xavinit.plan.torch_order import find_left
 
 __all__ = [
     "CUT_STD",
@@ -54,6 +57,7 @@ __all__ = [
     "Fixed",
     "GateConstant",
     "Index",
+    "Key",
     "Law",
     "LogArange",
     "Module",
@@ -74,13 +78,16 @@ __all__ = [
     "count_passed",
     "count_words",
     "cut_tensor",
+    "encrypt",
     "find_ends",
     "find_gain",
+    "find_home_shapes",
     "find_left",
     "find_normal",
     "find_origin",
     "find_roles",
     "has_pairs",
+    "hash_path",
     "is_drawn",
     "list_parts_of",
     "list_placed",

@@ -9,8 +9,8 @@ from msgspec import Struct
 
 from xavinit.errors import Faults, SpecError
 from xavinit.layers import DRAW, Framework, Layer, find_framework
-from xavinit.plan.parts import place_parts
-from xavinit.plan.rng_order import RngOrder
+from xavinit.plan.homes import find_home_shapes
+from xavinit.plan.orders import make_order
 from xavinit.plan.sequence import Costs, list_places, measure_costs
 from xavinit.plan.tensor import LARGEST_FILE, Decision, TensorPlan, decide, find_warning
 from xavinit.spec import Spec, TensorSpec
@@ -92,27 +92,25 @@ def plan_spec(spec: Spec) -> Plan:
     framework = find_framework(spec.framework)
     decisions = []
     faults = Faults()
-    for family in spec.families:
+    homes = find_home_shapes(spec)
+    for number, family in enumerate(spec.families):
         try:
-            decisions.append(decide(family, spec.families, spec.rng))
+            decisions.append(decide(family, spec.families, spec.rng, homes.get(number)))
         except SpecError as error:
             faults.add(error)
     faults.check()
     tensors: list[TensorPlan] = []
-    order = RngOrder(spec)
+    order = make_order(spec)
     owners: dict[str, Layer] = {}  # of each module
     for listed in spec.listing:
         if isinstance(listed, TensorSpec):
-            tensors.append(_name_tensor(decisions, listed))
-            order.add_tensor(tensors[-1])
+            tensors.append(order.add_tensor(_name_tensor(decisions, listed), listed))
             continue
         if listed.layer.type == DRAW:
             order.add_draw(listed.layer)
             continue
         named = {role: _name_tensor(decisions, part) for role, part in listed.parts.items()}
-        parts = order.add_layer(listed, named)
-        made, modules = place_parts(listed.layer, parts, framework)
-        order.check_placed(parts, made, spec.framework)
+        made, modules = order.add_layer(listed, named, framework)
         for module in modules:
             if owners.setdefault(module, listed.layer) is not listed.layer:
                 raise SpecError(
@@ -120,6 +118,7 @@ def plan_spec(spec: Spec) -> Plan:
                     made[0].place,
                 )
         tensors += made
+    tensors = order.finish(tensors)
     if owners:
         _check_names(tensors, framework)
     found = map(find_warning, spec.families, decisions)

@@ -15,7 +15,7 @@ from xavinit.plan.fans import Fans, compute_fans
 from xavinit.plan.initializers import compute_law
 from xavinit.plan.laws import Law
 from xavinit.plan.ranges import check_range
-from xavinit.plan.torch_laws import compute_torch_law
+from xavinit.plan.rng_laws import find_laws
 from xavinit.rngs import Rng
 from xavinit.spec import Family
 from xavinit.wording import format_value
@@ -39,7 +39,8 @@ class TensorPlan(Struct, frozen=True):
     the file's tensor lies in PyTorch's; None means the tensor itself. `module` is None for raw
     tensors. `place` is where the spec gives it, for errors. The `zero_rows` of the first axis,
     sorted, are zero whatever the law; no tensor with a view has some. `is_tied` marks the copy of
-    another tensor.
+    another tensor. `seed` is that of its own initializer, under an rng that has one for each, and
+    `drawn` the elements of what is drawn from it, of which this tensor may be a view.
     """
 
     name: str
@@ -53,6 +54,8 @@ class TensorPlan(Struct, frozen=True):
     place: Path = ()
     zero_rows: tuple[int, ...] = ()
     is_tied: bool = False
+    seed: int | None = None
+    drawn: int = 0
 
     @property
     def size(self) -> int:
@@ -73,6 +76,7 @@ class Decision(Struct, frozen=True):
     law: Law | None
     place: Path
     zero_rows: tuple[int, ...] = ()
+    seed: int | None = None
 
     @property
     def nbytes(self) -> int:
@@ -89,11 +93,19 @@ class Decision(Struct, frozen=True):
             place=self.place,
             zero_rows=self.zero_rows,
             is_tied=is_tied,
+            seed=self.seed,
         )
 
 
-def decide(family: Family, families: Sequence[Family], rng: Rng = OURS) -> Decision:
+def decide(
+    family: Family,
+    families: Sequence[Family],
+    rng: Rng = OURS,
+    home: tuple[int, ...] | None = None,
+) -> Decision:
     """The decision for a family, one of these.
+
+    `home` is the shape that the framework of an rng has where the family's is PyTorch's.
 
     Raises `SpecError`, with the path of the key at fault.
     """
@@ -103,21 +115,24 @@ def decide(family: Family, families: Sequence[Family], rng: Rng = OURS) -> Decis
         fact = f"must be at most 2⁶³−1 bytes; got {format_value(nbytes)}"
         raise _place(SpecError(fact), family, "shape")
     if 0 in family.shape:
-        return Decision(family.shape, dtype, None, None, place)
+        return Decision(family.shape, dtype, None, None, place, seed=family.seed)
+    laws = None if rng.is_ours else find_laws(rng)
     owner = family if family.fans_of is None else families[family.fans_of]
     try:
-        fans = compute_fans(owner.shape, owner.axes)
+        fans = (compute_fans if laws is None else laws.compute_fans)(
+            home or owner.shape, owner.axes
+        )
     except SpecError as error:
         raise _place(error, owner, str(error.path[0])) from None
     if family.is_part and isinstance(family.init, inits.Default) and not rng.is_ours:
         # The law is its module's.
         return Decision(family.shape, dtype, fans, None, place, family.zero_rows)
     try:
-        if rng.is_ours:
+        if laws is None:
             law = compute_law(family.init, fans, family.shape)
             check_range(law, dtype)
         else:
-            law = compute_torch_law(family.init, fans, family.shape, dtype, rng)
+            law = laws.compute_law(family.init, fans, home or family.shape, dtype, rng)
     except SpecError as error:
         lacks_fans = fans is None and inits.needs_fans(family.init)
         if lacks_fans:
@@ -129,7 +144,7 @@ def decide(family: Family, families: Sequence[Family], rng: Rng = OURS) -> Decis
         if error.path == family.places.get("init"):  # the key within the initializer
             error.path = (*error.path, *key)
         raise
-    return Decision(family.shape, dtype, fans, law, place, family.zero_rows)
+    return Decision(family.shape, dtype, fans, law, place, family.zero_rows, family.seed)
 
 
 def find_warning(family: Family, decision: Decision) -> SpecError | None:

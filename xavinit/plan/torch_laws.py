@@ -13,8 +13,9 @@ from xavinit import inits
 from xavinit.dtypes import DType
 from xavinit.errors import SpecError
 from xavinit.layers import Axes
-from xavinit.plan.fans import Fans
-from xavinit.plan.initializers import compute_law, find_gain, settle
+from xavinit.plan import initializers
+from xavinit.plan.fans import Fans, compute_fans
+from xavinit.plan.initializers import find_gain, settle
 from xavinit.plan.laws import (
     FEW,
     AnyLaw,
@@ -32,18 +33,21 @@ from xavinit.wording import format_choices, format_value
 
 DRAWN = ("float64", "float32", "float16", "bfloat16")
 PYTORCH = Axes()  # fans are those of the shape: out, in, then the spatial axes
+__all__ = ["compute_fans", "compute_law", "is_drawn", "scale_variance"]
+
 CUT_DTYPES = ("float64", "float32")
 # Of float64: a factor for which a·b + c is rounded once by exact arithmetic too (streams/fused.py).
 _EXACT = (1e-240, 1e298)
 _LEAST_SHARE = 0.3  # of a normal within its bounds: up to it, trunc_normal_ draws in another way
 
 
-def compute_torch_law(
+def compute_law(
     init: inits.Init, fans: Fans | None, shape: tuple[int, ...], dtype: DType, rng: Rng
 ) -> Law:
     """The law of an initializer as `torch.nn.init` has it.
 
-    Raises `SpecError` as `compute_law` does, and where the rng does not know initializer or dtype.
+    Raises `SpecError` as `initializers.compute_law` does, and where the rng does not know
+    initializer or dtype.
     """
     law = _compute(init, fans, shape, rng)
     if isinstance(law, Fixed):
@@ -138,7 +142,7 @@ def _compute(init: inits.Init, fans: Fans | None, shape: tuple[int, ...], rng: R
             return _make_cut(CutNormal(mean, std, a, b), rng)
         case inits.VarianceScaling() if fans is not None:
             return scale_variance(init, fans, rng)
-    return compute_law(init, fans, shape)
+    return initializers.compute_law(init, fans, shape)
 
 
 def scale_variance(rule: inits.VarianceScaling, fans: Fans, rng: Rng) -> Law:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from xavinit.reading.digests import hash_all, hash_each, make_head
     from xavinit.reading.exact import format_element
     from xavinit.reading.faults import Fault, FaultKind, TestName, find_place
+    from xavinit.reading.fresh import find_fresh
     from xavinit.reading.guesses import guess_law
     from xavinit.reading.heads import Found, compare_files, compare_index
     from xavinit.reading.histograms import compute_quantiles, make_histogram
@@ -52,6 +53,7 @@ __all__ = [
     "compute_quantiles",
     "count_bytes",
     "find_axes",
+    "find_fresh",
     "find_place",
     "format_element",
     "guess_law",
@@ -92,6 +94,7 @@ _HOMES = {
     "compute_quantiles": "xavinit.reading.histograms",
     "count_bytes": "xavinit.reading.pairs",
     "find_axes": "xavinit.reading.orders",
+    "find_fresh": "xavinit.reading.fresh",
     "find_place": "xavinit.reading.faults",
     "format_element": "xavinit.reading.exact",
     "guess_law": "xavinit.reading.guesses",

@@ -13,8 +13,9 @@ from xavinit.failures import JSON_VERSION
 from xavinit.plan import is_drawn
 from xavinit.report.laws import describe_law
 from xavinit.report.tables import wrap
-from xavinit.verbs.explain import Explanation, Product, Scale
+from xavinit.rngs import parse_rng
 from xavinit.verbs.explained_keys import Key
+from xavinit.verbs.explanation import Explanation, Product, Scale
 from xavinit.wording import format_bytes
 
 _LABEL = 13  # columns
@@ -62,6 +63,10 @@ def _list_numbers(told: Explanation) -> Iterator[tuple[str, str]]:
 
 
 def _format_place(told: Explanation) -> str:
+    if told.seed is not None:
+        if parse_rng(told.rng).kind.has_keys:
+            return f"{told.rng}, of key {told.seed:016x}"
+        return f"{told.rng}, of seed {told.seed}"
     if told.tied is None and not is_drawn(told.law):
         return f"{told.rng}, of which it takes nothing"
     if told.word is None:

@@ -16,6 +16,7 @@ from xavinit.report.folding import Row, fold, list_rows
 from xavinit.report.laws import compute_zero_share, format_law, law_to_json
 from xavinit.report.sendings import sending_to_data
 from xavinit.report.tables import NOTHING, format_rows, wrap
+from xavinit.rngs import parse_rng
 from xavinit.verbs.shares import Division
 from xavinit.wording import format_bytes, plural
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 _WIDEST_SHAPE = 20
 _COLUMNS = ("NAME", "SHAPE", "DTYPE", "FAN_IN", "FAN_OUT", "LAW", "BYTES")
-_WORD = "WORD"
+_WORD, _SEED, _KEY = "WORD", "SEED", "KEY"
 _UNKNOWN = "?"
 _RIGHTS = (False, False, False, True, True, False, True)
 
@@ -44,6 +45,12 @@ def format_plan(
         words = [_WORD, *(_format_word(plan, row) for row in rows)]
         cells = [(*row, word) for row, word in zip(cells, words, strict=True)]
         rights = (*_RIGHTS, True)
+    elif has_seeds(plan):
+        has_keys = parse_rng(plan.stream).kind.has_keys
+        told = (_format_seed(row, has_keys=has_keys) for row in rows)
+        seeds = [_KEY if has_keys else _SEED, *told]
+        cells = [(*row, seed) for row, seed in zip(cells, seeds, strict=True)]
+        rights = (*_RIGHTS, True)
     yield from format_rows(cells, rights, width)
     yield from wrap("", format_total(plan, whole), 0, width)
     if any(row[-1] == _UNKNOWN for row in cells):
@@ -51,6 +58,11 @@ def format_plan(
         yield from wrap("", note, 0, width)
     if plan.costs is not None:
         yield from wrap("", format_costs(plan.stream, plan.costs), 0, width)
+
+
+def has_seeds(plan: Plan) -> bool:
+    """Have tensors seeds of their own, under an rng with such?"""
+    return any(tensor.seed is not None for tensor in plan.tensors)
 
 
 def format_total(plan: Plan, whole: Plan | None = None) -> str:
@@ -95,6 +107,12 @@ def _format_row(row: Row, *, is_wide: bool) -> tuple[str, ...]:
     )
 
 
+def _format_seed(row: Row, *, has_keys: bool) -> str:
+    """The seed of the first of a row; a key in hexadecimal digits."""
+    seed = row.first.seed
+    return NOTHING if seed is None else f"{seed:016x}" if has_keys else str(seed)
+
+
 def _format_word(plan: Plan, row: Row) -> str:
     """Where the first of a row begins; a tensor that draws nothing has no place."""
     if not is_drawn(row.first.law):
@@ -128,6 +146,7 @@ def plan_to_json(
                 "stream": tensor.stream,
                 "bytes": tensor.nbytes,
                 **({"word": plan.words[tensor.stream]} if plan.sequence else {}),
+                **({"seed": tensor.seed} if has_seeds(plan) else {}),
             }
             for tensor in plan.tensors
         ],

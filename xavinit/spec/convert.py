@@ -90,6 +90,7 @@ _RULES: dict[str, tuple[str, ...]] = {
     "count": (_INTEGER,),
     "zero_rows": ("must be a list of rows", _INTEGER),
     "fans_of": (_STRING,),
+    "seed": ("must be an integer",),
 }
 
 

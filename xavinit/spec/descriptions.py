@@ -54,11 +54,24 @@ DESCRIPTIONS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "rng": {
         "xavinit-1": "Ours: each tensor has a stream of its own; the default.",
+        "jax-0.10": "What JAX's initializers draw, each from its own key.",
+        "keras-3.15": "What Keras's initializers draw, each from its own seed.",
         "torch-2.13": "What PyTorch draws on a processor, one stream in the order of the tensors.",
     },
     "cpu": {
         "avx2": "PyTorch where the processor has AVX2 or AVX-512; the default.",
         "plain": "PyTorch without both (ATEN_CPU_CAPABILITY=default).",
+    },
+    "backend": {
+        "tensorflow": "Keras on TensorFlow; the default.",
+        "jax": "Keras on JAX.",
+        "torch": "Keras on PyTorch.",
+        "numpy": "Keras on NumPy.",
+    },
+    "keys": {
+        "plain": "jax.random.key of each tensor's seed; the default.",
+        "linen": "model.init(jax.random.key(seed), x) of flax.linen: by path.",
+        "nnx": "A model made with flax.nnx.Rngs(seed): by count.",
     },
     "construction": {
         "skipped": "Only what the spec initializes is drawn; the default.",

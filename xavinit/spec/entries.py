@@ -72,6 +72,8 @@ def make_entry(part: Part, path: Path, braces: tuple[Brace, ...], settings: Sett
         base, own = {}, {**own, **base}
     elif part.key is not None and part.key in settings:
         own["init"] = settings[part.key]
+    if part.key == "init" and "seed" in settings:
+        own["seed"] = settings["seed"]
     return Entry(
         path=path,
         braces=braces,

@@ -38,6 +38,7 @@ class Family(Struct, frozen=True):
     is_part: bool = False  # of a layer
     zero_rows: tuple[int, ...] = ()  # of the first axis, sorted
     fans_of: int | None = None  # the family whose fans it takes instead of its own
+    seed: int | None = None  # of its initializer, under an rng that has one for each
 
 
 class Draft(Struct, frozen=True):
@@ -165,6 +166,7 @@ def _make_family(
         example=example,
         is_part=entry.axes is not None,
         zero_rows=_read_rows(settings, entry.shape, example, entry),
+        seed=settings["seed"][0] if "seed" in settings else None,
     )
 
 

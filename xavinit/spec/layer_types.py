@@ -45,6 +45,10 @@ class LayerKeys(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, t
     ]
     dtype: Annotated[str, Meta(description="The element type.")] | UnsetType = UNSET
     init: Annotated[Init, Meta(description="The initializer of its weight.")] | UnsetType = UNSET
+    seed: (
+        Annotated[int, Meta(description="The seed of that initializer, under an rng with such.")]
+        | UnsetType
+    ) = UNSET
 
 
 class _Biased(LayerKeys, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -200,9 +204,11 @@ class LayerGroup(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class Draw(
     Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="type", tag="draw"
 ):
-    """What takes numbers from the one stream of an rng and has no weight."""
+    """What takes numbers from an rng and has no weight, such as Keras's Dropout."""
 
-    count: Annotated[Expression, Meta(description="How many words of 32 bits it takes.")]
+    count: Annotated[
+        Expression, Meta(description="How many numbers it takes: of PyTorch's, words of 32 bits.")
+    ] = 1
 
 
 LAYER_TYPES: dict[str, type[LayerKeys]] = {

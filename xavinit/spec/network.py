@@ -141,7 +141,7 @@ def _read_node(data: Any, dims: Mapping[str, int], path: Path, outer: Pattern) -
         extent = sum((child.extent for child in children), start=NOTHING)
         return Node(pattern, path, extent, children)
     if data.get("type") == DRAW:
-        count = _evaluate_size(read_table(data, Draw, path)["count"], dims, (*path, "count"))
+        count = _evaluate_size(read_table(data, Draw, path).get("count", 1), dims, (*path, "count"))
         return Node(NO_GROUP, path, NOTHING, (), DRAW, Sizes(outs=(count,)))
     if "type" not in data:
         raise SpecError('must have the key "type" (or "layers", for a group)', path)
@@ -269,10 +269,12 @@ def _evaluate_size(item: Any, dims: Mapping[str, int], path: Path) -> int:
 def _read_own(
     table: Mapping[str, Any], sizes: Sizes, dims: Mapping[str, int], path: Path
 ) -> Settings:
-    """What the layer says of its parts: dtype, rows that are zero and initializers."""
+    """What the layer says of its parts: dtype, seed, rows that are zero and initializers."""
     settings: Settings = {}
     if "dtype" in table:
         settings["dtype"] = (table["dtype"], (*path, "dtype"))
+    if "seed" in table:
+        settings["seed"] = (table["seed"], (*path, "seed"))
     if "zero_rows" in table:
         rows = (*path, "zero_rows")
         settings["zero_rows"] = (parse_rows(table["zero_rows"], rows, dims), rows)

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from xavinit import inits
 from xavinit.errors import Faults, Path, SpecError, UsageError
-from xavinit.rngs import LEAST_SEEDS, OURS, Rng, parse_rng
+from xavinit.rngs import LARGEST_SEED, OURS, Rng, parse_rng
 from xavinit.spec import types
 from xavinit.spec.convert import CHOICES, check_keys, check_mapping, explain_value, read_table
 from xavinit.spec.expressions import (
@@ -22,10 +22,10 @@ from xavinit.spec.expressions import (
 )
 from xavinit.spec.families import Family
 from xavinit.spec.listed import Listed, parse_listed
-from xavinit.spec.rng_families import adapt_families
+from xavinit.spec.rng_families import adapt_families, refuse_seeds
 from xavinit.spec.settings import ParsedRule, Settings, join_faults, parse_rules, read_settings
 from xavinit.spec.tensors import Listing, expand_tensors
-from xavinit.wording import format_value
+from xavinit.wording import format_power, format_value
 
 T = TypeVar("T")
 
@@ -96,7 +96,9 @@ def resolve_spec(data: Any, overrides: Overrides = NO_OVERRIDES) -> Spec:
             _advise_under_torch(error)
         raise
     families, listing, used = expand_tensors(written, dims or {}, defaults, rules)
-    if not rng.is_ours:
+    if rng.is_ours:
+        refuse_seeds(families, rng)
+    else:
         families = adapt_families(families, rng)
     warnings = tuple(
         _warn(rule, is_used)
@@ -205,15 +207,15 @@ def _find_rng(data: Mapping[str, Any]) -> Rng:
 
 def _parse_seed(seed: Any, rng: Rng) -> int:
     """The seed, counted from 0; an rng may take seeds below, which count back from 2⁶⁴."""
-    least = LEAST_SEEDS.get(rng.name, 0)
+    least, largest = rng.kind.least_seed, rng.kind.largest_seed
     if is_integer(seed) and least <= seed < 0:
-        return int(seed) + types.LARGEST_SEED + 1
-    if not is_integer(seed) or not 0 <= seed <= types.LARGEST_SEED:
+        return int(seed) + LARGEST_SEED + 1
+    if not is_integer(seed) or not 0 <= seed <= largest:
         hint = None
         if isinstance(seed, str) and seed.isdecimal():
             hint = "write it without quotes"
-        begin = "−2⁶³" if least else "0"
-        fact = f"must be an integer from {begin} to 2⁶⁴−1; got {format_value(seed)}"
+        ends = format_power(least), format_power(largest)
+        fact = f"must be an integer from {ends[0]} to {ends[1]}; got {format_value(seed)}"
         raise SpecError(fact, ("seed",), hint=hint)
     return int(seed)
 

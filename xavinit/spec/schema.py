@@ -15,7 +15,7 @@ import msgspec
 from xavinit import inits
 from xavinit.dtypes import DTYPES
 from xavinit.layers import DRAW
-from xavinit.rngs import LEAST_SEEDS, RNGS
+from xavinit.rngs import LARGEST_SEED, RNGS
 from xavinit.spec.convert import CHOICES, INITS
 from xavinit.spec.descriptions import DESCRIPTIONS
 from xavinit.spec.entries import HIGHEST_RANK
@@ -24,7 +24,7 @@ from xavinit.spec.globs import LONGEST_GLOB
 from xavinit.spec.initializers import NUMBERS
 from xavinit.spec.layer_types import LAYER_TYPES, Draw, LayerGroup
 from xavinit.spec.settings import MOST_RULES
-from xavinit.spec.types import LARGEST_SEED, SpecTable
+from xavinit.spec.types import SpecTable
 
 SCHEMA_ID = "urn:xavinit:spec:1"
 
@@ -97,24 +97,35 @@ def make_schema() -> Schema:
 
 def _refine_rng(spec: Schema, table: Schema) -> None:
     """The choices of an rng with what they are, and seeds below 0 for those that take them."""
-    for key in ("type", "cpu", "construction"):
+    for key in ("type", "cpu", "construction", "backend", "keys"):
         told = table["properties"][key]
         told |= _list_choices("rng" if key == "type" else key, tuple(told.pop("enum")))
     choices = [_list_choices("rng", tuple(RNGS)), _refer("RngTable")]
     patterns = []
-    for name, variants in RNGS.items():
-        pairs = "|".join(f"{key}=({'|'.join(values)})" for key, values in variants.items())
+    for name, kind in RNGS.items():
+        pairs = "|".join(f"{key}=({'|'.join(values)})" for key, values in kind.variants.items())
         patterns += [f"{re.escape(name)}(,({pairs}))*"] if pairs else []
     choices.append({"type": "string", "pattern": f"^({'|'.join(patterns)})$"})
     spec["properties"]["rng"]["anyOf"] = choices
     spec["properties"]["rng"].pop("enum", None)
-    begins = [f"^{re.escape(name)}" for name in LEAST_SEEDS]
-    takes = {"type": "string", "pattern": "|".join(begins)}
-    table_takes = {"type": "object", "properties": {"type": takes}, "required": ["type"]}
-    spec["if"] = {
-        "not": {"properties": {"rng": {"anyOf": [takes, table_takes]}}, "required": ["rng"]}
-    }
+    below = [name for name, kind in RNGS.items() if kind.least_seed < 0]
+    spec["if"] = {"not": _match_rng(below)}
     spec["then"] = {"properties": {"seed": {"minimum": 0}}}
+    spec["allOf"] = [
+        {
+            "if": _match_rng([name]),
+            "then": {"properties": {"seed": {"maximum": kind.largest_seed}}},
+        }
+        for name, kind in RNGS.items()
+        if kind.largest_seed < LARGEST_SEED
+    ]
+
+
+def _match_rng(names: list[str]) -> Schema:
+    """A spec whose rng is one of these, by its name, with variants or in a table."""
+    named = {"type": "string", "pattern": "|".join(f"^{re.escape(name)}" for name in names)}
+    table = {"type": "object", "properties": {"type": named}, "required": ["type"]}
+    return {"properties": {"rng": {"anyOf": [named, table]}}, "required": ["rng"]}
 
 
 def _refer(name: str) -> Schema:

@@ -11,10 +11,17 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from xavinit.choices import AxisLayout, Construction, CpuName, FrameworkName, RngName
+from xavinit.choices import (
+    AxisLayout,
+    BackendName,
+    Construction,
+    CpuName,
+    FrameworkName,
+    KeysName,
+    RngName,
+)
 from xavinit.inits import Init
 
-LARGEST_SEED = 2**64 - 1
 LEAST_SEED = -(2**63)
 
 Expression = Annotated[
@@ -69,6 +76,10 @@ class TensorKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Annotated[str, Meta(description="Take the fans of the named tensor, as for a bias.")]
         | UnsetType
     ) = UNSET
+    seed: (
+        Annotated[int, Meta(description="The seed of its own initializer, under an rng with such.")]
+        | UnsetType
+    ) = UNSET
     stream: (
         Annotated[str, Meta(description="Draw the numbers of this name instead of the tensor's.")]
         | UnsetType
@@ -97,7 +108,7 @@ class Rule(TensorKeys, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class RngTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """An rng, and the variant of it that changes bits."""
+    """An rng, and the variants of it that change bits."""
 
     type: Annotated[RngName, Meta(description="The name of the rng.")]
     cpu: (
@@ -111,6 +122,16 @@ class RngTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         ]
         | UnsetType
     ) = UNSET
+    backend: (
+        Annotated[BackendName, Meta(description="keras-3.15's: what makes Keras's numbers.")]
+        | UnsetType
+    ) = UNSET
+    keys: (
+        Annotated[KeysName, Meta(description="jax-0.10's: how a tensor's key comes of a seed.")]
+        | UnsetType
+    ) = UNSET
+    jit: Annotated[bool, Meta(description="jax-0.10's: under jax.jit; false.")] | UnsetType = UNSET
+    x64: Annotated[bool, Meta(description="jax-0.10's: jax_enable_x64; false.")] | UnsetType = UNSET
 
 
 class SpecTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

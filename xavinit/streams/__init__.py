@@ -19,20 +19,37 @@ from xavinit.plan import TensorPlan
 from xavinit.streams.kernels import CHOICE, KERNELS, Filler, choose_kernel
 from xavinit.streams.keys import make_key
 from xavinit.streams.stream import Fill, Piece, Stream, split_tensor
+from xavinit.streams.tries import Tries
 from xavinit.wording import format_choices, format_value
 
 # The module of each stream, loaded when it is asked for. Its `make_stream` takes the seed.
 STREAMS = {"xavinit-1": "xavinit.streams.xavinit1"}
 # The same of each rng, by its name without variants.
-RNGS = {"torch-2.13": "xavinit.streams.torch213"}
+RNGS = {
+    "torch-2.13": "xavinit.streams.torch213",
+    "keras-3.15": "xavinit.streams.keras315",
+    "jax-0.10": "xavinit.streams.jax010",
+}
+# What tries many seeds of each at once.
+TRIES = {
+    "torch-2.13": "xavinit.streams.tries_torch",
+    "keras-3.15": "xavinit.streams.tries_keras",
+    "jax-0.10": "xavinit.streams.tries_jax",
+}
+
+
+def make_tries(rng: str, seeds: Sequence[int], *numbers: int) -> Tries:
+    """Many seeds of an rng; of PyTorch's so many words on, of JAX's with these folded in."""
+    tries: Tries = import_module(TRIES[rng]).make_tries(seeds, *numbers)
+    return tries
 
 
 def make_stream(name: str, seed: int, sequence: Sequence[TensorPlan]) -> Stream:
     """The stream of this name under a seed, or `UsageError`; an rng's takes the plan's sequence."""
     rng = name.partition(",")[0]
     if rng in RNGS:
-        ordered: Stream = import_module(RNGS[rng]).make_stream(name, seed, sequence)
-        return ordered
+        rngs: Stream = import_module(RNGS[rng]).make_stream(name, seed, sequence)
+        return rngs
     if name not in STREAMS:
         raise UsageError(f"stream must be {format_choices(STREAMS)}; got {format_value(name)}")
     stream: Stream = import_module(STREAMS[name]).make_stream(seed)
@@ -44,12 +61,15 @@ __all__ = [
     "KERNELS",
     "RNGS",
     "STREAMS",
+    "TRIES",
     "Fill",
     "Filler",
     "Piece",
     "Stream",
+    "Tries",
     "choose_kernel",
     "make_key",
     "make_stream",
+    "make_tries",
     "split_tensor",
 ]

@@ -70,3 +70,37 @@ def mt_fill(
 
 def mt_evaluate(out: Buffer, values: Buffer, function: int, /) -> None:
     """Values of a function, for the tests; _kernel_mt.h numbers them."""
+
+# JAX's numbers, whose kinds and steps are those of jax_laws.py.
+
+def jax_fill(
+    out: Buffer,
+    key: tuple[int, int],
+    kind: int,
+    dtype: int,
+    numbers: tuple[float, float, float],
+    first: int,
+    place: int,
+    axes: tuple[tuple[int, int, int], ...],
+    /,
+) -> None:
+    """Write elements of the tensor with this key of two words to their places, as `fill` does.
+
+    Kind 0 is uniform, 1 normal, 2 a truncated normal, both in float32 alone.
+    """
+
+# TensorFlow's stateless numbers; the key is Philox4x32's two words and the counter's upper two.
+
+def tf_fill(
+    out: Buffer,
+    key: bytes,
+    kind: int,
+    dtype: int,
+    first: float,
+    second: float,
+    start: int,
+    /,
+) -> None:
+    """Fill `out` with the elements from `start` on of the tensor with this key of 16 bytes: kind 0
+    is uniform on [first, second), 1 normal with this mean and std, 2 the same cut at two stds.
+    """

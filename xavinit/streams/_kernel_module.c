@@ -4,9 +4,13 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-#include "_kernel.h"
+#include "_kernel_jax.h"
+#include "_kernel_jax_module.h"
+#include "_kernel_module.h"
 #include "_kernel_mt.h"
 #include "_kernel_mt_module.h"
+#include "_kernel_tf.h"
+#include "_kernel_tf_module.h"
 
 #include <string.h>
 
@@ -30,9 +34,7 @@ static int refuse_axes(void)
     return -1;
 }
 
-/* The axes of a tuple of tuples; from `place` on, none may leave a buffer of so many elements. */
-static int parse_axes(PyObject *tuple, struct xv_axis *axes, Py_ssize_t elements,
-                      Py_ssize_t place)
+int xv_parse_axes(PyObject *tuple, struct xv_axis *axes, Py_ssize_t elements, Py_ssize_t place)
 {
     Py_ssize_t rank = PyTuple_Size(tuple), low = place, high = place;
     int is_empty = 0;
@@ -79,12 +81,12 @@ static int parse_axes(PyObject *tuple, struct xv_axis *axes, Py_ssize_t elements
  * back. */
 #define WORTH_UNLOCKING 4096
 
-static uint64_t count_elements(const struct xv_axis *axes, int rank)
+int xv_is_long(const struct xv_axis *axes, int rank)
 {
     uint64_t count = 1;
     for (int i = 0; i < rank && count < WORTH_UNLOCKING; i++)
         count *= axes[i].count < WORTH_UNLOCKING ? axes[i].count : WORTH_UNLOCKING;
-    return count;
+    return count >= WORTH_UNLOCKING;
 }
 
 static PyObject *fill(PyObject *Py_UNUSED(module), PyObject *arguments)
@@ -109,11 +111,11 @@ static PyObject *fill(PyObject *Py_UNUSED(module), PyObject *arguments)
     }
     memcpy(words, key.buf, sizeof words);
     Py_ssize_t size = (Py_ssize_t)xv_dtype_facts[law.dtype].itemsize;
-    int rank = parse_axes(tuple, axes, out.len / size, place);
+    int rank = xv_parse_axes(tuple, axes, out.len / size, place);
     if (rank < 0)
         goto end;
     char *start = (char *)out.buf + place * size;
-    if (count_elements(axes, rank) < WORTH_UNLOCKING) {
+    if (!xv_is_long(axes, rank)) {
         xv_fill(law, words, first, axes, rank, start);
     } else {
         Py_BEGIN_ALLOW_THREADS
@@ -179,6 +181,8 @@ static PyObject *use_variant(PyObject *Py_UNUSED(module), PyObject *arguments)
     }
     xv_use_variant(index);
     xv_mt_use_variant(index);
+    xv_jax_use_variant(index);
+    xv_tf_use_variant(index);
     return Py_NewRef(Py_None);
 }
 
@@ -188,6 +192,8 @@ static PyMethodDef METHODS[] = {
     {"list_variants", list_variants, METH_NOARGS, NULL},
     {"use_variant", use_variant, METH_VARARGS, NULL},
     XV_MT_METHODS,
+    XV_JAX_METHODS,
+    XV_TF_METHODS,
     {NULL, NULL, 0, NULL},
 };
 
@@ -232,6 +238,8 @@ static int execute(PyObject *module)
 {
     xv_use_variant(-1);
     xv_mt_use_variant(-1);
+    xv_jax_use_variant(-1);
+    xv_tf_use_variant(-1);
     if (add(module, "DISTRIBUTIONS", make_distributions()) < 0)
         return -1;
     return add(module, "DTYPES", make_dtypes());

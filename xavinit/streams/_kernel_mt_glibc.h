@@ -19,37 +19,36 @@ INLINE double copy_sign(double x, double sign)
 
 /* --- float32, in float64 and rounded once ----------------------------------------------------- */
 
+/* Without branches, so that compilers vectorize it; at 1 the terms are zero. */
 INLINE float glibc_log_single(float x)
 {
     int32_t bits = (int32_t)float_bits(x), t = bits - 0x3F330000, k = t >> 23;
-    const double *row = XV_LOG_SINGLE[(t >> 19) & 15];
+    int32_t row = 2 * ((t >> 19) & 15);
+    const double *table = &XV_LOG_SINGLE[0][0];
     double z = (double)as_float((uint32_t)(bits - (int32_t)((uint32_t)k << 23)));
-    double r = z * row[0] - 1.0, y0 = row[1] + (double)k * 0x1.62e42fefa39efp-1, r2 = r * r;
+    double r = z * table[row] - 1.0, r2 = r * r;
+    double y0 = table[row + 1] + (double)k * 0x1.62e42fefa39efp-1;
     double y = 0x1.5575b0be00b6ap-2 * r + -0x1.ffffef20a4123p-2;
     y = -0x1.00ea348b88334p-2 * r2 + y;
-    y = y * r2 + (y0 + r);
-    return bits == 0x3F800000 ? 0.0f : (float)y;
+    return (float)(y * r2 + (y0 + r));
 }
 
-/* Of an angle from 0 to 2 pi. */
+/* Of an angle from 0 to 2 pi. Signs are flipped and values chosen by bits: glibc's branches for
+ * small angles give the same, as all 2^24 angles of a stream show. */
 INLINE void glibc_sincos_single(float angle, float *sine, float *cosine)
 {
     double x = (double)angle;
-    uint32_t top = float_bits(angle) >> 20;
-    int32_t n = top < 0x3F4 ? 0 : ((int32_t)(x * 0x1.45F306DC9C883p+23) + 0x800000) >> 24;
+    int32_t n = ((int32_t)(x * 0x1.45F306DC9C883p+23) + 0x800000) >> 24;
     x = x - (double)n * 0x1.921FB54442D18p0;
-    double x2 = x * x, turn = (n + 1) & 2 ? -1.0 : 1.0, half = n & 2 ? -1.0 : 1.0;
-    x = x * turn;
-    double x4 = x2 * x2, x3 = x2 * x, x5 = x3 * x2, x6 = x4 * x2;
+    double x2 = x * x, x4 = x2 * x2, x3 = x2 * x, x5 = x3 * x2, x6 = x4 * x2;
     double c2 = x2 * 0x1.99343027bf8c3p-16 + -0x1.6c087e89a359dp-10;
     double c1 = x2 * -0x1.ffffffd0c621cp-2 + 1.0;
     double s1 = x2 * -0x1.994eb3774cf24p-13 + 0x1.1107605230bc4p-7;
-    float s = (float)(x5 * s1 + (x3 * -0x1.555545995a603p-3 + x));
-    float c = (float)((x6 * c2 + (x4 * 0x1.55553e1068f19p-5 + c1)) * half);
-    s = top < 0x398 ? angle : s;
-    c = top < 0x398 ? 1.0f : c;
-    *sine = n & 1 ? c : s;
-    *cosine = n & 1 ? s : c;
+    uint32_t s = float_bits((float)(x5 * s1 + (x3 * -0x1.555545995a603p-3 + x)));
+    uint32_t c = float_bits((float)(x6 * c2 + (x4 * 0x1.55553e1068f19p-5 + c1)));
+    uint32_t turns = (uint32_t)n, other = (s ^ c) & (0 - (turns & 1));
+    *sine = as_float(s ^ other ^ (turns & 2) << 30);
+    *cosine = as_float(c ^ other ^ ((turns + 1) & 2) << 30);
 }
 
 /* --- float64 ---------------------------------------------------------------------------------- */

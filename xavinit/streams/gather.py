@@ -20,6 +20,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 # The words [start, start + count) of a tensor, or the halves of words.
 Read = Callable[[int, int], Array]
 
+_AT_ONCE = 1 << 17  # elements of a view
 _GAP = 1024  # up to so many unused words are cheaper than another read,
 _SPAN = 1 << 17  # as long as all that is read stays in the cache
 
@@ -113,3 +114,18 @@ def _choose_span(axes: Sequence[Axis]) -> tuple[int, int]:
             break
         count, span = count + 1, longer
     return count, span
+
+
+def fill_view(out: memoryview, read: Read, view: View, start: int, stop: int) -> None:
+    """Fill `out` with the elements [start, stop) of a view, as integers of their width.
+
+    `read` gives elements of the view's tensor instead of words.
+    """
+    if start == stop:
+        return
+    target = np.frombuffer(out, f"<u{len(out) // (stop - start)}")
+    space = np.empty(min(_AT_ONCE, stop - start), target.dtype)
+    for part in split_range(view, start, stop, target, _AT_ONCE):
+        values = space[: part.size]
+        gather_words(read, part.axes, values)
+        np.copyto(part.out, values.reshape(part.out.shape))

@@ -20,7 +20,7 @@ from xavinit.streams.positions import Position, Positions, Walker
 from xavinit.streams.stream import Fill, Piece, clear_rows, cut_zeros, split_tensor
 from xavinit.streams.torch_values import Kernel, Values, is_drawn_whole
 
-_MODULES = {"native": "xavinit.streams.torch_native", "numpy": "xavinit.streams.torch_numpy"}
+MODULES = {"native": "xavinit.streams.torch_native", "numpy": "xavinit.streams.torch_numpy"}
 
 
 class Torch213:
@@ -31,7 +31,7 @@ class Torch213:
     def __init__(self, name: str, seed: int, sequence: Sequence[TensorPlan]) -> None:
         self.name = name
         with hold_signals():  # NumPy, as it loads, takes an exception of ours for one of its own
-            self._kernel: Kernel = import_module(_MODULES[choose_kernel()])
+            self._kernel: Kernel = import_module(MODULES[choose_kernel()])
         self._values = Values(self._kernel, fused=parse_rng(name).get("cpu") == "avx2")
         self._positions = Positions(self._kernel, self._values, seed, sequence)
         # Of pieces that are cut and not yet filled: where they begin, or where in each round.
@@ -123,7 +123,8 @@ class Torch213:
     def _draw_view(
         self, out: memoryview, tensor: TensorPlan, source: TensorPlan, start: int, stop: int
     ) -> None:
-        from xavinit.streams.torch_views import Reader, fill_view  # with NumPy
+        from xavinit.streams.gather import fill_view  # with NumPy
+        from xavinit.streams.torch_views import Reader
 
         states = self._rounds.pop((tensor.name, start), ())
         if not states:
@@ -132,7 +133,7 @@ class Torch213:
         out, stop = cut_zeros(out, tensor, start, stop, view.count)
         if len(out):
             reader = Reader(self._kernel, self._values, states, source)
-            fill_view(out, reader, view, start, stop)
+            fill_view(out, reader.read, view, start, stop)
 
 
 def _count_viewed(buffers: int) -> int:

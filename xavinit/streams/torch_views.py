@@ -11,13 +11,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from xavinit.layers import View
 from xavinit.plan import FEW, CutNormal, TensorPlan
-from xavinit.streams.gather import Array, gather_words, split_range
+from xavinit.streams.gather import Array
 from xavinit.streams.torch_cut import fill_rounds
 from xavinit.streams.torch_values import Kernel, Values, is_drawn_whole
-
-_AT_ONCE = 1 << 17  # elements
 
 
 class Reader:
@@ -72,14 +69,3 @@ class Reader:
         states = map(bytes, self._states)
         fill_rounds(self._values, states, memoryview(out), self._source, start, stop)
         return np.frombuffer(out, self._code)
-
-
-def fill_view(out: memoryview, reader: Reader, view: View, start: int, stop: int) -> None:
-    """Fill `out` with the elements [start, stop) of a view of the reader's tensor."""
-    code = f"<u{len(out) // max(stop - start, 1)}"
-    target = np.frombuffer(out, code)
-    space = np.empty(min(_AT_ONCE, stop - start), target.dtype)
-    for part in split_range(view, start, stop, target, _AT_ONCE):
-        values = space[: part.size]
-        gather_words(reader.read, part.axes, values)
-        np.copyto(part.out, values.reshape(part.out.shape))

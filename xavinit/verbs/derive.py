@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from msgspec import Struct, structs
 
-from xavinit.choices import LawSource
+from xavinit.choices import LawSource, RngSearch
 from xavinit.configs import (
     is_config,
     load_config,
@@ -23,6 +23,7 @@ from xavinit.errors import InputError, UnreadableError, UsageError
 from xavinit.formats import Index, Recipe, load_index
 from xavinit.places import find_title
 from xavinit.spec import parse_document
+from xavinit.verbs.fresh import Fresh, check_seeds, look_for_fresh, tell_fresh
 from xavinit.verbs.held import list_held
 from xavinit.verbs.measure import derive_measured, measure_held, measure_stored
 from xavinit.verbs.progress import Progress
@@ -36,12 +37,14 @@ class Derived(Struct, frozen=True, dict=True):  # dict: for the cached property
     """A derived spec: its YAML `text`, and the names of tensors that were left out.
 
     `spec` is the same as plain data, which every function that takes a spec takes. Of a tiny twin,
-    `config` is the text of the config.json that belongs to it.
+    `config` is the text of the config.json that belongs to it. Where an rng was looked for, `fresh`
+    is the tensor that one draws; None where none was found.
     """
 
     text: str
     skipped: tuple[str, ...] = ()
     config: str | None = None
+    fresh: Fresh | None = None
 
     @cached_property
     def spec(self) -> dict[str, Any]:
@@ -59,6 +62,8 @@ def derive(
     skip_unknown: bool = False,
     tiny: bool = False,
     keep_vocab: bool = False,
+    rng: RngSearch | None = None,
+    seeds: Iterable[int] | None = None,
     jobs: int | None = None,
     progress: Progress | None = None,
 ) -> Derived:
@@ -76,6 +81,10 @@ def derive(
     `laws` is `glorot`, or `as-is`: then every number of the source is read, and each tensor gets
     the law that its values look like, as `inspect` tells it, or the nearest (docs/derive.md).
     `jobs` and `progress` are as in `inspect`.
+
+    With `rng="auto"`, of a weights file, the numbers that PyTorch, Keras and JAX draw from `seeds`
+    (those that people like, by default) are compared with a tensor: `fresh` tells whether it is
+    an untouched fresh init, and of which seed; the text says so (docs/same-seed.md).
 
     Where a dtype cannot be drawn, that is an error, unless `skip_unknown`: then those tensors are
     left out. See docs/derive.md for how names, sizes and laws are found.
@@ -97,9 +106,16 @@ def derive(
         raise UsageError(
             f"laws must be {format_choices(get_args(LawSource))}; got {format_value(laws)}"
         )
+    if rng not in (None, *get_args(RngSearch)):
+        raise UsageError(f"rng must be auto; got {format_value(rng)}")
+    if seeds is not None and rng is None:
+        raise UsageError("seeds are tried with rng=auto alone (--rng auto)")
     if keep_vocab and not tiny:
         raise UsageError("only a tiny twin can keep its vocabulary: give tiny too (--tiny)")
+    fresh = None
     if not isinstance(source, str | bytes | os.PathLike):
+        if rng is not None:
+            raise UsageError("an rng is looked for in a weights file alone")
         if tiny:
             kind = type(source).__name__
             raise UsageError(f"a tiny twin is made of a config.json; got a {kind}")
@@ -111,6 +127,10 @@ def derive(
     else:
         given = os.fsdecode(source)
         if tiny or is_config(given):
+            if rng is not None:
+                raise UsageError(
+                    f"a config.json has no numbers that an rng could have drawn; got {given}"
+                )
             if laws != "glorot":
                 raise UsageError(
                     f"a config.json has no numbers that could be measured; got {given}"
@@ -122,6 +142,8 @@ def derive(
         path = index.path
         if (recipe := index.parse_recipe()) is not None:
             return _derive_carried(path, recipe)
+        if rng is not None:
+            fresh = look_for_fresh(index, check_seeds(seeds))
         settings = load_settings(given)
         model = Model(
             tuple(_list_stored(index)),
@@ -129,14 +151,16 @@ def derive(
             default_init=settings.init or "glorot_uniform",
             layout="in_out" if index.format == "keras" else None,
             title=find_title(path),
+            comments=() if rng is None else (tell_fresh(fresh),),
         )
         measure = partial(measure_stored, index)
     try:
         if laws == "glorot":
-            return _derive(model, skip_unknown=skip_unknown)
+            return structs.replace(_derive(model, skip_unknown=skip_unknown), fresh=fresh)
         model, skipped = _skip_unknown(model, skip_unknown=skip_unknown)
         names = {tensor.name for tensor in model.tensors if tensor.tied is None}
-        return Derived(derive_measured(model, measure(names, jobs, progress)), skipped)
+        text = derive_measured(model, measure(names, jobs, progress))
+        return Derived(text, skipped, fresh=fresh)
     except InputError as error:
         if not path or isinstance(error, UnreadableError):
             raise

@@ -6,13 +6,11 @@ import math
 from collections.abc import Mapping
 from typing import Literal
 
-from msgspec import Struct
-
 from xavinit import inits
 from xavinit.errors import Path, SpecError, UsageError
 from xavinit.plan import (
     CUT_STD,
-    Law,
+    Constant,
     Normal,
     Origin,
     Plan,
@@ -22,72 +20,18 @@ from xavinit.plan import (
     Uniform,
     compute_n,
     find_gain,
+    find_home_shapes,
     find_left,
     find_origin,
     find_roles,
     is_drawn,
 )
 from xavinit.spec import Family, Spec, TensorSpec, parse_pattern
-from xavinit.verbs.explained_keys import Key, list_keys
+from xavinit.verbs.explained_keys import list_keys
+from xavinit.verbs.explanation import Axis, Explanation, Product, Scale
 from xavinit.verbs.prepare import make_overrides, read_plan
 from xavinit.verbs.sources import SpecSource, load_source
 from xavinit.wording import format_value, suggest
-
-
-class Axis(Struct, frozen=True):
-    """An axis of a shape and what it is to the fans."""
-
-    index: int
-    size: int
-    role: Literal["in", "out", "batch", "receptive field"]
-
-
-class Product(Struct, frozen=True):
-    """A fan: the product of sizes, over the number of blocks of which one counts."""
-
-    axes: tuple[int, ...]
-    sizes: tuple[int, ...]
-    blocks: int
-    value: int | float
-
-
-class Scale(Struct, frozen=True):
-    """A law's bound = gain·√(3/n), or its std = gain·√(1/n); of a law cut at ±2, also before."""
-
-    name: Literal["bound", "std"]
-    gain: float
-    gain_name: str | None
-    mode: str
-    n: float
-    value: float
-    before_cut: float | None = None
-
-
-class Explanation(Struct, frozen=True):
-    """Every decision behind one tensor.
-
-    `shape` is the file's; axes and fans are counted in `spec_shape`, PyTorch's of a layer. `scale`
-    is None where the initializer gives the law itself, or there is none.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
-    nbytes: int
-    stream: str
-    tied: str | None
-    module: str | None
-    spec_shape: tuple[int, ...]
-    keys: tuple[Key, ...]
-    axes: tuple[Axis, ...]
-    fan_in: Product | None
-    fan_out: Product | None
-    scale: Scale | None
-    law: Law | None
-    note: str | None = None
-    rng: str | None = None  # whose numbers they are, if not ours
-    word: int | None = None  # of its one stream, where the tensor begins
-    hint: str | None = None
 
 
 def explain(
@@ -122,17 +66,21 @@ def explain(
         raise TypeError(f"no origin of {planned.name}")
     family = origin.family
     default = _find_default(found, origin) if plan.sequence else None
-    keys = list_keys(origin, document, dtype is not None, default)
     giver = family if family.fans_of is None else found.families[family.fans_of]
+    shape = find_home_shapes(found).get(origin.tensor.family, giver.shape)
+    spec_shape = shape if giver is family else family.shape
+    keys = list_keys(origin, document, spec_shape, dtype is not None, default)
     roles = None
     if planned.fans is not None and not origin.is_filler:
-        roles = find_roles(giver.shape, giver.axes)
-    fan_in, fan_out = (None, None) if roles is None else _make_fans(planned, giver, roles)
+        roles = find_roles(shape, giver.axes)
+    fan_in, fan_out = (None, None) if roles is None else _make_fans(planned, giver, shape, roles)
     note = None
     if origin.is_filler:
         note = "zeros that the framework's module has and the spec's layer lacks"
     elif default is not None:
         note = "left as PyTorch's module makes it"
+    elif found.rng.kind.framework != "pytorch" and _is_unsaid(family, planned):
+        note = f"the default of {found.rng.name} for such a layer, whatever init says"
     elif giver is not family:
         note = f"axes and fans are those of its fans_of, of shape {list(giver.shape)}"
     return Explanation(
@@ -141,13 +89,14 @@ def explain(
         dtype=planned.dtype.name,
         nbytes=planned.nbytes,
         stream=planned.stream,
-        rng=plan.stream if plan.sequence else None,
+        rng=None if found.rng.is_ours else plan.stream,
+        seed=planned.seed,
         word=plan.words.get(planned.stream) if is_drawn(planned.law) else None,
         tied=origin.tensor.tie.target if origin.tensor.tie else None,
         module=planned.module.type if planned.module else None,
-        spec_shape=family.shape,
+        spec_shape=spec_shape,
         keys=keys,
-        axes=_list_axes(giver.shape, roles) if roles else (),
+        axes=_list_axes(shape, roles) if roles else (),
         fan_in=fan_in,
         fan_out=fan_out,
         scale=_find_scale(family, planned) if roles and default is None else None,
@@ -169,6 +118,16 @@ def _find_default(spec: Spec, origin: Origin) -> Path | None:
         said = (f.places["init"] for f in families if isinstance(f.init, inits.Default))
         return next(said, ("defaults", "init"))
     return None
+
+
+def _is_unsaid(family: Family, planned: TensorPlan) -> bool:
+    """Has a part of a layer another law than its init, which the spec does not give?"""
+    entry = family.places[""]
+    if not family.is_part or isinstance(family.init, inits.VarianceScaling):
+        return False
+    is_given = family.places.get("init", entry) != entry
+    is_plain = isinstance(family.init, inits.Zeros | inits.Ones) and type(planned.law) is Constant
+    return not is_plain and (not is_given or isinstance(family.init, inits.Default))
 
 
 def _find_tensor(plan: Plan, name: str) -> TensorPlan:
@@ -199,14 +158,16 @@ def _list_axes(shape: tuple[int, ...], roles: Roles) -> tuple[Axis, ...]:
     return tuple(Axis(index, size, find_role(index)) for index, size in enumerate(shape))
 
 
-def _make_fans(tensor: TensorPlan, family: Family, roles: Roles) -> tuple[Product, Product]:
+def _make_fans(
+    tensor: TensorPlan, family: Family, shape: tuple[int, ...], roles: Roles
+) -> tuple[Product, Product]:
     fans = tensor.fans
     if fans is None:
         raise TypeError("no fans")
 
     def make(own: tuple[int, ...], blocks: int, value: int | float) -> Product:
         axes = (*own, *roles.field)
-        return Product(axes, tuple(family.shape[index] for index in axes), blocks, value)
+        return Product(axes, tuple(shape[index] for index in axes), blocks, value)
 
     return (
         make(roles.ins, family.axes.in_fused, fans.fan_in),

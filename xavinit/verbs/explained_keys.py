@@ -27,15 +27,19 @@ class Key(Struct, frozen=True):
 
 
 def list_keys(
-    origin: Origin, document: Document, has_dtype: bool, default: Path | None
+    origin: Origin,
+    document: Document,
+    shape: tuple[int, ...],
+    has_dtype: bool,
+    default: Path | None,
 ) -> tuple[Key, ...]:
-    """The keys of a tensor, in the order in which a spec has them.
+    """The keys of a tensor of a shape, in the order in which a spec has them.
 
     `default` is where that initializer is said of what its module leaves so.
     """
     family = origin.family
     values: dict[str, Any] = {
-        "shape": list(family.shape),
+        "shape": list(shape),
         "dtype": family.dtype,
         "init": inits.describe(inits.Default() if default else family.init),
     }

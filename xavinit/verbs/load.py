@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from xavinit.errors import InputError
@@ -39,14 +40,18 @@ def load(path: str | os.PathLike[str]) -> dict[str, Array]:
     (128, 784)
     >>> folder.cleanup()
     """
-    index = load_index(os.fsdecode(path))
+    return load_stored(load_index(os.fsdecode(path)).tensors)
+
+
+def load_stored(tensors: Iterable[StoredTensor]) -> dict[str, Array]:
+    """These tensors of a file as arrays by name."""
     maps: dict[str, Array] = {}
     with Reader() as reader:
         return {
             stored.name: _map(stored, stored.plain, maps)
             if stored.plain is not None and _can_map(stored, stored.plain)
             else _read(stored, reader)
-            for stored in index.tensors
+            for stored in tensors
         }
 
 

@@ -7,43 +7,37 @@ from collections.abc import Mapping, Sequence
 
 from xavinit import inits
 from xavinit.errors import SpecError
-from xavinit.layers import DRAW, Layer
+from xavinit.layers import Framework, Layer
+from xavinit.plan.parts import place_parts
 from xavinit.plan.tensor import TensorPlan
 from xavinit.plan.torch_laws import is_drawn
 from xavinit.plan.torch_modules import make_draw, make_layer
-from xavinit.spec import Family, LayerSpec, Spec
+from xavinit.spec import Family, LayerSpec, Spec, TensorSpec
 from xavinit.wording import format_value
 
 MOST_WORDS = 2**32  # that a `draw` takes, in about a second
 
 
-class RngOrder:
+class TorchOrder:
     """Collects what draws, in the spec's order; with `construction: drawn`, modules come first."""
 
     def __init__(self, spec: Spec) -> None:
-        rng = spec.rng
-        self._rng = rng
+        self._rng = spec.rng
         self._families = spec.families
         self._is_default = spec.is_default
-        is_constructed = not rng.is_ours and rng.get("construction") == "drawn"
+        is_constructed = spec.rng.get("construction") == "drawn"
         self._is_made = is_constructed or spec.is_default  # is every module?
         self._first: list[TensorPlan] = []  # when modules are made
         self._then: list[TensorPlan] = []  # when initializers are applied
         if not is_constructed:
             self._then = self._first  # both as they come
 
-    def add_tensor(self, tensor: TensorPlan) -> None:
+    def add_tensor(self, tensor: TensorPlan, _: TensorSpec) -> TensorPlan:
         if not tensor.is_tied:
             self._then.append(tensor)
+        return tensor
 
     def add_draw(self, layer: Layer) -> None:
-        """What takes from the stream and has no tensor."""
-        if self._rng.is_ours:
-            raise SpecError(
-                f"{DRAW} takes from the one stream of an rng; each tensor has its own here",
-                ("layers",),
-                hint="give the spec an rng, such as rng: torch-2.13",
-            )
         drawn = make_draw(layer, len(self._first))
         if drawn.size > MOST_WORDS:
             raise SpecError(
@@ -51,12 +45,22 @@ class RngOrder:
             )
         self._first.append(drawn)
 
-    def check_placed(
+    def add_layer(
+        self, listed: LayerSpec, parts: Mapping[str, TensorPlan], framework: Framework
+    ) -> tuple[list[TensorPlan], set[str]]:
+        own = find_left(listed, self._families, is_default=self._is_default)
+        is_made = bool(own) or self._is_made
+        made = make_layer(listed.layer, parts, own, self._rng, is_made=is_made)
+        self._first += made.first
+        self._then += made.then
+        tensors, modules = place_parts(listed.layer, made.parts, framework)
+        self._check_placed(made.parts, tensors, framework.name)
+        return tensors, modules
+
+    def _check_placed(
         self, parts: Mapping[str, TensorPlan], made: Sequence[TensorPlan], framework: str
     ) -> None:
         """Refuse a layer of which a drawn part has no place: without it, it is another model."""
-        if self._rng.is_ours:
-            return
         placed: Counter[str] = Counter()
         for tensor in made:
             placed[tensor.stream] += tensor.size if tensor.view is None else tensor.view.count
@@ -70,22 +74,10 @@ class RngOrder:
                     "does that fills its biases with zeros when they are drawn",
                 )
 
-    def add_layer(
-        self, listed: LayerSpec, parts: Mapping[str, TensorPlan]
-    ) -> Mapping[str, TensorPlan]:
-        """The parts of a layer, with the laws that the rng gives them."""
-        if self._rng.is_ours:
-            return parts
-        own = find_left(listed, self._families, is_default=self._is_default)
-        is_made = bool(own) or self._is_made
-        made = make_layer(listed.layer, parts, own, self._rng, is_made=is_made)
-        self._first += made.first
-        self._then += made.then
-        return made.parts
+    def finish(self, tensors: list[TensorPlan]) -> list[TensorPlan]:
+        return tensors
 
     def list_sequence(self) -> tuple[TensorPlan, ...]:
-        if self._rng.is_ours:
-            return ()
         if self._then is self._first:
             return tuple(self._first)
         return (*self._first, *self._then)
@@ -134,3 +126,8 @@ def _is_unsaid(family: Family) -> bool:
     """Does neither a rule nor the layer say how it is initialized?"""
     place = family.places.get("init")
     return place is None or place[:1] == ("defaults",)
+
+
+def make_order(spec: Spec) -> TorchOrder:
+    """The order of a spec under this rng."""
+    return TorchOrder(spec)
