@@ -48,7 +48,7 @@ layers:
   - {name: fc, type: dense, in: 3, out: 4, groups: 2}
 -->
 spec.yaml:2:44: layers[0].groups: unknown key "groups"
-  choices: bias, bias_init, dtype, in, init, name, out, type
+  choices: bias, bias_init, dtype, in, init, name, out, seed, type
 === a key that changes no weight
 layers:
   - {name: conv, type: conv2d, in: 3, out: 4, kernel: 3, padding: 1}
@@ -273,7 +273,7 @@ layers:
   - {name: rnn, type: lstm, in: 3, out: 4}
 -->
 spec.yaml:2:36: layers[0].out: unknown key "out"
-  choices: bias, bias_init, bidirectional, dtype, forget_bias, hidden, in, init, name, num_layers, recurrent_init, type
+  choices: bias, bias_init, bidirectional, dtype, forget_bias, hidden, in, init, name, num_layers, recurrent_init, seed, type
 === a direction that PyTorch lacks
 layers:
   - {name: rnn, type: lstm, in: 3, hidden: 4, direction: backward}
@@ -296,7 +296,7 @@ layers:
   - {name: rnn, type: gru, in: 3, hidden: 4, forget_bias: 1}
 -->
 spec.yaml:2:46: layers[0].forget_bias: unknown key "forget_bias"
-  choices: bias, bias_init, bidirectional, dtype, hidden, in, init, name, num_layers, recurrent_init, type
+  choices: bias, bias_init, bidirectional, dtype, hidden, in, init, name, num_layers, recurrent_init, seed, type
 === two initializers of one bias
 layers:
   - {name: rnn, type: lstm, in: 3, hidden: 4, forget_bias: 1, bias_init: ones}

@@ -309,21 +309,21 @@ tensors:
   w: [3, 3]
 -->
 spec.yaml:2:16: rules[0].shape: unknown key "shape"
-  choices: batch_axis, dtype, fans_of, fused, in_axis, init, layout, match, out_axis, stream, tied, zero_rows
+  choices: batch_axis, dtype, fans_of, fused, in_axis, init, layout, match, out_axis, seed, stream, tied, zero_rows
 === shape in defaults
 defaults: {shape: [3]}
 tensors:
   w: [3, 3]
 -->
 spec.yaml:1:12: defaults.shape: unknown key "shape"
-  choices: batch_axis, dtype, fans_of, fused, in_axis, init, layout, out_axis, stream, tied, zero_rows
+  choices: batch_axis, dtype, fans_of, fused, in_axis, init, layout, out_axis, seed, stream, tied, zero_rows
 === match in defaults
 defaults: {match: x}
 tensors:
   w: [3, 3]
 -->
 spec.yaml:1:12: defaults.match: unknown key "match"
-  choices: batch_axis, dtype, fans_of, fused, in_axis, init, layout, out_axis, stream, tied, zero_rows
+  choices: batch_axis, dtype, fans_of, fused, in_axis, init, layout, out_axis, seed, stream, tied, zero_rows
 === defaults is a string
 defaults: float32
 tensors:

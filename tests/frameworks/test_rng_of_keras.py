@@ -86,3 +86,24 @@ def test_the_bridge_loads_what_keras_made(tf: Any) -> None:
     load_into(model, {"rng": "keras-3.15", "seed": 7, "layers": layers})
     for before, after in zip(made, model.get_weights(), strict=True):
         np.testing.assert_array_equal(before, after)
+
+
+@pytest.mark.parametrize("kind", ["lstm", "gru"])
+def test_a_random_bias_of_a_recurrent_layer(kind: str, tf: Any) -> None:
+    import keras
+
+    keras.utils.set_random_seed(9)
+    made, own = (
+        (keras.layers.LSTM, {"unit_forget_bias": False})
+        if kind == "lstm"
+        else (keras.layers.GRU, {})
+    )
+    cell = made(5, recurrent_initializer="glorot_uniform", bias_initializer="random_normal", **own)
+    cell.build((None, 4, 3))
+    layer = {
+        "name": "l", "type": kind, "in": 3, "hidden": 5, "recurrent_init": "glorot_uniform",
+        "bias_init": {"type": "normal", "std": 0.05},
+    }  # fmt: skip
+    drawn = xavinit.draw({"rng": "keras-3.15", "seed": 9, "layers": [layer]}, framework="keras")
+    for weight, array in zip(cell.weights, drawn.values(), strict=False):  # then its seed
+        np.testing.assert_array_equal(weight.numpy(), array)
