@@ -124,6 +124,14 @@ def test_a_trained_tensor_is_not_fresh(tmp_path: Path) -> None:
     assert f"# {told}" in derived.text.splitlines()
 
 
+def test_a_file_of_ours_is_looked_at_too(tmp_path: Path) -> None:
+    xavinit.generate({"seed": 42, "rng": "jax-0.10", **FLAX}, tmp_path / "ours.safetensors")
+    derived = xavinit.derive(tmp_path / "ours.safetensors", rng="auto", seeds=[42])
+    assert derived.fresh is not None
+    assert derived.fresh.seed == derived.spec["seed"] == 42
+    assert f"# {derived.fresh}." in derived.text.splitlines()
+
+
 def test_nothing_is_looked_for_unless_asked(tmp_path: Path) -> None:
     path = save(tmp_path / "made.safetensors", {"seed": 42, "rng": "jax-0.10", **FLAX})
     derived = xavinit.derive(path)

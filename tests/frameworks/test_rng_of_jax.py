@@ -22,12 +22,11 @@ def _needs(jax: Any, linen: Any) -> None:
     """Before any number is drawn, JAX has read what the tests set."""
 
 
-@pytest.mark.parametrize("part", range(2))
-def test_the_golden_digests_are_the_installed_jaxs(part: int) -> None:
-    """A part of them: to compile a function for each shape takes JAX minutes."""
+def test_the_golden_digests_are_the_installed_jaxs() -> None:
+    """Some of them: to compile a function for each shape takes JAX minutes."""
     cases = json.loads(golden.GOLDEN.read_text())["cases"]
     assert [(case["title"], case["spec"]) for case in cases] == list(golden.list_specs())
-    for case in cases[part::40]:
+    for case in cases[::50]:
         assert golden.compute_digest(case["spec"]) == case["sha256"], case["title"]
 
 

@@ -244,8 +244,7 @@ static void scatter(struct xv_jax_law law, const uint32_t key[2], const uint64_t
 void xv_jax_fill(struct xv_jax_law law, const uint32_t key[2], uint64_t first,
                  const struct xv_axis *axes, int rank, char *out)
 {
-    const struct xv_axis single = {1, 1, 1};
-    struct xv_axis sorted[XV_MOST_AXES];
+    struct xv_axis sorted[XV_MOST_AXES] = {{1, 1, 1}}; /* of rank 0: a single element */
     for (int axis = 0; axis < rank; axis++) {
         if (axes[axis].count == 0)
             return;
@@ -255,7 +254,7 @@ void xv_jax_fill(struct xv_jax_law law, const uint32_t key[2], uint64_t first,
             sorted[at] = sorted[at - 1];
         sorted[at] = axes[axis];
     }
-    const struct xv_axis inner = rank ? sorted[rank - 1] : single;
+    const struct xv_axis inner = sorted[rank ? rank - 1 : 0];
     if (rank <= 1 && inner.step == 1 && inner.stride == 1) {
         fill_run(law, key, first, inner.count, out);
         return;

@@ -140,10 +140,11 @@ def derive(
             return _derive(make_model(load_config(given)), skip_unknown=skip_unknown)
         index = load_index(given)
         path = index.path
-        if (recipe := index.parse_recipe()) is not None:
-            return _derive_carried(path, recipe)
         if rng is not None:
             fresh = look_for_fresh(index, check_seeds(seeds))
+        told = () if rng is None else (tell_fresh(fresh),)
+        if (recipe := index.parse_recipe()) is not None:
+            return structs.replace(_derive_carried(path, recipe, told), fresh=fresh)
         settings = load_settings(given)
         model = Model(
             tuple(_list_stored(index)),
@@ -151,7 +152,7 @@ def derive(
             default_init=settings.init or "glorot_uniform",
             layout="in_out" if index.format == "keras" else None,
             title=find_title(path),
-            comments=() if rng is None else (tell_fresh(fresh),),
+            comments=told,
         )
         measure = partial(measure_stored, index)
     try:
@@ -211,10 +212,11 @@ def _list_stored(index: Index) -> Iterable[NamedTensor]:
         yield NamedTensor(stored.name, stored.shape, stored.dtype.name, tied)
 
 
-def _derive_carried(path: str, recipe: Recipe) -> Derived:
+def _derive_carried(path: str, recipe: Recipe, told: tuple[str, ...]) -> Derived:
     """The spec that a file of ours carries."""
     check_stream(path, recipe)
     comments = [f"The spec that {find_title(path)} carries."]
+    comments += told
     if recipe.max_shard_size is not None:
         comments.append(f"The shards are those of --max-shard-size {recipe.max_shard_size}.")
     try:
