@@ -18,10 +18,10 @@ from reading_cases import contents, steady, summarize_bytes
 from xavinit.crew import BLOCK
 from xavinit.dtypes import STORED_DTYPES, DType
 from xavinit.errors import InputError
-from xavinit.formats import Index, Reader, StoredTensor, parse_format
+from xavinit.formats import Index, Reader, StoredTensor, parse_format, stored
 from xavinit.formats.stored import PlainRange
 from xavinit.formats.strided import StridedRange, find_strides
-from xavinit.reading import Summary, summarize, tasks
+from xavinit.reading import Summary, summarize
 from xavinit.reading.kernels import RUN, find_kernel
 from xavinit.reading.tasks import Group, Piece, limit_jobs, list_tasks
 
@@ -87,7 +87,7 @@ def test_the_figures_are_the_same_for_any_blocks(
     block: int, large: tuple[Index, tuple[Summary, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     index, expected = large
-    monkeypatch.setattr(tasks, "BLOCK", block)
+    monkeypatch.setattr(stored, "_BLOCK", block)
     assert repr(summarize(index, 3, ignore)) == repr(expected)
 
 

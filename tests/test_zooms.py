@@ -17,8 +17,8 @@ from test_scan import ignore, make_index
 from xavinit.crew import BLOCK
 from xavinit.dtypes import STORED_DTYPES
 from xavinit.errors import InputError
-from xavinit.formats import Index
-from xavinit.reading import QUANTILES, Summary, summarize, tasks
+from xavinit.formats import Index, stored
+from xavinit.reading import QUANTILES, Summary, summarize
 from xavinit.reading.kernels import KERNELS, find_kernel
 from xavinit.reading.numbers import ZOOMED, Zoom, find_numbers
 from xavinit.reading.zooms import find_zoom, look_closer
@@ -249,7 +249,7 @@ def test_the_figures_are_the_same_for_any_jobs_blocks_and_kernel(
 ) -> None:
     index, arrays = close
     monkeypatch.setenv("XAVINIT_KERNEL", kernel)
-    monkeypatch.setattr(tasks, "BLOCK", block)
+    monkeypatch.setattr(stored, "_BLOCK", block)
     assert repr(summarize(index, jobs, ignore)) == repr(tuple(measure(a) for a in arrays))
 
 

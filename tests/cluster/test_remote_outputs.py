@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import os
 import random
@@ -15,7 +16,6 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-import requests
 from safetensors.numpy import load
 from store_proxy import Proxy
 from store_servers import BUCKET, Server
@@ -67,6 +67,7 @@ class Bucket:
         return {name.removeprefix(begin): content for name, content in sorted(found.items())}
 
     def _read_google(self, begin: str) -> dict[str, bytes]:
+        requests = importlib.import_module("requests")  # it comes with the servers
         url = f"http://127.0.0.1:{self.server.port}/storage/v1/b/{BUCKET}/o"
         listed = requests.get(url, params={"prefix": begin}, timeout=60).json().get("items", [])
         return {
