@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import struct
@@ -23,6 +24,7 @@ import xavinit
 from xavinit.configs import is_config, load_config
 from xavinit.errors import InputError, UnreadableError, UsageError
 from xavinit.formats import Reader, load_index
+from xavinit.places import exists
 from xavinit.process import run_command
 from xavinit.stores import Found, opening
 from xavinit.verbs.verify_outputs import verify_outputs
@@ -511,6 +513,61 @@ def test_an_object_that_changes_while_it_is_read(
         reader.read(tensor, 0, tensor.size)
     bucket.objects[key] = old
     assert xavinit.digest(url) == xavinit.digest(disk / name)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if "." in name])
+def test_an_index_stays_that_of_the_object_it_was_read_from(
+    name: str, bucket: MemoryStore, disk: Path
+) -> None:
+    """Also where others have looked at the new object meanwhile, and read it."""
+    url, key = f"{URL}/{name}", f"models/{name}"
+    if name.endswith(".index.json"):
+        key = next(k for k in bucket.objects if k.startswith("models/set/model-00001-of"))
+    index = load_index(url)
+    old = bucket.objects[key]
+    bucket.objects[key] = old + b" "
+    assert exists(f"s3://bucket/{key}")
+    with contextlib.suppress(InputError):  # few formats take bytes behind the end
+        load_index(url)
+    tensors = [t for t in index.tensors if t.source.path == f"s3://bucket/{key}" and t.size]
+    assert tensors
+    for tensor in tensors:
+        with Reader() as reader, pytest.raises(UnreadableError, match="the object has changed"):
+            reader.read(tensor, 0, tensor.size)
+    bucket.objects[key] = old
+    with Reader() as reader:
+        assert all(reader.read(tensor, 0, tensor.size) for tensor in tensors)
+
+
+@pytest.mark.parametrize("name", ["w.safetensors", "w.h5", "k.weights.h5"])
+def test_verify_never_takes_two_objects_for_one(name: str, bucket: MemoryStore) -> None:
+    """Whichever request another object stands before: each of the two is what it says."""
+    url = f"s3://bucket/{name}"
+    framework = "keras" if name == "k.weights.h5" else "pytorch"
+    layers = {"layers": [{"name": "w", "type": "dense", "in": 300, "out": 200, "bias": False}]}
+    made = []
+    for seed in (1, 2):
+        xavinit.generate(layers, url, seed=seed, force=True, framework=framework)
+        made.append(bucket.objects[name])
+    old, new = made
+    bucket.objects[name] = old
+    bucket.requests.clear()
+    assert xavinit.verify(url).is_same
+    outcomes: set[bool | str] = set()
+    for turn in range(1, len(bucket.requests) + 1):
+        bucket.objects[name] = old
+        bucket.requests.clear()
+
+        def replace(*_: object, turn: int = turn) -> None:
+            if len(bucket.requests) == turn:
+                bucket.objects[name] = new
+
+        bucket.fault = replace
+        try:
+            outcomes.add(xavinit.verify(url).is_same)
+        except UnreadableError as error:
+            outcomes.add(str(error))
+    assert outcomes == {True, f"cannot read {url}: the object has changed"}
 
 
 def test_an_error_of_the_store_has_exit_code_4(

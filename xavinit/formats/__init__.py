@@ -6,7 +6,7 @@ manifest). `load_index` reads any file; it knows what a file is by its content.
 
 from __future__ import annotations
 
-from xavinit.formats.heads import OddByte, find_odd_byte
+from xavinit.formats.heads import OddByte, find_odd_byte, find_odd_byte_of
 from xavinit.formats.keras_paths import name_keras_datasets
 from xavinit.formats.known import (
     FORMATS,
@@ -70,6 +70,7 @@ __all__ = [
     "divide",
     "find_names",
     "find_odd_byte",
+    "find_odd_byte_of",
     "find_state",
     "find_suffix",
     "judge_state",

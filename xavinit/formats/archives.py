@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -16,8 +17,11 @@ from xavinit.errors import InputError, UnreadableError
 from xavinit.formats.files import explain_error, read_from
 from xavinit.formats.stored import StoredTensor
 from xavinit.formats.strided import StridedRange
-from xavinit.places import find_size, open_file
+from xavinit.places import find_size, find_version, open_file
 from xavinit.wording import format_bytes, format_value
+
+if TYPE_CHECKING:
+    from xavinit.places import Version
 
 LARGEST_DIRECTORY = 32 << 20  # bytes; the library reads it whole
 MOST_MEMBERS = 200_000  # of an archive; the library makes an object of each
@@ -44,17 +48,21 @@ class Member(Struct, frozen=True):
 
 
 class Archive(Struct, frozen=True):
-    """The members of an archive by their names, and the bytes of the file."""
+    """The members of an archive by their names, and the bytes of the file.
+
+    Of an object, also which content it is (`StoredTensor.source`).
+    """
 
     path: str
     members: dict[str, Member]
     nbytes: int
+    version: Version | None = None
 
 
 def read_archive(path: str) -> Archive:
     """The members of an archive; `InputError` where it is damaged or encrypted."""
     with open_file(path) as file:
-        size = find_size(file)
+        size, version = find_size(file), find_version(file)
         try:
             with zipfile.ZipFile(_BoundedFile(file, size)) as archive:
                 infos = archive.infolist()
@@ -68,7 +76,7 @@ def read_archive(path: str) -> Archive:
             raise InputError(
                 f"{path} is not a sound zip archive: {explain_error(error)}"
             ) from error
-    return Archive(path, {member.name: member for member in members}, size)
+    return Archive(path, {member.name: member for member in members}, size, version)
 
 
 def check_expanded(path: str, tensors: Iterable[StoredTensor], size: int) -> None:

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from xavinit.errors import InputError
 from xavinit.formats.hdf5_library import import_h5py, is_text, map_errors
 from xavinit.formats.hdf5_source import open_part
 from xavinit.wording import explain_os_error
 
+if TYPE_CHECKING:
+    from xavinit.places import Version
 
-def read_attributes(path: str, objects: Iterable[str]) -> dict[str, dict[str, str]]:
+
+def read_attributes(
+    path: str, objects: Iterable[str], version: Version | None = None
+) -> dict[str, dict[str, str]]:
     """The texts among the attributes of these objects, each by its path; nothing of a missing one.
 
-    The index of the file must have been read before: that finds damaged heaps, in which the
+    The index of the file must have been read before (of an object, of this `version`): that finds damaged heaps, in which the
     library would look for a text without end.
     """
     h5py = import_h5py()
     try:
-        with map_errors(), open_part(h5py, path, None) as file:
+        with map_errors(), open_part(h5py, path, None, version) as file:
             found: dict[str, dict[str, str]] = {}
             for name in objects:
                 if name not in file:

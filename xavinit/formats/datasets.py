@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterable, Iterator
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from xavinit.dtypes import DType
 from xavinit.errors import InputError
@@ -29,8 +32,11 @@ from xavinit.formats.stored import (
     StoredTensor,
     index_tensors,
 )
-from xavinit.places import find_local, find_size, open_again, open_file
+from xavinit.places import find_local, find_size, find_version, open_again
 from xavinit.wording import explain_os_error, format_bytes, format_value
+
+if TYPE_CHECKING:
+    from xavinit.places import Version
 
 MOST_OBJECTS = 1_000_000
 DEEPEST_GROUP = 1000  # groups in groups
@@ -40,16 +46,19 @@ _SMALLEST_CHUNK = 100  # bytes; in a large file there may be one for so many
 _MOST_EXPANDED = 2000  # times the bytes of the file: what deflate may make of them, twice
 
 
-def read_index(path: str, window: Window | None = None) -> Index:
+def read_index(path: str, window: Window | None = None, version: Version | None = None) -> Index:
     """The index of a file: its datasets, by their paths, and the texts among its attributes.
 
     It is Keras's where a dataset lies in a group `vars`; the name of the layer is then its label.
+    `version` is that of the archive of which the file is a window.
     """
-    with open_file(path) as opened:
+    with open_again(path, version) as opened:
+        version = find_version(opened)
         size = window.nbytes if window else find_size(opened)
     h5py = import_h5py()
-    with _reading(path), open_part(h5py, path, window) as file:
+    with _reading(path), open_part(h5py, path, window, version) as file:
         types = list_types(h5py)
+        read = partial(_read_dataset, h5py, _File(path, size, window, version))
         tensors: list[StoredTensor] = []
         unknown = []
         groups: dict[str, str] = {}  # of Keras's variables
@@ -64,7 +73,7 @@ def read_index(path: str, window: Window | None = None) -> Index:
             if not found and kind.get_class() in _find_others(h5py):
                 skipped += 1
             elif found:
-                tensors.append(_read_dataset(h5py, path, name, dataset, size, window, *found[0]))
+                tensors.append(read(name, dataset, *found[0]))
             else:
                 unknown.append(name)
             if (group := find_group(name)) is not None:
@@ -73,13 +82,13 @@ def read_index(path: str, window: Window | None = None) -> Index:
                 values.append(place)
         texts = [name for name in sorted(file.attrs) if is_text(h5py, file.attrs.get_id(name))]
         if texts or unknown or groups:
-            with open_again(path) as opened:
+            with open_again(path, version) as opened:
                 part = WindowFile(opened, window.offset, size) if window else opened
                 check_heaps(part, size, values, small=_find_small(path))
         for name in unknown:
             dataset = h5py.h5d.open(file.id, name.encode())
             special = find_dtype(h5py, dataset)
-            tensors.append(_read_dataset(h5py, path, name, dataset, size, window, special))
+            tensors.append(read(name, dataset, special))
         layers = {group: read_label(h5py, file, group) for group in set(groups.values())}
         metadata = {name: file.attrs[name] for name in texts}
     _check_expanded(path, tensors, size)
@@ -190,16 +199,24 @@ def _find_range(h5py: Any, dataset: Any, size: int) -> tuple[int, int] | None:
     return (offset, nbytes) if offset is not None and offset + nbytes <= size else None
 
 
+class _File(Struct, frozen=True):
+    """What datasets are in: a file, or a window of an archive; of an object, which content."""
+
+    path: str
+    size: int
+    window: Window | None
+    version: Version | None
+
+
 def _read_dataset(
     h5py: Any,
-    path: str,
+    file: _File,
     name: str,
     dataset: Any,
-    file_size: int,
-    window: Window | None,
     dtype: DType | None,
     is_swapped: bool = False,
 ) -> StoredTensor:
+    path, window, version = file.path, file.window, file.version
     creation, space = dataset.get_create_plist(), dataset.get_space()
     shown, layout = f"{path}: dataset {format_value(name)}", creation.get_layout()
     if layout not in (h5py.h5d.CONTIGUOUS, h5py.h5d.CHUNKED, h5py.h5d.COMPACT):
@@ -223,11 +240,11 @@ def _read_dataset(
             raise InputError(f"{shown} {error}") from None
     if chunk is not None and math.prod(chunk) * dtype.itemsize > LARGEST_CHUNK:
         raise InputError(f"{shown} has chunks over {format_bytes(LARGEST_CHUNK)}")
-    if offset is not None and offset + nbytes > file_size:
+    if offset is not None and offset + nbytes > file.size:
         raise InputError(f"{path} is cut short at tensor {format_value(name)}")
     source: Source
     if nbytes == 0 or (offset is not None and not is_swapped):
-        source = PlainRange(path, (offset or 0) + (window.offset if window else 0))
+        source = PlainRange(path, (offset or 0) + (window.offset if window else 0), version)
     else:
-        source = Hdf5Dataset(path, name, chunk, is_swapped, window)
+        source = Hdf5Dataset(path, name, chunk, is_swapped, window, version)
     return StoredTensor(name, dtype, shape, source)

@@ -10,18 +10,21 @@ from __future__ import annotations
 import io
 import os
 import zlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
 from xavinit.errors import InputError
-from xavinit.formats.archives import Member
+from xavinit.formats.archives import Archive, Member
 from xavinit.formats.files import fill_from, read_from
 from xavinit.formats.stored import PlainRange, StoredTensor
 from xavinit.formats.strided import StridedRange
 from xavinit.places import open_again
 from xavinit.stopping import check_stop
 from xavinit.wording import format_bytes, format_value
+
+if TYPE_CHECKING:
+    from xavinit.places import Version
 
 _BLOCK = 1 << 18  # bytes inflated, or read, at once
 
@@ -33,8 +36,12 @@ class MemberRange(Struct, frozen=True):
     member: Member
     range: PlainRange | StridedRange
 
+    @property
+    def version(self) -> Version | None:
+        return self.range.version
+
     def open(self) -> _OpenedArchive:
-        return _OpenedArchive(self.path)
+        return _OpenedArchive(self.path, self.version)
 
     def fill(
         self, opened: _OpenedArchive, tensor: StoredTensor, start: int, stop: int, block: memoryview
@@ -166,9 +173,9 @@ class InflatedFile:
 class _OpenedArchive:
     """An archive that deflated members are read from, one after another."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, version: Version | None) -> None:
         self._path = path
-        self._file = open_again(path)
+        self._file = open_again(path, version)
         self._member: Member | None = None
         self._inflated: InflatedFile | None = None
         self._whole: tuple[Member, bytearray] | None = None  # the one held last
@@ -190,10 +197,10 @@ class _OpenedArchive:
         return self._whole[1]
 
 
-def read_member(path: str, member: Member, most: int) -> bytearray:
+def read_member(archive: Archive, member: Member, most: int) -> bytearray:
     """The first bytes of a member, at most so many."""
-    count = min(member.nbytes, most)
-    with open_again(path) as file:
+    count, path = min(member.nbytes, most), archive.path
+    with open_again(path, archive.version) as file:
         try:
             if not member.is_deflated:
                 return read_from(file, member.offset, count)
@@ -202,10 +209,11 @@ def read_member(path: str, member: Member, most: int) -> bytearray:
             raise InputError(f"{path} is cut short at member {format_value(member.name)}") from None
 
 
-def read_whole_member(path: str, member: Member, most: int) -> bytearray:
+def read_whole_member(archive: Archive, member: Member, most: int) -> bytearray:
     """All bytes of a member; `InputError` where they are more than may be."""
     if member.nbytes > most:
         raise InputError(
-            f"{path}: member {format_value(member.name)} must be at most {format_bytes(most)}"
+            f"{archive.path}: member {format_value(member.name)} must be at most "
+            f"{format_bytes(most)}"
         )
-    return read_member(path, member, most)
+    return read_member(archive, member, most)

@@ -6,7 +6,7 @@ import contextlib
 import math
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
@@ -19,6 +19,9 @@ from xavinit.formats.strided import swap_bytes
 from xavinit.layers import split_boxes
 from xavinit.places import find_local, open_again
 from xavinit.wording import explain_os_error, format_value
+
+if TYPE_CHECKING:
+    from xavinit.places import Version
 
 # Fills the bytes of a box of elements: its starts, its counts, the bytes.
 _ReadBox = Callable[[tuple[int, ...], tuple[int, ...], Any], None]
@@ -39,9 +42,10 @@ class Hdf5Dataset(Struct, frozen=True):
     chunk: tuple[int, ...] | None = None
     is_swapped: bool = False
     window: Window | None = None
+    version: Version | None = None
 
     def open(self) -> _OpenedFile:
-        return _OpenedFile(self.path, self.window)
+        return _OpenedFile(self.path, self.window, self.version)
 
     def fill(
         self, opened: _OpenedFile, tensor: StoredTensor, start: int, stop: int, block: memoryview
@@ -121,11 +125,11 @@ def _naming(path: str, name: str) -> Iterator[None]:
 class _OpenedFile:
     """A file that datasets are read from, one after another."""
 
-    def __init__(self, path: str, window: Window | None) -> None:
+    def __init__(self, path: str, window: Window | None, version: Version | None) -> None:
         self._h5py = import_h5py()
         self._files = contextlib.ExitStack()
         with map_errors():
-            self._file = self._files.enter_context(open_part(self._h5py, path, window))
+            self._file = self._files.enter_context(open_part(self._h5py, path, window, version))
         self._name: str | None = None
         self._read_box: _ReadBox
 
@@ -161,9 +165,11 @@ class _OpenedFile:
 
 
 @contextlib.contextmanager
-def open_part(h5py: Any, path: str, window: Window | None) -> Iterator[Any]:
+def open_part(
+    h5py: Any, path: str, window: Window | None, version: Version | None
+) -> Iterator[Any]:
     """The library's file, which is closed in the end, and the archive with it."""
-    with open_again(path) as file:  # checks that it is a regular file
+    with open_again(path, version) as file:  # checks that it is a regular file
         local = find_local(path)
         if window is not None:
             opened = open_window(h5py, WindowFile(file, window.offset, window.nbytes))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 
 from msgspec import Struct
@@ -30,20 +31,25 @@ def find_odd_byte(file: FileLayout, path: str) -> OddByte | None:
     cannot be read.
     """
     with open_file(path) as opened:
-        try:
-            size = find_size(opened)
-            for offset, block in _list_blocks(file):
-                found = read_from(opened, offset, max(min(len(block), size - offset), 0))
-                if found != block:
-                    place = _find_first(block, found)
-                    got = found[place] if place < len(found) else None
-                    return OddByte(offset + place, block[place], got)
-            if size > file.nbytes:
-                return OddByte(file.nbytes, None, read_from(opened, file.nbytes, 1)[0])
-            return OddByte(size, 0, None) if size < file.nbytes else None
-        except (OSError, EOFError) as error:
-            reason = explain_os_error(error) if isinstance(error, OSError) else "it was cut short"
-            raise InputError(f"cannot read {path}: {reason}") from error
+        return find_odd_byte_of(file, path, opened)
+
+
+def find_odd_byte_of(file: FileLayout, path: str, opened: io.RawIOBase) -> OddByte | None:
+    """The same of a file that is open."""
+    try:
+        size = find_size(opened)
+        for offset, block in _list_blocks(file):
+            found = read_from(opened, offset, max(min(len(block), size - offset), 0))
+            if found != block:
+                place = _find_first(block, found)
+                got = found[place] if place < len(found) else None
+                return OddByte(offset + place, block[place], got)
+        if size > file.nbytes:
+            return OddByte(file.nbytes, None, read_from(opened, file.nbytes, 1)[0])
+        return OddByte(size, 0, None) if size < file.nbytes else None
+    except (OSError, EOFError) as error:
+        reason = explain_os_error(error) if isinstance(error, OSError) else "it was cut short"
+        raise InputError(f"cannot read {path}: {reason}") from error
 
 
 def _list_blocks(file: FileLayout) -> Iterator[tuple[int, memoryview]]:

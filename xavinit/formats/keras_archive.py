@@ -35,7 +35,7 @@ def read_index(archive: Archive) -> Index:
             f"{archive.path}: {WEIGHTS} in it is compressed, as Keras never does",
             hint=f"unzip it, and name the {WEIGHTS}",
         )
-    index = read_datasets(archive.path, Window(member.offset, member.nbytes))
+    index = read_datasets(archive.path, Window(member.offset, member.nbytes), archive.version)
     metadata = {**_read_metadata(archive), **index.metadata}
     return structs.replace(index, format="keras_archive", metadata=metadata)
 
@@ -43,7 +43,7 @@ def read_index(archive: Archive) -> Index:
 def _read_metadata(archive: Archive) -> dict[str, str]:
     if _METADATA not in archive.members:
         return {}
-    content = read_whole_member(archive.path, archive.members[_METADATA], _LARGEST_METADATA)
+    content = read_whole_member(archive, archive.members[_METADATA], _LARGEST_METADATA)
     try:
         told = parse_json(content)
     except ValueError as error:

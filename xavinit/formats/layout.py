@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from xavinit.formats.shard_names import ShardNames
 from xavinit.formats.stored import Index
 from xavinit.plan import Plan, TensorPlan
+
+if TYPE_CHECKING:
+    from xavinit.places import Version
 
 
 class Region(Struct, frozen=True):
@@ -135,8 +139,11 @@ class Format(Struct, frozen=True):
     list_files: Callable[[bytes], list[str] | None] = lambda content: None
     # The metadata of a folder, whatever else is wrong with it; else `read_index` has them.
     read_metadata: Callable[[str], dict[str, str]] | None = None
-    # The texts among the attributes of these objects of a file, each by its path.
-    read_attributes: Callable[[str, Iterable[str]], dict[str, dict[str, str]]] | None = None
+    # The texts among the attributes of these objects of a file (in a store: of this version), each
+    # by its path.
+    read_attributes: (
+        Callable[[str, Iterable[str], Version | None], dict[str, dict[str, str]]] | None
+    ) = None
     # The name of an output beside this path that loaders would take for the same checkpoint.
     find_rival: Callable[[str], str | None] = lambda path: None
     # The same of a name, beside others, where there may be such.

@@ -19,7 +19,7 @@ from xavinit.formats.layout import Format, Layout, lay_out_file
 from xavinit.formats.metadata import KEY, make_compact, make_metadata
 from xavinit.formats.npy_headers import LONGEST_HEAD, find_source, parse_header
 from xavinit.formats.stored import Index, StoredTensor, index_tensors
-from xavinit.places import find_size, is_folder, join, open_file, split
+from xavinit.places import find_size, find_version, is_folder, join, open_file, split
 from xavinit.plan import Plan, TensorPlan
 from xavinit.wording import explain_os_error, format_value
 
@@ -207,12 +207,13 @@ def _read_manifest(path: str) -> tuple[dict[str, str], dict[str, str]]:
 
 def _read_file(path: str, name: str) -> StoredTensor:
     with open_file(path) as file:
-        size = find_size(file)
+        size, version = find_size(file), find_version(file)
         head = read_from(file, 0, min(size, LONGEST_HEAD))
     header = parse_header(path, head)
     if header.start + header.nbytes != size:
         raise InputError(f"{path} is cut short or too long for its shape")
-    return StoredTensor(name, header.dtype, header.shape, find_source(path, header))
+    source = find_source(path, header, version=version)
+    return StoredTensor(name, header.dtype, header.shape, source)
 
 
 FORMAT = Format(

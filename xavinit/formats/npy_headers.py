@@ -19,6 +19,8 @@ from xavinit.wording import format_value
 if TYPE_CHECKING:
     import numpy as np
 
+    from xavinit.places import Version
+
 MAGIC = b"\x93NUMPY"
 LONGEST_HEAD = 16_384  # bytes that are looked at: a magic, a length, a header
 _LONGEST_HEADER = 10_000  # bytes, as NumPy's own limit
@@ -50,13 +52,15 @@ def parse_header(path: str, head: bytes | bytearray) -> Header:
     return Header(file.tell(), known, shape, is_fortran, dtype.str.startswith(">"))
 
 
-def find_source(path: str, header: Header, offset: int = 0) -> PlainRange | StridedRange:
+def find_source(
+    path: str, header: Header, offset: int = 0, version: Version | None = None
+) -> PlainRange | StridedRange:
     """Where the elements lie in a file at whose offset the header begins."""
     offset += header.start
     if not (header.is_swapped or header.is_fortran):
-        return PlainRange(path, offset)
+        return PlainRange(path, offset, version)
     strides = find_strides(header.shape, is_fortran=header.is_fortran)
-    return StridedRange(path, offset, strides, header.is_swapped)
+    return StridedRange(path, offset, strides, header.is_swapped, version)
 
 
 def _read_header(path: str, file: io.BytesIO) -> tuple[np.dtype[Any], tuple[int, ...], bool]:

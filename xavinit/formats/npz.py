@@ -26,16 +26,17 @@ def read_index(archive: Archive) -> Index:
     path = archive.path
     tensors: list[StoredTensor] = []
     for member in archive.members.values():
-        head = read_member(path, member, LONGEST_HEAD)
+        head = read_member(archive, member, LONGEST_HEAD)
         if head.startswith(MAGIC):
-            tensors.append(_read_member(path, member, head))
+            tensors.append(_read_member(archive, member, head))
     check_expanded(path, tensors, archive.nbytes)
     return index_tensors(
         path, tensors, {}, format="npz", skipped=len(archive.members) - len(tensors)
     )
 
 
-def _read_member(path: str, member: Member, head: bytearray) -> StoredTensor:
+def _read_member(archive: Archive, member: Member, head: bytearray) -> StoredTensor:
+    path, version = archive.path, archive.version
     shown = f"{path}: member {format_value(member.name)}"
     header = parse_header(shown, head)
     if header.start + header.nbytes != member.nbytes:
@@ -47,7 +48,7 @@ def _read_member(path: str, member: Member, head: bytearray) -> StoredTensor:
             f"{format_bytes(LARGEST_TURNED)}"
         )
     if member.is_deflated:
-        source = MemberRange(path, member, find_source(path, header))
+        source = MemberRange(path, member, find_source(path, header, version=version))
     else:
-        source = find_source(path, header, member.offset)
+        source = find_source(path, header, member.offset, version)
     return StoredTensor(member.name.removesuffix(_SUFFIX), header.dtype, header.shape, source)

@@ -93,6 +93,7 @@ class PipeRange(Struct, frozen=True):
     end: int | None = None  # of all tensors
     is_swapped: bool = False
     path: str = NAME
+    version: None = None
 
     def open(self) -> Pipe:
         return self.pipe

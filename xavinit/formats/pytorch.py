@@ -72,7 +72,7 @@ def read_index(archive: Archive) -> Index:
             hint="torch.save(torch.jit.load(PATH).state_dict(), OTHER) keeps its tensors",
         )
     is_swapped = _read_byte_order(archive, root)
-    text = read_whole_member(path, members[f"{root}{_PICKLE}"], LARGEST_TEXT)
+    text = read_whole_member(archive, members[f"{root}{_PICKLE}"], LARGEST_TEXT)
     try:
         value = parse_pickle(text, GLOBALS, find_storage)
     except RefusedError as error:
@@ -100,7 +100,7 @@ def _read_byte_order(archive: Archive, root: str) -> bool:
     name = f"{root}/byteorder"
     if name not in archive.members:
         return False
-    told = bytes(read_whole_member(archive.path, archive.members[name], 100))
+    told = bytes(read_whole_member(archive, archive.members[name], 100))
     if told not in _BYTE_ORDERS:
         raise InputError(
             f"{archive.path} is not a sound PyTorch file: its byte order must be little or big; "
@@ -193,18 +193,19 @@ def _find_tensor(
         fact = f"is larger than its storage of {said:,} bytes"
     if fact or member is None:
         raise InputError(f"{archive.path} is corrupt: {shown} {fact}")
-    source = _find_source(archive.path, member, view, dtype.itemsize, is_swapped=is_swapped)
+    source = _find_source(archive, member, view, dtype.itemsize, is_swapped=is_swapped)
     return StoredTensor(name, dtype, view.shape, source)
 
 
 def _find_source(
-    path: str, member: Member, view: View, itemsize: int, *, is_swapped: bool
+    archive: Archive, member: Member, view: View, itemsize: int, *, is_swapped: bool
 ) -> Source:
+    path, version = archive.path, archive.version
     offset = member.offset + view.offset * itemsize
     usual = find_strides(view.shape, is_fortran=False)
     steps = zip(view.shape, view.strides, usual, strict=True)
     is_plain = 0 in view.shape or all(step == other for n, step, other in steps if n > 1)
     if is_plain and not (is_swapped and itemsize > 1):
-        return PlainRange(path, offset)
+        return PlainRange(path, offset, version)
     strides = usual if is_plain else view.strides
-    return StridedRange(path, offset, strides, is_swapped and itemsize > 1)
+    return StridedRange(path, offset, strides, is_swapped and itemsize > 1, version)

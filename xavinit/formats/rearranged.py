@@ -21,6 +21,8 @@ from xavinit.layers import View, split_index
 if TYPE_CHECKING:
     import numpy as np
 
+    from xavinit.places import Version
+
     Array = np.ndarray[Any, Any]
 
 
@@ -42,6 +44,10 @@ class Assembled(Struct, frozen=True):
     @property
     def path(self) -> str:
         return self.pieces[0].stored.source.path
+
+    @property
+    def version(self) -> Version | None:
+        return self.pieces[0].stored.source.version
 
     def open(self) -> Reader:
         return Reader()
@@ -90,6 +96,10 @@ class Cut(Struct, frozen=True):
     def path(self) -> str:
         return self.stored.source.path
 
+    @property
+    def version(self) -> Version | None:
+        return self.stored.source.version
+
     def open(self) -> Reader:
         return Reader()
 
@@ -109,6 +119,7 @@ class Zeros(Struct, frozen=True):
     """Zeros, for what a file does not have."""
 
     path: str = "zeros"
+    version: None = None
 
     def open(self) -> io.BytesIO:
         return io.BytesIO()
@@ -183,7 +194,8 @@ def _make_strided(name: str, shape: tuple[int, ...], piece: Portion) -> StoredTe
     if [step for step, _, _ in axes] != expected:
         return None  # not each element once
     strides = tuple(stride for _, _, stride in axes)
-    return StoredTensor(name, stored.dtype, counts, StridedRange(plain.path, plain.offset, strides))
+    source = StridedRange(plain.path, plain.offset, strides, version=plain.version)
+    return StoredTensor(name, stored.dtype, counts, source)
 
 
 def _scatter(content: Array, view: View, whole: Array) -> None:

@@ -37,7 +37,7 @@ from xavinit.formats.stored import (
     index_tensors,
 )
 from xavinit.layers import find_framework
-from xavinit.places import find_size, open_file
+from xavinit.places import find_size, find_version, open_file
 from xavinit.plan import Plan, TensorPlan
 from xavinit.wording import format_value
 
@@ -195,11 +195,12 @@ def _encode_entry(tensor: TensorPlan) -> bytes:
 def read_index(path: str) -> Index:
     """The index of a file, after its header and its length are found sound."""
     with open_file(path) as file:
+        version = find_version(file)
         return parse_index(
             path,
             find_size(file),
             lambda start, nbytes: read_from(file, start, nbytes),
-            lambda offset: PlainRange(path, offset),
+            lambda offset: PlainRange(path, offset, version),
         )
 
 

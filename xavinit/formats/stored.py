@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
 
@@ -21,6 +21,9 @@ from xavinit.formats.metadata import Recipe, parse_recipe
 from xavinit.places import find_local, open_again
 from xavinit.stopping import check_stop
 from xavinit.wording import explain_os_error, format_value
+
+if TYPE_CHECKING:
+    from xavinit.places import Version
 
 MOST_AXES = 32  # of a tensor: what the oldest NumPy takes
 LARGEST_NAMES = 50_000_000  # characters of all names, where a file may repeat what it says once
@@ -35,6 +38,10 @@ class Source(Protocol):
 
     @property
     def path(self) -> str: ...
+
+    @property
+    def version(self) -> Version | None:
+        """Which content of an object it is: the one whose index was read. None of a disk's."""
 
     def open(self) -> Any:
         """The open file that `fill` reads from; has a `close`."""
@@ -99,9 +106,10 @@ class PlainRange(Struct, frozen=True):
 
     path: str
     offset: int
+    version: Version | None = None
 
     def open(self) -> io.RawIOBase:
-        return open_again(self.path)
+        return open_again(self.path, self.version)
 
     def fill(
         self, opened: Readable, tensor: StoredTensor, start: int, stop: int, block: memoryview
@@ -123,7 +131,7 @@ class Reader:
     """
 
     def __init__(self) -> None:
-        self._key: tuple[type[Source], str] | None = None
+        self._key: tuple[type[Source], str, Version | None] | None = None
         self._opened: Any = None
 
     def __enter__(self) -> Reader:
@@ -150,7 +158,7 @@ class Reader:
             raise ValueError(f"no block of {len(block)} bytes takes elements {start} to {stop}")
         if start == stop:
             return
-        key = (type(source), source.path)
+        key = (type(source), source.path, source.version)
         try:
             if key != self._key:
                 self.close()
@@ -187,6 +195,12 @@ class Index(Struct, frozen=True):
     labels: Mapping[str, str] = {}
     skipped: int = 0
     is_pipe: bool = False
+
+    @property
+    def versions(self) -> dict[str, Version]:
+        """Of the objects that the tensors lie in, by their URLs: the content that was read."""
+        sources = (tensor.source for tensor in self.tensors)
+        return {source.path: source.version for source in sources if source.version is not None}
 
     @property
     def nbytes(self) -> int:

@@ -18,6 +18,8 @@ from xavinit.stopping import check_stop
 if TYPE_CHECKING:
     import numpy as np
 
+    from xavinit.places import Version
+
     Array = np.ndarray[Any, Any]
 
 _UNIT = 8 << 20  # bytes read at once
@@ -36,9 +38,10 @@ class StridedRange(Struct, frozen=True):
     offset: int
     strides: tuple[int, ...]
     is_swapped: bool = False
+    version: Version | None = None
 
     def open(self) -> _OpenedFile:
-        return _OpenedFile(self.path)
+        return _OpenedFile(self.path, self.version)
 
     def fill(
         self, opened: _OpenedFile, tensor: StoredTensor, start: int, stop: int, block: memoryview
@@ -104,8 +107,8 @@ class StridedRange(Struct, frozen=True):
 class _OpenedFile:
     """A file that elements are read from; of an object, the range that was read last is held."""
 
-    def __init__(self, path: str) -> None:
-        self.file = open_again(path)
+    def __init__(self, path: str, version: Version | None) -> None:
+        self.file = open_again(path, version)
         self._held: tuple[int, bytearray] | None = None
 
     def close(self) -> None:

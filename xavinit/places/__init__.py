@@ -7,11 +7,16 @@ folder of the objects under it. `os.path` has the same for a disk alone.
 from __future__ import annotations
 
 import io
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from xavinit.inputs import read_whole as read_input
 from xavinit.places import disk
 from xavinit.stores import is_url
+
+if TYPE_CHECKING:
+    from xavinit.stores import Found
+
+    Version = Found  # of an object: the size and the tag of one content
 
 Kind = Literal["file", "folder", "pipe", "other"]  # other: a device, a socket
 
@@ -31,14 +36,20 @@ def open_file(path: str) -> io.RawIOBase:
     return file
 
 
-def open_again(path: str) -> io.RawIOBase:
-    """Open what was looked at before, to read more of it.
+def open_again(path: str, version: Version | None) -> io.RawIOBase:
+    """Open what was opened before, to read more of it.
 
-    An object must be the one that it was when it was looked at last, else reading raises
-    `InputError`. Of a file nothing is known but its path.
+    An object must still be of the `version` that `find_version` gave then, else reading raises
+    `InputError`. Of a file of a disk nothing is known but its path: None.
     """
-    file: io.RawIOBase = _find_home(path).open_again(path)
+    file: io.RawIOBase = _find_home(path).open_again(path, version)
     return file
+
+
+def find_version(file: io.RawIOBase) -> Version | None:
+    """Which content of an object an open file reads; None of a file of a disk."""
+    version: Version | None = getattr(file, "version", None)
+    return version
 
 
 def find_size(file: io.RawIOBase) -> int:

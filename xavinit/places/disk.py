@@ -28,10 +28,12 @@ def open_file(path: str) -> io.FileIO:
     return io.FileIO(handle, "rb")
 
 
-open_again = open_file
-
 join = os.path.join
 split = os.path.split
+
+
+def open_again(path: str, version: None) -> io.FileIO:
+    return open_file(path)
 
 
 def look(path: str) -> Literal["file", "folder", "pipe", "other"]:

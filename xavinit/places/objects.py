@@ -1,13 +1,11 @@
 """What stands under the URL of a store: an object, or a prefix that objects have.
 
-What is wrong is an `UnreadableError` that names the URL. The tags of objects that were looked at
-are kept, so that whoever opens one again, in any thread, reads the very object that was looked at.
+What is wrong is an `UnreadableError` that names the URL.
 """
 
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
@@ -18,19 +16,15 @@ from xavinit.wording import explain_os_error
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-_MOST_KNOWN = 1_000_000  # objects whose tags are kept: more than a folder of tensors has
-
-_known: dict[str, Found] = {}  # by their URLs; the one looked at last is the last
-_lock = threading.Lock()
-
 
 class ObjectFile(RemoteFile):
     """An object that is read; what goes wrong names its URL."""
 
-    def __init__(self, path: str, found: Found) -> None:
+    def __init__(self, path: str, version: Found) -> None:
         url = parse_url(path)
         self._path = path
-        super().__init__(open_store(url), url.key, found)
+        self.version = version
+        super().__init__(open_store(url), url.key, version)
 
     def readinto(self, buffer: Buffer) -> int:
         with _naming(self._path):
@@ -44,10 +38,8 @@ def open_file(path: str) -> ObjectFile:
     return ObjectFile(path, found)
 
 
-def open_again(path: str) -> ObjectFile:
-    with _lock:
-        found = _known.get(path)
-    return open_file(path) if found is None else ObjectFile(path, found)
+def open_again(path: str, version: Found | None) -> ObjectFile:
+    return open_file(path) if version is None else ObjectFile(path, version)
 
 
 def look(path: str) -> Literal["file", "folder"]:
@@ -85,19 +77,12 @@ def find_title(path: str) -> str:
 
 
 def _find(path: str) -> Found | None:
-    """The object of this name as it is now, whose tag is kept; None of a prefix."""
+    """The object of this name as it is now; None of a prefix."""
     url = parse_url(path)
     if not url.key or url.key.endswith("/"):  # also where an empty object stands for the folder
         return None
     with _naming(path):
-        found = open_store(url).find(url.key)
-    with _lock:
-        _known.pop(path, None)
-        if found is not None:
-            _known[path] = found
-            if len(_known) > _MOST_KNOWN:
-                del _known[next(iter(_known))]
-    return found
+        return open_store(url).find(url.key)
 
 
 def _list(path: str) -> list[str]:

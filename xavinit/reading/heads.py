@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from msgspec import Struct, structs
 
@@ -22,11 +23,22 @@ from xavinit.formats import (
     OddByte,
     PlainRange,
     StoredTensor,
-    find_odd_byte,
+    find_odd_byte_of,
 )
-from xavinit.places import is_folder, join, list_folder, lists, split
+from xavinit.places import (
+    find_version,
+    is_folder,
+    join,
+    list_folder,
+    lists,
+    open_again,
+    split,
+)
 from xavinit.plan import TensorPlan
 from xavinit.reading.faults import Fault, find_changes
+
+if TYPE_CHECKING:
+    from xavinit.places import Version
 
 
 class Found(Struct, frozen=True):
@@ -40,14 +52,20 @@ class Found(Struct, frozen=True):
 
 
 def compare_files(
-    fmt: Format, layout: Layout, files: Sequence[tuple[FileLayout, str]], folder: str | None
+    fmt: Format,
+    layout: Layout,
+    files: Sequence[tuple[FileLayout, str]],
+    folder: str | None,
+    versions: Mapping[str, Version] | None = None,
 ) -> Found:
     """Compare files of a layout, each at its path, but for the values of their tensors.
 
-    In `folder`, where it is given, no other files may be. Raises `InputError` where a file cannot
-    be read; one that is damaged is a fault.
+    In `folder`, where it is given, no other files may be. `versions` are those of objects that
+    were read before. Raises `InputError` where a file cannot be read, or is of another version;
+    one that is damaged is a fault.
     """
-    founds = [_compare_file(fmt, layout, file, path) for file, path in files]
+    versions = versions or {}
+    founds = [_compare_file(fmt, layout, file, path, versions.get(path)) for file, path in files]
     faults = [fault for found in founds for fault in found.faults]
     if folder is not None:
         known = {file.name for file, _ in files}
@@ -68,18 +86,22 @@ def compare_index(index: Index, contents: Contents) -> Found:
     return _compare_tensors(index, contents.tensors, contents.names)
 
 
-def _compare_file(fmt: Format, layout: Layout, file: FileLayout, path: str) -> Found:
+def _compare_file(
+    fmt: Format, layout: Layout, file: FileLayout, path: str, version: Version | None
+) -> Found:
     if not lists(path):
         return Found((Fault(kind="missing_file", path=path),))
     if is_folder(path):
         return Found((Fault(kind="unsound_file", path=path, got="is a folder"),))
     if file.contents is not None:
-        return _compare_contents(fmt, layout, file.contents, path)
-    odd = find_odd_byte(file, path)
+        return _compare_contents(fmt, layout, file.contents, path, version)
+    with open_again(path, version) as opened:
+        version = find_version(opened)
+        odd = find_odd_byte_of(file, path, opened)
     if odd is None:
         stored = {
             tensor.name: StoredTensor(
-                tensor.name, tensor.dtype, tensor.shape, PlainRange(path, region.offset)
+                tensor.name, tensor.dtype, tensor.shape, PlainRange(path, region.offset, version)
             )
             for region in file.regions
             for tensor in (region.tensor,)
@@ -87,7 +109,7 @@ def _compare_file(fmt: Format, layout: Layout, file: FileLayout, path: str) -> F
         return Found((), stored)
     if layout.folder and not file.regions:  # what makes the files a set
         return Found(tuple(_compare_manifest(fmt, layout, path)) or (_tell_byte(path, odd),))
-    index = _read_index(fmt, path)
+    index = _read_index(fmt, path, version)
     if isinstance(index, Fault):
         return Found((index,))
     tensors = [region.tensor for region in file.regions]
@@ -100,9 +122,11 @@ def _compare_file(fmt: Format, layout: Layout, file: FileLayout, path: str) -> F
     return Found(faults or (_tell_byte(path, odd),), found.stored)
 
 
-def _compare_contents(fmt: Format, layout: Layout, contents: Contents, path: str) -> Found:
+def _compare_contents(
+    fmt: Format, layout: Layout, contents: Contents, path: str, version: Version | None
+) -> Found:
     """Compare what a library's file holds; its other bytes depend on the library's release."""
-    index = _read_index(fmt, path)
+    index = _read_index(fmt, path, version)
     if isinstance(index, Fault):
         return Found((index,))
     found = _compare_tensors(index, contents.tensors, contents.names)
@@ -110,7 +134,7 @@ def _compare_contents(fmt: Format, layout: Layout, contents: Contents, path: str
     objects = [name for name in contents.attributes if name != "/"]  # whose texts are the metadata
     if objects and fmt.read_attributes is not None and index.metadata:
         try:
-            texts = fmt.read_attributes(path, objects)
+            texts = fmt.read_attributes(path, objects, index.versions.get(path))
         except InputError as error:
             return Found((*faults, _tell_unsound(path, error)), found.stored)
         for name in texts:  # whatever lacks is a tensor's
@@ -221,11 +245,15 @@ def _find_inner_changes(expected: str, got: str) -> list[tuple[str, str, str]]:
     return [c for c in changes if not (c[0] == "spec.seed" and "seed" in places)]
 
 
-def _read_index(fmt: Format, path: str) -> Index | Fault:
+def _read_index(fmt: Format, path: str, version: Version | None) -> Index | Fault:
+    """The index of a file, which must be of the version that was read before, if any was."""
     try:
-        return fmt.read_index(path)
+        index = fmt.read_index(path)
     except InputError as error:
         return _tell_unsound(path, error)
+    if version is not None and index.versions.get(path, version) != version:
+        raise UnreadableError(f"cannot read {path}: the object has changed")
+    return index
 
 
 def _tell_unsound(path: str, error: InputError) -> Fault:

@@ -14,6 +14,7 @@ class MemoryRange(Struct, frozen=True):
 
     path: str
     content: memoryview
+    version: None = None
 
     def open(self) -> MemoryRange:
         return self

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -22,6 +24,9 @@ from xavinit.formats import (
 )
 from xavinit.places import exists, join, look, open_file, read_beginning, split
 from xavinit.wording import explain_os_error
+
+if TYPE_CHECKING:
+    from xavinit.places import Version
 
 _FORMATS = {SAFETENSORS: "safetensors", NPY: "npy", HDF5: "hdf5"}
 
@@ -88,25 +93,36 @@ def _choose_hdf5(path: str, by_suffix: str | None) -> str:
     return next((name for name in (found, by_suffix) if name in names), "hdf5")
 
 
-def find_recipe(subject: Subject) -> Recipe | None:
-    """The recipe that the subject carries, or None; of a set, that of the first sound shard."""
+class Carried(Struct, frozen=True):
+    """The recipe that a subject carries, if any, and the versions of the objects it was read of."""
+
+    recipe: Recipe | None = None
+    versions: Mapping[str, Version] = {}
+
+
+def find_recipe(subject: Subject) -> Carried:
+    """The recipe that the subject carries; of a set, that of the first sound shard."""
     if not subject.is_folder or subject.format is None:
-        return load_index(subject.path).parse_recipe()
+        return _carry(load_index(subject.path))
     fmt = parse_format(subject.format)
     if fmt.read_metadata is not None:
         index = Index(subject.path, (), fmt.read_metadata(subject.path))
-        return index.parse_recipe()
+        return _carry(index)
     fault: InputError | None = None
     for name in subject.names.find_set(subject.path) if subject.names else ():
         path = join(subject.path, name)
         if parse_index_name(name) is None:
             try:
-                if (recipe := fmt.read_index(path).parse_recipe()) is not None:
-                    return recipe
+                if (carried := _carry(fmt.read_index(path))).recipe is not None:
+                    return carried
             except UnreadableError:
                 raise
             except InputError as error:
                 fault = fault or error
     if fault is not None:
         raise fault
-    return None
+    return Carried()
+
+
+def _carry(index: Index) -> Carried:
+    return Carried(index.parse_recipe(), index.versions)

@@ -24,7 +24,7 @@ from xavinit.reading import Fault, Found, compare_files
 from xavinit.verbs.prepare import make_overrides, read_plan, take_plan
 from xavinit.verbs.progress import Progress
 from xavinit.verbs.sources import Source, SpecSource, take_recipe
-from xavinit.verbs.subjects import Subject, find_recipe, find_subject
+from xavinit.verbs.subjects import Carried, Subject, find_recipe, find_subject
 from xavinit.verbs.verdict import Compared, Verdict, judge
 from xavinit.verbs.verify_laws import find_tensors, judge_file
 
@@ -83,24 +83,24 @@ def verify(
     subject = find_subject(os.fsdecode(path), shard_name)
     overrides = make_overrides(seed, dtype, framework, dims, rng)
     source: Source | None
-    recipe: Recipe | None = None
+    carried = Carried()
     if spec is None:
-        recipe = find_recipe(subject)
-        if recipe is None:
+        carried = find_recipe(subject)
+        if carried.recipe is None:
             raise UsageError(
                 f"{subject.path} carries no spec of xavinit",
                 hint="give the spec that it should be compared with: --spec",
             )
-        source = take_recipe(subject.path, recipe)
+        source = take_recipe(subject.path, carried.recipe)
         plan = read_plan(source.document, overrides, strict=strict)[1]
     else:
         plan, source = take_plan(spec, overrides, strict=strict)
         try:
-            recipe = find_recipe(subject) if subject.format == "safetensors" else None
+            carried = find_recipe(subject) if subject.format == "safetensors" else carried
         except UnreadableError:
             raise
         except InputError:  # a fault that is told below
-            recipe = None
+            carried = Carried()
     if statistics:
         return judge_file(
             plan,
@@ -111,14 +111,14 @@ def verify(
             progress=progress,
         )
     with source.document.locating() if source else contextlib.nullcontext():
-        compared, found = _compare(plan, subject, recipe, max_shard_size, shard_name, spec is None)
+        compared, found = _compare(plan, subject, carried, max_shard_size, shard_name, spec is None)
     return judge(plan, compared, found, jobs=jobs, started=started, progress=progress)
 
 
 def _compare(
     plan: Plan,
     subject: Subject,
-    recipe: Recipe | None,
+    carried: Carried,
     max_shard_size: int | str | None,
     shard_name: str | None,
     is_own_spec: bool,
@@ -128,7 +128,7 @@ def _compare(
     if subject.format is None:
         return _compare_foreign(plan, path, is_own_spec)
     fmt = parse_format(subject.format)
-    layout = _lay_out(plan, fmt, subject, recipe, max_shard_size, shard_name)
+    layout = _lay_out(plan, fmt, subject, carried.recipe, max_shard_size, shard_name)
     files = _place_files(layout, subject)
     whole = [(file, name) for file, name in files if file is not None]
     regions = [region for file, _ in whole for region in file.regions]
@@ -139,7 +139,8 @@ def _compare(
     shards = None
     if layout.find_set is not None and subject.is_folder:
         shards = max(len(layout.files) - 1, 1)
-    found = compare_files(fmt, layout, whole, path if subject.is_folder else None)
+    folder = path if subject.is_folder else None
+    found = compare_files(fmt, layout, whole, folder, carried.versions)
     strangers = (
         Fault(kind="unsound_file", path=name, got="is none of the set's files")
         for file, name in files
