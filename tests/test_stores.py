@@ -5,11 +5,14 @@ from __future__ import annotations
 import random
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 from memory_store import MemoryStore, use_memory_stores
 
-from xavinit.errors import MissingLibraryError, UsageError
+import xavinit
+from xavinit.errors import AddressError, MissingLibraryError, UsageError
+from xavinit.process import run_command
 from xavinit.stopping import StoppedError, obey
 from xavinit.stores import Url, is_url, open_store, opening, parse_url, retrying
 from xavinit.stores.answers import clean, explain
@@ -36,9 +39,85 @@ def test_a_url_is_a_bucket_and_a_key(text: str, url: Url) -> None:
     assert parse_url(text) == url
 
 
-@pytest.mark.parametrize("path", ["w.safetensors", "./s3://b/w", "s3:/b", "S3://b/w", "ftp://b/w"])
+@pytest.mark.parametrize(
+    "path",
+    ["w.safetensors", "./s3://b/w", "/s3:/b", "s3:b", "x:/b", "odd:/b", "two words://b", "-"],
+)
 def test_every_other_name_is_a_file(path: str) -> None:
     assert not is_url(path)
+
+
+@pytest.mark.parametrize(
+    ("path", "got", "hint"),
+    [
+        ("S3://b/w", "S3://", "write s3://b/w"),
+        ("s3:/b/w", "s3:/", "write s3://b/w"),
+        ("s3a://b/w", "s3a://", "write s3://b/w"),
+        ("gcs://b/w", "gcs://", "write gs://b/w"),
+        ("abfss://c/w", "abfss://", "write az://c/w"),
+        ("abfs://c@me.dfs.core.windows.net/p/w", "abfs://", "write az://c/p/w"),
+        ("https://b.s3.eu-west-1.amazonaws.com/p/w?sig=x", "https://", "write s3://b/p/w"),
+        ("https://s3.amazonaws.com/b/p/w", "https://", "write s3://b/p/w"),
+        ("https://storage.googleapis.com/b/p/w", "https://", "write gs://b/p/w"),
+        ("https://me.blob.core.windows.net/c/w?sig=x", "https://", "write az://c/w"),
+        ("https://host/w", "https://", "download it, or name the object in its store"),
+        ("file:///tmp/w", "file://", "write the path alone: /tmp/w"),
+        ("ftp://b/w", "ftp://", None),
+    ],
+)
+def test_an_address_of_another_kind_is_refused(path: str, got: str, hint: str | None) -> None:
+    with pytest.raises(AddressError) as caught:
+        is_url(path)
+    assert caught.value.describe() == (
+        f"the address of an object begins with s3://, gs:// or az://; got {got}"
+    )
+    assert caught.value.hint == hint
+
+
+def test_a_folder_of_such_a_name_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(AddressError):
+        xavinit.generate({"tensors": {"w": [2, 3]}}, "gcs://b/w.safetensors")
+    (tmp_path / "gcs:" / "b").mkdir(parents=True)
+    xavinit.generate({"tensors": {"w": [2, 3]}}, "gcs://b/w.safetensors")
+    assert (tmp_path / "gcs:" / "b" / "w.safetensors").exists()
+    assert xavinit.verify("gcs://b/w.safetensors").is_same
+
+
+@pytest.mark.parametrize(
+    "verb", ["inspect", "verify", "digest", "derive", "plan", "check", "generate"]
+)
+def test_every_verb_refuses_an_address_of_another_kind(
+    verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["xavinit", verb, "gcs://b/w.safetensors"])
+    assert run_command() == 2
+    assert capsys.readouterr().err == (
+        "xavinit: the address of an object begins with s3://, gs:// or az://; got gcs://\n"
+        "  hint: write gs://b/w.safetensors\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (["derive", "w.safetensors", "-o"], "a YAML file is"),
+        (["new", "mlp", "-o"], "a YAML file is"),
+        (["inspect", "w.safetensors", "--html"], "a page is"),
+        (["derive", "config.json", "--tiny", "-o"], "config.json and spec.yaml are"),
+    ],
+)
+def test_what_is_written_to_a_disk_alone(
+    arguments: list[str],
+    what: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["xavinit", *arguments, "s3://b/out"])
+    assert run_command() == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"xavinit: {what} written to a disk")
+    assert "not to a store; got s3://b/out\n  hint: name a f" in told
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,10 @@ class UsageError(XavinitError, ValueError):
     exit_code = 2
 
 
+class AddressError(UsageError):
+    """An address that looks like that of an object in a store, but is not written as ours are."""
+
+
 class SpecError(XavinitError, ValueError):
     """A spec that cannot be read, or asks for what cannot be.
 

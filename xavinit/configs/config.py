@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from xavinit.errors import InputError
+from xavinit.errors import AddressError, InputError
 from xavinit.places import is_file, is_folder, join, list_folder, read_whole, split
 from xavinit.wording import explain_os_error, format_value
 
@@ -109,6 +109,8 @@ def load_config(path: str) -> Config:
 def _read(path: str) -> Any:
     try:
         content = read_whole(path, LARGEST_FILE)
+    except AddressError:
+        raise
     except (OSError, ValueError) as error:
         reason = explain_os_error(error) if isinstance(error, OSError) else str(error)
         raise InputError(f"cannot read {path}: {reason}") from error

@@ -19,8 +19,8 @@ def read_attributes(
 ) -> dict[str, dict[str, str]]:
     """The texts among the attributes of these objects, each by its path; nothing of a missing one.
 
-    The index of the file must have been read before (of an object, of this `version`): that finds damaged heaps, in which the
-    library would look for a text without end.
+    The index of the file must have been read before, in a store that of this `version`: that finds
+    damaged heaps, in which the library would look for a text without end.
     """
     h5py = import_h5py()
     try:

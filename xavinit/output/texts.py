@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 
-from xavinit.errors import OutputError, RefusedError
+from xavinit.errors import OutputError, RefusedError, UsageError
 from xavinit.output import disk
 from xavinit.output.files import write_block
 from xavinit.output.pipes import check_handle, is_pipe, open_pipe, write_all
 from xavinit.output.publish import check_target, publish_file
 from xavinit.output.sets import check_set, publish_set
+from xavinit.stores import is_url
 from xavinit.wording import explain_os_error
 
 _HEAD = 64  # bytes of an old file that are looked at
@@ -24,6 +25,11 @@ def check_text_target(
     With `force`, only an empty file or another such text is replaced, as its first bytes tell
     `is_such`: a slip must not cost a weights file. `what` is what it is called.
     """
+    if is_url(path):
+        raise UsageError(
+            f"{what} is written to a disk or to standard output, not to a store; got {path}",
+            hint="name a file, and copy it",
+        )
     if is_pipe(path):
         check_handle(path)
         return
@@ -60,6 +66,11 @@ def write_text(path: str, text: str, *, force: bool) -> None:
 
 def check_texts_target(folder: str, names: Sequence[str], *, force: bool) -> None:
     """Refuse, before any work, what `write_texts` would refuse after it."""
+    if is_url(folder):
+        raise UsageError(
+            f"{' and '.join(names)} are written to a disk, not to a store; got {folder}",
+            hint="name a folder, and copy it",
+        )
     if os.path.lexists(folder) and not os.path.isdir(folder):
         raise RefusedError(f"{folder} is a file; a folder does not replace it")
     check_set(folder, force=force, find_set=_find_present(names))

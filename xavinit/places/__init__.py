@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any, Literal
 
+from xavinit.errors import AddressError
 from xavinit.inputs import read_whole as read_input
 from xavinit.places import disk
 from xavinit.stores import is_url
@@ -98,6 +99,8 @@ def is_file(path: str) -> bool:
 def _is_kind(path: str, kind: Kind) -> bool:
     try:
         return look(path) == kind
+    except AddressError:
+        raise
     except (OSError, ValueError):  # ValueError: a NUL
         return False
 
@@ -106,6 +109,8 @@ def exists(path: str) -> bool:
     """Is anything there?"""
     try:
         look(path)
+    except AddressError:
+        raise
     except (OSError, ValueError):
         return False
     return True

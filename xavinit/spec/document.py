@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import Struct, structs
 
 from xavinit.dtypes import name_dtype
-from xavinit.errors import InputError, Path, SpecError, UsageError, join_errors
+from xavinit.errors import AddressError, InputError, Path, SpecError, UsageError, join_errors
 from xavinit.file_kinds import HEAD, find_kind
 from xavinit.places import read_whole
 from xavinit.spec.events import (
@@ -126,6 +126,8 @@ def load_document(source: str | os.PathLike[str] | Mapping[str, Any]) -> Documen
         raise UsageError("the name of the spec is empty")
     try:
         content = read_whole(path, LARGEST_SPEC)
+    except AddressError:
+        raise
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = explain_os_error(error) if isinstance(error, OSError) else error
         raise InputError(f"cannot read {name}: {reason}") from error

@@ -10,6 +10,7 @@ from msgspec import structs
 
 from xavinit.errors import InputError, UsageError
 from xavinit.formats import Layout, ShardNames, lay_out_file
+from xavinit.stores import is_url
 from xavinit.wording import explain_os_error, format_bytes, format_value
 
 MOST_BYTES = 256 * 2**20  # of all copies: they are held in memory
@@ -53,6 +54,8 @@ def add_copies(layout: Layout, names: ShardNames, paths: WithFiles) -> Layout:
 
 
 def _read(path: str, left: int) -> bytes:
+    if is_url(path):
+        raise UsageError(f"a file that is copied must be on a disk; got {path}")
     try:
         with open(path, "rb", opener=_open) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):

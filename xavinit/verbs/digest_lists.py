@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
-from xavinit.errors import InputError, XavinitError
+from xavinit.errors import AddressError, InputError, XavinitError
 from xavinit.places import read_whole
 from xavinit.verbs.digest import digest, digest_tensors
 from xavinit.wording import explain_os_error, format_bytes, format_value
@@ -55,6 +55,8 @@ def load_list(path: str) -> list[Entry]:
     source = "<stdin>" if path == "-" else path
     try:
         content = read_whole(path, _LARGEST_LIST)
+    except AddressError:
+        raise
     except OSError as error:
         raise InputError(f"cannot read {source}: {explain_os_error(error)}") from error
     except ValueError as error:  # a NUL in the path

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from xavinit.errors import InputError, UnreadableError, UsageError
+from xavinit.errors import AddressError, InputError, UnreadableError, UsageError
 from xavinit.file_kinds import HDF5, HEAD, NPY, SAFETENSORS, find_kind
 from xavinit.formats import (
     MANIFESTS,
@@ -59,6 +59,8 @@ def find_subject(path: str, shard_name: str | None = None) -> Subject:
         if kind == "file":  # nothing else, on which a reader might wait for ever
             with open_file(path) as file:
                 head = read_beginning(file, HEAD)
+    except AddressError:
+        raise
     except (OSError, ValueError) as error:
         reason = explain_os_error(error) if isinstance(error, OSError) else str(error)
         raise InputError(f"cannot read {path}: {reason}") from error

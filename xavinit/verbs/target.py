@@ -263,7 +263,9 @@ def names_folder(path: str) -> bool:
 
 def _parse_target(path: object) -> str | BinaryWriter:
     if isinstance(path, (str, bytes, os.PathLike)):
-        return os.fsdecode(path)
+        target = os.fsdecode(path)
+        is_url(target)  # an address of another kind is refused
+        return target
     if hasattr(path, "write"):
         return path
     raise UsageError(f"path must be a path or have a write method; got {format_value(path)}")
