@@ -128,7 +128,7 @@ def test_small_objects_are_sent_by_one_request(monkeypatch: pytest.MonkeyPatch) 
         "put small.npy",
         "start large.npy",
     ]
-    told = plan_sending([1 << 20, (1 << 20) + 1, (8 << 20) + 1])
+    told = plan_sending("s3", [1 << 20, (1 << 20) + 1, (8 << 20) + 1])
     assert (told.parts, told.requests) == (4, 1 + 3 + 4)
 
 
@@ -281,14 +281,14 @@ def test_parts_are_8_mib_or_ten_thousand() -> None:
 
 
 def test_16_gb_take_little_memory() -> None:
-    told = plan_sending([16 * 10**9])
+    told = plan_sending("s3", [16 * 10**9])
     assert told.parts == 1908
     assert told.requests == 1910
     assert told.memory == 9 * (8 << 20)
 
 
 def test_large_parts_are_fewer_at_once() -> None:
-    told = plan_sending([10**12])
+    told = plan_sending("s3", [10**12])
     assert (told.part_size, told.parts) == (10**8, 10_000)
     assert (told.senders, told.memory) == (2, 3 * 10**8)
 
@@ -527,13 +527,13 @@ def test_a_plan_tells_how_it_is_sent(large: str) -> None:
     """Without a store: no request is made."""
     *_, last = run("plan", large, "-o", "s3://b/w.safetensors").splitlines()
     assert last == (
-        "to s3://b/w.safetensors: 1 object of 16 GB in 1,908 parts of at most 8.39 MB: "
-        "1,910 requests that write, 8 at once, in at most 75.5 MB of memory"
+        "to s3://b/w.safetensors: 1 object of 16 GB in 1,908 upload parts of at most 8.39 MB, "
+        "8 at once: at most 1,910 requests that write; the parts take at most 75.5 MB of memory"
     )
     *_, last = run("plan", large, "-o", "gs://b/w", "--max-shard-size", "4GB").splitlines()
     assert last == (
-        "to gs://b/w: 5 objects of 16 GB in 1,909 parts of at most 8.39 MB: "
-        "1,917 requests that write, 8 at once, in at most 75.5 MB of memory"
+        "to gs://b/w: 5 objects of 16 GB in 1,909 upload parts of at most 8.39 MB: "
+        "at most 1,917 requests that write; the parts take at most 75.5 MB of memory"
     )
     told = json.loads(run("plan", large, "-o", "az://b/w.safetensors", "--json"))["sending"]
     assert 0 < told.pop("bytes") - 16 * 10**9 < 1000  # the header
@@ -541,16 +541,60 @@ def test_a_plan_tells_how_it_is_sent(large: str) -> None:
         "objects": 1,
         "part_bytes": 8 << 20,
         "parts": 1908,
-        "requests": 1910,
+        "requests": 1909,  # the first block begins the object
         "at_once": 8,
         "memory": 9 * (8 << 20),
     }
+
+
+def test_a_small_plan_takes_no_more_than_its_parts(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text("tensors: {w: [1500, 2000]}")
+    *_, last = run("plan", str(path), "-o", "s3://b/w.safetensors").splitlines()
+    assert last == (
+        "to s3://b/w.safetensors: 1 object of 12 MB in 2 upload parts of at most 8.39 MB, "
+        "2 at once: at most 4 requests that write; the parts take at most 16.8 MB of memory"
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["-o", "s3://b/"],
+        ["-o", "s3://b/x/", "-f", "npy"],
+        ["-o", "s3://b/x", "-f", "npy"],
+        ["-o", "s3://b/x", "--max-shard-size", "2kB"],
+        ["-o", "s3://b/w.h5"],
+        ["-o", "s3://b/x", "-f", "keras", "--framework", "keras"],
+        ["-o", "s3://b/x", "-f", "safetensors", "--dtype", "float64", "--set", "d=30"],
+    ],
+)
+@pytest.mark.usefixtures("store")
+def test_a_plan_takes_what_generate_takes(arguments: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "model.yaml"
+    path.write_text("dims: {d: 20}\nlayers: [{name: a, type: dense, in: d, out: 30}]")
+    told = json.loads(run("plan", str(path), *arguments, "--json"))["sending"]
+    made = json.loads(run("generate", str(path), *arguments, "--json"))["sending"]
+    assert told == made
+
+
+@pytest.mark.usefixtures("store")
+def test_a_plan_of_a_set_is_of_a_set(tmp_path: Path) -> None:
+    """The set in the store carries the size of its shards."""
+    path = tmp_path / "model.json"
+    path.write_text(json.dumps(SPEC))
+    run("generate", str(path), "-o", "s3://b/set", "--max-shard-size", "2kB")
+    told = json.loads(run("plan", "s3://b/set", "-o", "s3://b/x", "--json"))["sending"]
+    assert told["objects"] == 5
+    assert told == json.loads(run("generate", "s3://b/set", "-o", "s3://b/x", "--json"))["sending"]
 
 
 def test_a_plan_takes_only_the_name_of_an_object(large: str) -> None:
     for arguments, told in [
         (["-o", "w.safetensors"], r'it must be a URL, such as s3://bucket/.*; got "w\.safe'),
         (["-o", "s3://b/w", "--parts", "2"], "-o tells of the whole output: it takes neither"),
+        (["-o", "s3://b.h5"], 'an object needs a name after its bucket; got "s3://b.h5"'),
+        (["-f", "npy"], "--format goes with -o here: a plan has no format"),
     ]:
         with pytest.raises(UsageError, match=told):
             CliRunner().invoke(cli, ["plan", large, *arguments], catch_exceptions=False)

@@ -9,7 +9,14 @@ import click
 
 import xavinit
 from xavinit.cli.group import Command
-from xavinit.cli.options import json_option, quiet_option, show_warnings, spec_options
+from xavinit.cli.options import (
+    FORMATS,
+    Choice,
+    json_option,
+    quiet_option,
+    show_warnings,
+    spec_options,
+)
 from xavinit.console import measure_terminal, print_text
 from xavinit.errors import UsageError
 
@@ -43,6 +50,13 @@ if TYPE_CHECKING:
     metavar="URL",
     help="Show how it would be sent to an object or prefix, such as s3://bucket/w.safetensors.",
 )
+@click.option(
+    "-f",
+    "--format",
+    "fmt",
+    type=Choice("format", FORMATS),
+    help="With -o: the format; by default the one that URL's suffix stands for.",
+)
 @json_option("Print JSON, on one line.")
 @quiet_option("Show no warnings.")
 def plan(
@@ -53,6 +67,7 @@ def plan(
     parts: int | None,
     max_shard_size: str | None,
     output: str | None,
+    fmt: str | None,
     as_json: bool,
     quiet: bool,
     debug: bool,
@@ -69,6 +84,8 @@ def plan(
     """
     if parts is None and output is None and max_shard_size is not None:
         raise UsageError("--max-shard-size goes with --parts here: a plan has no shards")
+    if output is None and fmt is not None:
+        raise UsageError("--format goes with -o here: a plan has no format")
     if output is not None and (parts is not None or explain is not None):
         raise UsageError("-o tells of the whole output: it takes neither --parts nor --explain")
     if parts is not None and (full or match is not None or explain is not None):
@@ -81,13 +98,16 @@ def plan(
     from xavinit.plan import select_tensors
     from xavinit.report.plans import format_plan, plan_to_json
 
-    made = xavinit.make_plan(spec, **overrides)
+    sending = None
+    if output is None:
+        made = xavinit.make_plan(spec, **overrides)
+    else:
+        made, sending = _plan_upload(spec, output, fmt, max_shard_size, **overrides)
     show_warnings(made.warnings, quiet=quiet)
     if parts is not None:
         _show_parts(made, parts, max_shard_size, as_json)
         return
     shown = made if match is None else select_tensors(made, match)
-    sending = None if output is None else _plan_upload(made, output, max_shard_size)
     if as_json:
         print_text(plan_to_json(shown, sending=sending))
         return
@@ -104,10 +124,12 @@ def plan(
             print_text(line)
 
 
-def _plan_upload(made: xavinit.Plan, url: str, size: str | None) -> Sending:
+def _plan_upload(
+    spec: str, url: str, fmt: str | None, size: str | None, **overrides: Any
+) -> tuple[xavinit.Plan, Sending]:
     from xavinit.verbs.sending import plan_upload
 
-    return plan_upload(made, url, max_shard_size=size)
+    return plan_upload(spec, url, format=fmt, max_shard_size=size, **overrides)
 
 
 def _show_parts(made: xavinit.Plan, parts: int, size: str | None, as_json: bool) -> None:

@@ -21,6 +21,9 @@ _LARGEST_PART = {"s3": 5 * _GIB, "gs": 5 * _GIB, "az": 4000 << 20}
 # What every server of a kind takes; some take more.
 _LARGEST_OBJECT = {"s3": 5 * _TIB, "gs": 5 * _TIB, "az": 50_000 * (4000 << 20)}
 
+# Requests of an object beside its parts: one begins it (on az:// the first block does), one ends it.
+_AROUND_PARTS = {"s3": 2, "gs": 2, "az": 1}
+
 
 class Sending(Struct, frozen=True):
     """How some objects are sent, one after another: what a dry run tells."""
@@ -30,8 +33,8 @@ class Sending(Struct, frozen=True):
     part_size: int  # of the largest object
     parts: int  # of all objects
     requests: int  # that write: beginnings, parts, ends; of a small object one
-    senders: int  # parts that are on their way at once
-    memory: int  # bytes of parts, at most
+    senders: int  # parts that are on their way at once, at most
+    memory: int  # bytes of parts, at most; the process takes some 60 MB beside them
 
 
 def find_part_size(nbytes: int) -> int:
@@ -49,11 +52,12 @@ def count_senders(part_size: int) -> int:
     return max(2, min(_MOST_SENDERS, _MEMORY // part_size))
 
 
-def plan_sending(sizes: Sequence[int]) -> Sending:
-    """How objects of these sizes are sent."""
+def plan_sending(scheme: str, sizes: Sequence[int]) -> Sending:
+    """How objects of these sizes are sent to a kind of store."""
     part_size = find_part_size(max(sizes, default=0))
     counts = [max(-(-nbytes // find_part_size(nbytes)), 1) for nbytes in sizes]
-    senders = count_senders(part_size)
+    senders = min(count_senders(part_size), sum(counts))
+    buffers = min(senders + 1, sum(counts))
     small = max((size for size in sizes if is_small(size)), default=0)
     return Sending(
         objects=len(sizes),
@@ -61,10 +65,11 @@ def plan_sending(sizes: Sequence[int]) -> Sending:
         part_size=part_size,
         parts=sum(counts),
         requests=sum(
-            1 if is_small(size) else count + 2 for size, count in zip(sizes, counts, strict=True)
+            1 if is_small(size) else count + _AROUND_PARTS[scheme]
+            for size, count in zip(sizes, counts, strict=True)
         ),
-        senders=senders,
-        memory=(senders + 1) * min(part_size, max(sizes, default=0)) + senders * small,
+        senders=1 if scheme == "gs" else senders,
+        memory=buffers * min(part_size, max(sizes, default=0)) + senders * small,
     )
 
 

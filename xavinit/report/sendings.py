@@ -13,10 +13,13 @@ if TYPE_CHECKING:
 def format_sending(sending: Sending) -> str:
     """One line: objects, parts, requests and memory."""
     objects = f"{plural(sending.objects, 'object')} of {format_bytes(sending.nbytes)}"
-    parts = f"{plural(sending.parts, 'part')} of at most {format_bytes(sending.part_size)}"
-    requests = f"{plural(sending.requests, 'request')} that write"
-    memory = f"{sending.senders} at once, in at most {format_bytes(sending.memory)} of memory"
-    return f"{objects} in {parts}: {requests}, {memory}"
+    parts = f"{plural(sending.parts, 'upload part')} of at most {format_bytes(sending.part_size)}"
+    requests = f"at most {plural(sending.requests, 'request')} that write"
+    at_once = f", {sending.senders} at once" if sending.senders > 1 else ""
+    return (
+        f"{objects} in {parts}{at_once}: {requests}; the parts take at most "
+        f"{format_bytes(sending.memory)} of memory"
+    )
 
 
 def sending_to_data(sending: Sending | None) -> dict[str, int] | None:

@@ -10,12 +10,14 @@ import os
 import re
 
 from xavinit.errors import AddressError
-from xavinit.stores.schemes import SCHEMES
 
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(//?)(.*)", re.DOTALL)
 
-# Hadoop's, fsspec's, Spark's and the libraries' own names.
-_ALIASES = {
+# What the scheme should be: of Hadoop's, fsspec's, Spark's and the libraries' own names too.
+_SCHEMES = {
+    "s3": "s3",
+    "gs": "gs",
+    "az": "az",
     "s3a": "s3",
     "s3n": "s3",
     "gcs": "gs",
@@ -46,8 +48,8 @@ def refuse_foreign(path: str) -> None:
     if match is None:
         return
     scheme, slashes, rest = match.groups()
-    name = _ALIASES.get(scheme.lower(), scheme.lower())
-    if (slashes == "/" and name not in SCHEMES) or os.path.lexists(f"{scheme}:"):
+    name = scheme.lower()
+    if (slashes == "/" and name not in _SCHEMES) or os.path.lexists(f"{scheme}:"):
         return
     # Of an address no more is shown: what comes after may be a secret.
     raise AddressError(
@@ -57,10 +59,10 @@ def refuse_foreign(path: str) -> None:
 
 
 def _suggest(scheme: str, rest: str) -> str | None:
-    if scheme in SCHEMES:
-        if scheme == "az" and "@" in rest:  # container@account.dfs.core.windows.net/key
+    if store := _SCHEMES.get(scheme):
+        if store == "az" and "@" in rest:  # container@account.dfs.core.windows.net/key
             rest = re.sub(r"@[^/]*", "", rest, count=1)
-        return f"write {scheme}://{rest.lstrip('/')}"
+        return f"write {store}://{rest.lstrip('/')}"
     if scheme == "file":
         return f"write the path alone: /{rest.lstrip('/')}"
     if scheme in ("http", "https"):

@@ -10,7 +10,7 @@ from msgspec import Struct
 from xavinit.errors import UsageError
 from xavinit.formats import FileLayout, Format, Layout, Part
 from xavinit.places import join
-from xavinit.stores import parse_url
+from xavinit.stores import Url, parse_url
 from xavinit.verbs.asked_parts import Asked, refuse_unsharded
 from xavinit.verbs.sources import Source, check_not_spec
 from xavinit.wording import format_value
@@ -43,11 +43,9 @@ def check_remote(
     """Refuse, before any work, an output that would be refused after it."""
     from xavinit.output import check_object, check_sizes, plan_sending
 
-    url = parse_url(path)
+    url = parse_output(path, layout)
     if asked is not None and layout.find_set is None:
         raise refuse_unsharded(asked)
-    if not url.key and not layout.folder:
-        raise UsageError(f"an object needs a name after its bucket; got {format_value(path)}")
     specs = [spec] if source is None or source.weights is None else [spec, source.weights]
     inside = [file.name for file in layout.files] if layout.folder else []
     for own in specs:
@@ -70,8 +68,16 @@ def check_remote(
         old = []
     for own in specs:
         check_not_spec((join(path, name) for name in old), own)
-    sending = plan_sending([file.nbytes or layout.nbytes for file in todo])
+    sending = plan_sending(url.scheme, [file.nbytes or layout.nbytes for file in todo])
     return Remote(path, sending, share, work, claimed)
+
+
+def parse_output(path: str, layout: Layout) -> Url:
+    """The URL of an output; `UsageError` where a layout's only file would have no name."""
+    url = parse_url(path)
+    if not url.key and not layout.folder:
+        raise UsageError(f"an object needs a name after its bucket; got {format_value(path)}")
+    return url
 
 
 def _check_set(

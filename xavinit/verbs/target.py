@@ -21,14 +21,10 @@ from xavinit.formats import (
     parse_shard_names,
     parse_size,
 )
+from xavinit.places import join
 from xavinit.plan import Plan
 from xavinit.stores import is_url
-from xavinit.verbs.asked_parts import (
-    check_share,
-    list_old,
-    parse_asked,
-    refuse_unsharded,
-)
+from xavinit.verbs.asked_parts import check_share, list_old, parse_asked, refuse_unsharded
 from xavinit.verbs.copies import WithFiles, add_copies
 from xavinit.verbs.sources import Source, check_not_spec
 from xavinit.wording import format_choices, format_value, suggest
@@ -36,7 +32,6 @@ from xavinit.wording import format_choices, format_value, suggest
 if TYPE_CHECKING:
     from xavinit.output import BinaryWriter, Drawing, Share, Work
     from xavinit.verbs.remote import Remote
-
 
 _WHOLE = 2**63 - 1  # bytes: a set of this size of shards is one file
 
@@ -162,7 +157,7 @@ def place_output(
     if path is None:
         target = name_default(spec, source, plan, format, is_folder=is_folder)
     elif isinstance(target, str) and not is_folder and names_folder(target):
-        target = os.path.join(target, name_default(spec, source, plan, format, is_folder=False))
+        target = join(target, name_default(spec, source, plan, format, is_folder=False))
     file = target if isinstance(target, str) and not is_pipe(target) else None
     most = None if max_shard_size is None else parse_size(max_shard_size)
     what = "shards"
@@ -263,8 +258,7 @@ def names_folder(path: str) -> bool:
 
 def _parse_target(path: object) -> str | BinaryWriter:
     if isinstance(path, (str, bytes, os.PathLike)):
-        target = os.fsdecode(path)
-        is_url(target)  # an address of another kind is refused
+        is_url(target := os.fsdecode(path))  # refuses an address of another kind
         return target
     if hasattr(path, "write"):
         return path
