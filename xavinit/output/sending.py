@@ -21,7 +21,7 @@ _LARGEST_PART = {"s3": 5 * _GIB, "gs": 5 * _GIB, "az": 4000 << 20}
 # What every server of a kind takes; some take more.
 _LARGEST_OBJECT = {"s3": 5 * _TIB, "gs": 5 * _TIB, "az": 50_000 * (4000 << 20)}
 
-# Requests of an object beside its parts: one begins it (on az:// the first block does), one ends it.
+# Requests of an object beside its parts: a beginning (to az:// that is the first block) and an end.
 _AROUND_PARTS = {"s3": 2, "gs": 2, "az": 1}
 
 

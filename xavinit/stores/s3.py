@@ -7,6 +7,7 @@ status is 200, which rclone's server gives.
 from __future__ import annotations
 
 import contextlib
+import os
 from functools import partial
 from typing import Any
 
@@ -41,10 +42,16 @@ def make_store(bucket: str) -> S3Store:
         }
         if session.get_credentials() is None:  # public buckets can be read
             options["signature_version"] = botocore.UNSIGNED
-        client = session.client("s3", config=Config(**options))
+        client = session.client("s3", _find_region(), config=Config(**options))
     except (faults.BotoCoreError, ValueError) as error:
         raise OSError(clean(str(error))) from None
     return S3Store(client, bucket)
+
+
+def _find_region() -> str | None:
+    """The region by the name that all other libraries of Amazon's read; boto3 knows the rest."""
+    is_known = os.environ.get("AWS_DEFAULT_REGION")
+    return None if is_known else os.environ.get("AWS_REGION") or None
 
 
 class S3Store:
