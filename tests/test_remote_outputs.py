@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -395,8 +396,9 @@ def test_a_run_that_goes_on_writes_what_is_missing(
             raise OSError("the store is full")
 
     store.fault = fail
-    if output == "one shard":
+    if output == "one shard":  # which has no index to fail at
         xavinit.generate(SPEC, "s3://b/p", **FOLDERS[output])
+        assert find_under(store, "p/") == whole
         return
     with pytest.raises(OutputError) as told:
         xavinit.generate(SPEC, "s3://b/p", **FOLDERS[output])
@@ -607,11 +609,19 @@ def test_a_dry_run_tells_how_it_would_be_sent(stores: MemoryStores, large: str) 
     assert not list_calls(stores["s3", "b"], "put", "start")
 
 
-def test_a_set_is_reported_as_a_part_is(tmp_path: Path, store: MemoryStore) -> None:
+def test_a_set_is_reported_as_on_a_disk_or_as_what_was_left(
+    tmp_path: Path, store: MemoryStore
+) -> None:
     path = tmp_path / "s.json"
     path.write_text(json.dumps(SPEC))
-    told = run("generate", str(path), "-o", "s3://b/p", "--max-shard-size", "2kB")
-    assert told.startswith("wrote s3://b/p (safetensors): 4 shards, 10.8 kB, seed 3 in ")
+    arguments = ["generate", str(path), "--max-shard-size", "2kB", "-o"]
+    told, on_disk = (run(*arguments, place) for place in ("s3://b/p", str(tmp_path / "p")))
+    assert told.startswith("wrote s3://b/p (safetensors, 4 shards): 7 tensors, 10.8 kB, seed 3 in ")
+    cut = re.compile(r"wrote \S+ (.*) in \d.*")
+    assert cut.sub(r"\1", told) == cut.sub(r"\1", on_disk)
+    del store.objects["p/model-00002-of-00004.safetensors"], store.objects[f"p/{INDEX}"]
+    told = run(*arguments, "s3://b/p")
+    assert told.startswith("wrote s3://b/p (safetensors): 1 shard (3 there already), ")
     assert told.endswith("; the set is whole\n")
 
 

@@ -185,8 +185,11 @@ def test_what_exists_is_not_replaced(store: Store, server: Server) -> None:
         send(store, "old", is_new=True)
     assert fetch(store, "old") == b"old"
     assert "old" not in server.list_unfinished()
+    # The known exception: Azure drops blocks over an object that stands by itself.
+    assert ("old" in server.list_over_objects()) == (server.scheme == "az")
     send(store, "old", is_new=False)
     assert fetch(store, "old") == CONTENT
+    assert "old" not in server.list_over_objects()
 
 
 def test_who_loses_a_race(store: Store, server: Server, proxy: Proxy) -> None:
@@ -277,6 +280,17 @@ def test_what_is_not_there(store: Store, server: Server) -> None:
         other.put("x", b"1", is_new=False)
     with pytest.raises(FileNotFoundError, match=missing):
         send(other, "x", is_new=False)
+
+
+def test_the_region_has_two_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """boto3 reads one of them; the other is what Amazon's other libraries read."""
+    s3 = importlib.import_module("xavinit.stores.s3")
+    for name in ("AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_REGION", "eu-west-3")
+    assert s3.make_store("b")._client.meta.region_name == "eu-west-3"
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-north-1")
+    assert s3.make_store("b")._client.meta.region_name == "eu-north-1"
 
 
 WRONG = base64.b64encode(b"a wrong key, " * 5).decode()

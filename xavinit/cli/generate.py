@@ -109,7 +109,8 @@ def generate(
     as Hugging Face names them; other files in it, such as a config.json, stay.
 
     With --with, OUT is a folder that gets model.safetensors (or shards) and copies of the files, so
-    that a model and its config.json are one output. All appear together.
+    that a model and its config.json are one output. On a disk all appear together; in a store the
+    copies come first.
 
     With --part, several runs make one set, on one machine or many (docs/scale.md): each writes its
     own shards and leaves those that are there; the one that finds all of them writes the index.
@@ -118,7 +119,7 @@ def generate(
     OUT may be an object in a store, such as s3://bucket/model.safetensors, or with shards or -f npy
     what the names of several begin with (docs/scale.md). It is sent in parts while it is drawn, and
     is there whole or not at all. Without --force, what exists is refused; of a set that is not
-    whole, the same command writes the rest.
+    whole, the same command writes the rest. Other commands read from stores and write to none.
 
     If OUT is a folder that exists, or ends with a slash, the file in it gets SPEC's name. (With
     -f npy or --max-shard-size, one SPEC makes the folder OUT itself.) Several SPECs all go there,

@@ -12,7 +12,7 @@ from xavinit.wording import format_bytes, plural
 
 def format_report(report: Report, dry_run: bool) -> str:
     """One line on what was written, or would be."""
-    if report.part is not None:
+    if report.part is not None and not _is_as_on_a_disk(report, report.part):
         return _format_part(report, report.part, dry_run)
     verb = "would write" if dry_run else "wrote"
     size = f"{plural(report.tensors, 'tensor')}, {format_bytes(report.nbytes)}"
@@ -25,6 +25,12 @@ def format_report(report: Report, dry_run: bool) -> str:
     return (
         f"{verb} {path} ({report.format}{shards}): {size}, seed {report.seed}{took}{loading}{sent}"
     )
+
+
+def _is_as_on_a_disk(report: Report, part: PartReport) -> bool:
+    """Has one run written a whole set to a store? There all sets are written as parts are."""
+    is_remote = report.sending is not None
+    return is_remote and part.part == "1/1" and part.is_complete and not part.left
 
 
 def _format_part(report: Report, part: PartReport, dry_run: bool) -> str:
