@@ -6,7 +6,9 @@ was begun and not finished is aborted.
 
 from __future__ import annotations
 
+import contextlib
 import threading
+from collections.abc import Iterator
 from functools import partial
 
 from xavinit.crew import Behind, Buffer
@@ -20,9 +22,14 @@ class Uploads:
 
     Up to eight threads send their parts meanwhile. At the end of the block all objects are there;
     after an exception those that were not complete never will be.
+
+    A new object whose name is taken is a `FileExistsError`; or, with `leave_existing`, it is left
+    as it is, and its key is in `existing`.
     """
 
-    def __init__(self, store: Store, largest: int) -> None:
+    def __init__(self, store: Store, largest: int, *, leave_existing: bool = False) -> None:
+        self.existing: set[str] = set()
+        self._leave_existing = leave_existing
         self._store = store
         self._behind = Behind(count_senders(find_part_size(largest)))
         self._open: set[_Object] = set()  # uploads that are neither complete nor aborted
@@ -98,7 +105,19 @@ class Uploads:
             self._open.add(current)
 
     def _put(self, current: _Object, content: memoryview) -> None:
-        self._store.put(current.key, bytes(content), is_new=current.is_new)
+        with self._leaving(current.key):
+            self._store.put(current.key, bytes(content), is_new=current.is_new)
+
+    @contextlib.contextmanager
+    def _leaving(self, key: str) -> Iterator[None]:
+        """Note an object that is there already, where it is to be left."""
+        try:
+            yield
+        except FileExistsError:
+            if not self._leave_existing:
+                raise
+            with self._lock:
+                self.existing.add(key)
 
     def _send_alone(self, current: _Object, content: memoryview) -> None:
         """Send an object that is a single part. By `put` its library would copy it once or twice.
@@ -115,7 +134,10 @@ class Uploads:
             current.unsent -= len(content)
             is_last = not current.unsent
         if is_last:
-            upload.complete(is_new=current.is_new)
+            with self._leaving(current.key):
+                upload.complete(is_new=current.is_new)
+            if current.key in self.existing:
+                upload.abort()
             with self._lock:
                 self._open.discard(current)
 
