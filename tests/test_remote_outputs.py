@@ -515,6 +515,55 @@ def test_two_runs_of_one_recipe_write_one_folder(tmp_path: Path, store: MemorySt
     assert store.count("delete") <= 2  # the claim alone
 
 
+@pytest.mark.parametrize("becomes", ["another", "nothing"])
+def test_a_claim_that_changes_while_it_is_read(store: MemoryStore, becomes: str) -> None:
+    """Of the same recipe, or it goes: it is read again."""
+    turns: list[str] = []
+
+    def come(call: str, key: str, nbytes: int) -> None:
+        if call == "read" and key == f"p/{CLAIM}" and not turns:
+            turns.append(call)
+            claim = store.objects.pop(key)
+            if becomes == "another":
+                store.objects[key] = claim + b" "
+
+    store.fault = come
+    if becomes == "another":
+        xavinit.generate(SPEC, "s3://b/p", format="npy")
+        assert len(find_under(store, "p/")) == 8
+    else:
+        with pytest.raises(RefusedError, match=r"^s3://b/p was taken by another run meanwhile$"):
+            xavinit.generate(SPEC, "s3://b/p", format="npy")
+    assert turns
+
+
+@pytest.mark.parametrize("becomes", ["whole", "nothing"])
+def test_a_shard_that_changes_while_it_is_looked_at(
+    tmp_path: Path, store: MemoryStore, becomes: str
+) -> None:
+    """It is looked at again, and not taken for one that was cut short."""
+    options = FOLDERS["shards"]
+    xavinit.generate(SPEC, tmp_path / "w", **options)
+    xavinit.generate(SPEC, "s3://b/p", **options)
+    name = "p/model-00002-of-00004.safetensors"
+    whole = store.objects[name]
+    del store.objects[f"p/{INDEX}"]
+    turns: list[str] = []
+
+    def come(call: str, key: str, nbytes: int) -> None:
+        if call == "read" and key == name and not turns:
+            turns.append(call)
+            store.objects.pop(name)
+            if becomes == "whole":
+                store.objects[name] = whole
+
+    store.fault = come
+    store.objects[name] = whole[:-1]
+    xavinit.generate(SPEC, "s3://b/p", **options)
+    assert turns
+    assert find_under(store, "p/") == read(tmp_path / "w")
+
+
 def test_the_claim_of_another_run_is_not_removed(store: MemoryStore) -> None:
     """It comes just before this run ends."""
     theirs = b'{"recipe":"theirs","files":[]}'
