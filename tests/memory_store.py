@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from xavinit.stores import Found, opening
+from xavinit.stores import ChangedError, Found, opening
 
 
 class MemoryStore:
@@ -50,9 +50,9 @@ class MemoryStore:
             raise FileNotFoundError("no such object")
         content = self.objects[key]
         if tag_of(content) != tag:
-            raise EOFError("the object has changed")
+            raise ChangedError("the object has changed")
         if start + len(block) > len(content):
-            raise EOFError("the object is too short")
+            raise ChangedError("the object is too short")
         block[:] = content[start : start + len(block)]
 
     def list_names(self, prefix: str) -> list[str]:
@@ -67,12 +67,8 @@ class MemoryStore:
                 raise FileExistsError("there is such an object")
             self.objects[key] = bytes(content)
 
-    def start_upload(self, key: str) -> MemoryUpload:
-        self.note("start", key)
-        upload = MemoryUpload(self, key)
-        with self.lock:
-            self.unfinished.append(upload)
-        return upload
+    def start_upload(self, key: str, *, is_new: bool) -> MemoryUpload:
+        return MemoryUpload(self, key, is_new=is_new)
 
     def delete(self, key: str) -> None:
         self.note("delete", key)
@@ -80,32 +76,43 @@ class MemoryStore:
 
 
 class MemoryUpload:
-    """An object that is being sent to a `MemoryStore`."""
+    """An object that is being sent to a `MemoryStore`, begun with the first part."""
 
-    def __init__(self, store: MemoryStore, key: str) -> None:
+    def __init__(self, store: MemoryStore, key: str, *, is_new: bool) -> None:
         self.store = store
         self.key = key
+        self.is_new = is_new
+        self.is_begun = False
+        self.lock = threading.Lock()
         self.parts: dict[int, bytes] = {}
 
     def put_part(self, number: int, content: memoryview) -> None:
+        with self.lock:
+            if not self.is_begun:
+                self.store.note("start", self.key)
+                with self.store.lock:
+                    self.store.unfinished.append(self)
+                self.is_begun = True
         self.store.note("part", self.key, len(content))
         assert self in self.store.unfinished, "a part after the end"
         assert 1 <= number <= 10_000
         self.parts[number] = bytes(content)
 
-    def complete(self, *, is_new: bool) -> None:
+    def complete(self) -> None:
         self.store.note("complete", self.key)
         assert sorted(self.parts) == list(range(1, len(self.parts) + 1)), "a part is missing"
         *first, _ = [len(self.parts[number]) for number in sorted(self.parts)]
         assert len(set(first)) <= 1, "parts of different sizes"
         with self.store.lock:
-            if is_new and self.key in self.store.objects:
+            if self.is_new and self.key in self.store.objects:
                 raise FileExistsError("there is such an object")
             self.store.unfinished.remove(self)
             content = b"".join(self.parts[number] for number in sorted(self.parts))
             self.store.objects[self.key] = content
 
-    def abort(self) -> None:
+    def abort(self, seconds: float) -> None:
+        if not self.is_begun:
+            return
         self.store.note("abort", self.key)
         with self.store.lock:
             if self in self.store.unfinished:

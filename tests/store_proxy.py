@@ -20,6 +20,8 @@ from typing import Any
 #   "stall"     nothing comes back, until the test ends
 Rule = Callable[[str, str], str | None]
 
+Answer = tuple[int, list[tuple[str, str]], bytes]  # status, headers, body
+
 _HOP = {"connection", "keep-alive", "transfer-encoding", "expect"}
 
 
@@ -36,6 +38,7 @@ class Proxy(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.target = target
         self.rule: Rule = lambda method, path: None
+        self.pass_on: Callable[[_Handler, bytes], Answer] = _Handler.pass_on  # what does so
         self.seen: list[tuple[str, str]] = []
         self.faults = 0
         self.sent = 0
@@ -84,7 +87,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if fault is not None and fault.isdigit():
             return self._answer(int(fault), [], b"")
-        status, headers, content = self._pass_on(body)
+        status, headers, content = self.server.pass_on(self, body)
         if fault == "lost":
             return self._reset()
         if fault == "half":
@@ -94,7 +97,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _serve  # noqa: N815
 
-    def _pass_on(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+    def pass_on(self, body: bytes) -> Answer:
         link = http.client.HTTPConnection("127.0.0.1", self.server.target, timeout=60)
         with contextlib.closing(link):
             headers = {k: v for k, v in self.headers.items() if k.lower() not in _HOP}

@@ -7,7 +7,7 @@ import random
 import pytest
 from memory_store import MemoryStore, tag_of
 
-from xavinit.stores import RemoteFile
+from xavinit.stores import ChangedError, RemoteFile
 from xavinit.stores.remote_file import FIRST_AHEAD, MOST_AHEAD, MOST_HELD
 
 CONTENT = random.Random(2).randbytes(3_000_000)
@@ -94,7 +94,7 @@ def test_an_object_that_changes_or_is_not_there(bucket: MemoryStore) -> None:
     with RemoteFile(bucket, "w") as file:
         file.read(10)
         bucket.objects["w"] = CONTENT[::-1]
-        with pytest.raises(EOFError, match="the object has changed"):
+        with pytest.raises(ChangedError, match="the object has changed"):
             file.read(100_000)
     with pytest.raises(FileNotFoundError, match="no such object"):
         RemoteFile(bucket, "x")

@@ -374,7 +374,7 @@ def test_as_many_requests_look_as_the_docs_say(store: MemoryStore) -> None:
     for name, options, new, told in [
         ("w.safetensors", {}, 1, 3),
         ("p", FOLDERS["shards"], 5, 6 * 4 + 9),
-        ("q", FOLDERS["npy"], 2, 6),
+        ("q", FOLDERS["npy"], 9, 7 + 9),
     ]:
         store.requests.clear()
         xavinit.generate(SPEC, f"s3://b/{name}", **options)
@@ -435,17 +435,148 @@ def test_a_folder_claimed_for_another_recipe_is_refused(store: MemoryStore) -> N
     assert len(find_under(store, "p/")) == 8
 
 
-def test_a_run_whose_claim_was_taken_publishes_nothing(store: MemoryStore) -> None:
-    """Another one replaces it with --force, meanwhile."""
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("late", ["big.npy", "z.npy"])
+def test_a_run_whose_claim_was_taken_changes_nothing(
+    tmp_path: Path, store: MemoryStore, late: str, force: bool
+) -> None:
+    """Another one replaces it, from begin to end, while a file of the first is on its way."""
+    xavinit.generate(SPEC, tmp_path / "w", format="npy", seed=9)
+    if force:
+        xavinit.generate(SPEC, "s3://b/p", format="npy", seed=1)
+    begins = "part" if late == "big.npy" else "put"
+    turns: list[str] = []
 
     def come(call: str, key: str, nbytes: int) -> None:
-        if call == "put" and key.endswith("z.npy"):
-            store.objects[f"p/{CLAIM}"] = b'{"recipe":"theirs","files":[]}'
+        if call == begins and key == f"p/{late}" and not turns:
+            turns.append(call)
+            xavinit.generate(SPEC, "s3://b/p", format="npy", seed=9, force=True)
 
     store.fault = come
     with pytest.raises(RefusedError, match=r"^s3://b/p was taken by another run meanwhile$"):
+        xavinit.generate(SPEC, "s3://b/p", format="npy", force=force)
+    assert turns
+    assert find_under(store, "p/") == read(tmp_path / "w")
+    assert xavinit.verify("s3://b/p").is_same
+    assert not store.unfinished
+
+
+def test_a_late_file_of_the_run_that_had_the_claim_goes(tmp_path: Path, store: MemoryStore) -> None:
+    """It comes before ours, whose claim was taken from that run."""
+    xavinit.generate(SPEC, tmp_path / "w", format="npy")
+    xavinit.generate(SPEC, tmp_path / "theirs", format="npy", seed=9)
+    theirs = read(tmp_path / "theirs")
+    store.objects[f"p/{CLAIM}"] = b'{"recipe":"theirs","files":["z.npy"]}'
+
+    def come(call: str, key: str, nbytes: int) -> None:
+        for name, begins in (("z.npy", "put"), ("big.npy", "start"), ("manifest.json", "put")):
+            if (call, key) == (begins, f"p/{name}") and name in theirs:
+                store.objects[key] = theirs.pop(name)
+
+    store.fault = come
+    xavinit.generate(SPEC, "s3://b/p", format="npy", force=True)
+    assert not theirs.keys() & {"z.npy", "big.npy", "manifest.json"}
+    assert find_under(store, "p/") == read(tmp_path / "w")
+
+
+def test_a_run_that_goes_on_under_a_taken_claim_trusts_no_file(
+    tmp_path: Path, store: MemoryStore
+) -> None:
+    """A late file of the other run has the size and the head of ours."""
+    xavinit.generate(SPEC, tmp_path / "w", format="npy")
+    xavinit.generate(SPEC, "s3://b/q", format="npy", seed=9)
+    store.objects[f"p/{CLAIM}"] = b'{"recipe":"theirs","files":["z.npy"]}'
+
+    def fail(call: str, key: str, nbytes: int) -> None:
+        if key.endswith("z.npy"):
+            raise OSError("no")
+
+    store.fault = fail
+    with pytest.raises(OutputError):
+        xavinit.generate(SPEC, "s3://b/p", format="npy", force=True)
+    store.fault = lambda call, key, nbytes: None
+    store.objects["p/z.npy"] = store.objects["q/z.npy"]
+    xavinit.generate(SPEC, "s3://b/p", format="npy")
+    assert find_under(store, "p/") == read(tmp_path / "w")
+
+
+def test_two_runs_of_one_recipe_write_one_folder(tmp_path: Path, store: MemoryStore) -> None:
+    """The second one comes and ends while the first sends."""
+    xavinit.generate(SPEC, tmp_path / "w", format="npy")
+    turns: list[str] = []
+
+    def come(call: str, key: str, nbytes: int) -> None:
+        if call == "put" and key == "p/z.npy" and not turns:
+            turns.append(call)
+            xavinit.generate(SPEC, "s3://b/p", format="npy")
+
+    store.fault = come
+    xavinit.generate(SPEC, "s3://b/p", format="npy")
+    assert turns
+    assert find_under(store, "p/") == read(tmp_path / "w")
+    assert store.count("delete") <= 2  # the claim alone
+
+
+@pytest.mark.parametrize("becomes", ["another", "nothing"])
+def test_a_claim_that_changes_while_it_is_read(store: MemoryStore, becomes: str) -> None:
+    """Of the same recipe, or it goes: it is read again."""
+    turns: list[str] = []
+
+    def come(call: str, key: str, nbytes: int) -> None:
+        if call == "read" and key == f"p/{CLAIM}" and not turns:
+            turns.append(call)
+            claim = store.objects.pop(key)
+            if becomes == "another":
+                store.objects[key] = claim + b" "
+
+    store.fault = come
+    if becomes == "another":
         xavinit.generate(SPEC, "s3://b/p", format="npy")
-    assert "p/manifest.json" not in store.objects
+        assert len(find_under(store, "p/")) == 8
+    else:
+        with pytest.raises(RefusedError, match=r"^s3://b/p was taken by another run meanwhile$"):
+            xavinit.generate(SPEC, "s3://b/p", format="npy")
+    assert turns
+
+
+@pytest.mark.parametrize("becomes", ["whole", "nothing"])
+def test_a_shard_that_changes_while_it_is_looked_at(
+    tmp_path: Path, store: MemoryStore, becomes: str
+) -> None:
+    """It is looked at again, and not taken for one that was cut short."""
+    options = FOLDERS["shards"]
+    xavinit.generate(SPEC, tmp_path / "w", **options)
+    xavinit.generate(SPEC, "s3://b/p", **options)
+    name = "p/model-00002-of-00004.safetensors"
+    whole = store.objects[name]
+    del store.objects[f"p/{INDEX}"]
+    turns: list[str] = []
+
+    def come(call: str, key: str, nbytes: int) -> None:
+        if call == "read" and key == name and not turns:
+            turns.append(call)
+            store.objects.pop(name)
+            if becomes == "whole":
+                store.objects[name] = whole
+
+    store.fault = come
+    store.objects[name] = whole[:-1]
+    xavinit.generate(SPEC, "s3://b/p", **options)
+    assert turns
+    assert find_under(store, "p/") == read(tmp_path / "w")
+
+
+def test_the_claim_of_another_run_is_not_removed(store: MemoryStore) -> None:
+    """It comes just before this run ends."""
+    theirs = b'{"recipe":"theirs","files":[]}'
+
+    def come(call: str, key: str, nbytes: int) -> None:
+        if call == "put" and key.endswith("manifest.json"):
+            store.objects[f"p/{CLAIM}"] = theirs
+
+    store.fault = come
+    xavinit.generate(SPEC, "s3://b/p", format="npy")
+    assert store.objects[f"p/{CLAIM}"] == theirs
 
 
 def test_a_run_that_came_and_went_before_the_claim_is_not_touched(store: MemoryStore) -> None:

@@ -19,6 +19,7 @@ from xavinit.stores.answers import clean, explain
 from xavinit.stores.bodies import Body
 from xavinit.stores.recognizing import is_same_content
 from xavinit.stores.retrying import BusyError, persist
+from xavinit.stores.store import NoBucketError
 from xavinit.stores.waiting import Requests
 
 # --- URLs ------------------------------------------------------------------------------------
@@ -189,8 +190,8 @@ def test_no_secret_is_in_a_message(text: str) -> None:
     ("answer", "kind", "message"),
     [
         ((404,), FileNotFoundError, "no such object"),
-        ((404, "NoSuchBucket"), FileNotFoundError, "no such bucket"),
-        ((404, "ContainerNotFound"), FileNotFoundError, "no such bucket"),
+        ((404, "NoSuchBucket"), NoBucketError, "no such bucket"),
+        ((404, "ContainerNotFound"), NoBucketError, "no such bucket"),
         (
             (403, "Denied", "No."),
             PermissionError,

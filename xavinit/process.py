@@ -108,9 +108,11 @@ def run_command() -> int:
         code = run_click()
         sys.stdout.flush()  # here, so that a full disk or a closed pipe is told below
         return code
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, click.Abort) as error:
+        say_notes(error)
         return 130
     except TerminatedError as error:
+        say_notes(error)
         return 128 + error.number
     except (BrokenPipeError, ClosedPipeError):
         return 141  # the reader has gone; whatever is still buffered has nowhere to go either
@@ -121,6 +123,13 @@ def run_command() -> int:
         if "--debug" in sys.argv:
             say_traceback(error)
         return tell_error(*explain_error(error))
+
+
+def say_notes(error: BaseException) -> None:
+    """Say what a run that was interrupted leaves behind. Click has an exception of its own."""
+    for one in (error, error.__cause__):
+        for note in getattr(one, "__notes__", ()):
+            say(escape(f"xavinit: {note}"))
 
 
 def tell_error(error: XavinitError, code: int) -> int:

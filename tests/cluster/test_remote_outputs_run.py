@@ -9,6 +9,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -292,6 +293,31 @@ def test_a_stalled_store_holds_no_signal_up(
     assert (process.returncode, told) == (143, b"")
     assert not bucket.list_unfinished()
     assert not bucket.read()
+
+
+@pytest.mark.parametrize("server", ["moto", "azurite", "gcs"], indirect=True)
+def test_a_store_that_goes_silent_holds_no_signal_up(
+    bucket_behind_proxy: Bucket, proxy: Proxy, model: Path
+) -> None:
+    """Several uploads are under way; none can be aborted, which is told, and when the run ends."""
+    bucket = bucket_behind_proxy
+    bucket.environment["XAVINIT_STORE_PATIENCE"] = "1000"
+    silent = threading.Event()
+
+    def choose(method: str, path: str) -> str | None:
+        if is_part(method, path):
+            silent.set()
+        return "stall" if silent.is_set() else None
+
+    proxy.rule = choose
+    process = bucket.start(model, "npy")
+    assert proxy.stalled.wait(60)
+    process.send_signal(signal.SIGTERM)
+    _, told = process.communicate(timeout=60)  # one after another they would take minutes
+    assert process.returncode == 143
+    assert b" may be left (" in told
+    assert told.startswith(b"xavinit: ")
+    assert told.count(b"\n") == 1
 
 
 @pytest.mark.parametrize("server", ["rclone"], indirect=True)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import _thread
+import contextlib
 import re
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from store_proxy import Proxy, Rule, fail_first
 from store_servers import Server
-from test_stores_servers import CONTENT, PART, fetch, send
+from test_stores_servers import CONTENT, PART, fetch, finish, send
 
 from xavinit.stopping import StoppedError, obey
 from xavinit.stores import Store
@@ -213,7 +215,9 @@ def test_an_interrupt_ends_an_upload_to_a_store_that_stalls(
     skip_unless_there(server, step)
     key = f"interrupted-{step}-{how}"
     proxy.rule = fail_step(server, step, "stall", 1000)
-    assert interrupt(lambda: send(store, key, is_new=True), proxy, how) is not None
+    upload = store.start_upload(key, is_new=True)
+    assert interrupt(lambda: finish(upload), proxy, how) is not None
+    upload.abort(15)
     assert server.list_unfinished() == []
     proxy.rule = lambda method, path: None
     assert store.find(key) is None
@@ -252,13 +256,82 @@ def test_an_upload_that_is_begun_too_late_is_aborted(
     assert server.list_unfinished() == []
 
 
+def test_an_upload_that_a_thread_began_that_was_stopped_is_aborted(
+    store: Store, server: Server, proxy: Proxy
+) -> None:
+    """The answer to its beginning comes when that thread has gone; then the store is busy."""
+    if server.scheme != "s3":
+        pytest.skip("S3 alone tells what was begun")
+    stop, gone = threading.Event(), threading.Event()
+    refused: list[str] = []
+    upload = store.start_upload("stopped", is_new=True)
+
+    def choose(method: str, path: str) -> str | None:
+        if method == "DELETE" and len(refused) < 3:
+            refused.append(path)
+            return "503"
+        return None
+
+    real = proxy.pass_on
+
+    def pass_on(handler: Any, body: bytes) -> Any:
+        answer = real(handler, body)
+        if is_start(server, handler.command, handler.path):
+            stop.set()
+            gone.wait(60)
+        return answer
+
+    def work() -> None:
+        obey(stop)
+        with contextlib.suppress(StoppedError):
+            upload.put_part(1, memoryview(CONTENT)[:PART])
+
+    proxy.rule, proxy.pass_on = choose, pass_on
+    worker = threading.Thread(target=work)
+    worker.start()
+    worker.join()
+    gone.set()
+    upload.abort(15)
+    assert len(refused) == 3
+    assert server.list_unfinished() == []
+
+
+def test_an_abort_that_cannot_be_seen_is_one(store: Store, server: Server, proxy: Proxy) -> None:
+    """To list parts is another right than to abort, and not every server offers it."""
+    if server.scheme != "s3":
+        pytest.skip("S3 alone lists parts")
+    for status in ("403", "501"):
+        upload = store.start_upload("unseen", is_new=True)
+        upload.put_part(1, memoryview(CONTENT)[:PART])
+        proxy.rule = lambda method, path, status=status: status if method == "GET" else None
+        upload.abort(15)
+        assert proxy.faults
+        proxy.rule = lambda method, path: None
+        assert server.list_unfinished() == []
+
+
+@pytest.mark.parametrize(
+    "write", [lambda store: store.put("x", b"1", is_new=True), lambda s: send(s, "x", is_new=True)]
+)
+def test_a_server_without_a_request(
+    store: Store, server: Server, proxy: Proxy, write: Callable[[Store], None]
+) -> None:
+    """It answers 501, also without the condition."""
+    if server.scheme != "s3":
+        pytest.skip("the others have one server each, which offers all")
+    proxy.rule = lambda method, path: "501" if method in ("PUT", "POST") else None
+    with pytest.raises(OSError, match=r"^the store does not implement this: "):
+        write(store)
+    assert server.list_unfinished() == []
+
+
 def test_the_parts_of_other_runs_are_left_alone(store: Store, server: Server, proxy: Proxy) -> None:
     """An abort forgets one upload, also where another is on its way to the same object."""
-    first, second = store.start_upload("both"), store.start_upload("both")
+    first, second = (store.start_upload("both", is_new=new) for new in (True, False))
     for number, start in enumerate(range(0, len(CONTENT), PART), 1):
         first.put_part(number, memoryview(CONTENT)[start : start + PART])
         second.put_part(number, memoryview(CONTENT)[start : start + PART])
-    first.complete(is_new=True)
-    second.abort()
+    first.complete()
+    second.abort(15)
     assert fetch(store, "both") == CONTENT
     assert server.list_unfinished() == []

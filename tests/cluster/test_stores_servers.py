@@ -13,7 +13,7 @@ import pytest
 from store_proxy import Proxy
 from store_servers import ACCOUNT_KEY, BUCKET, SECRET, Server
 
-from xavinit.stores import Found, RemoteFile, Store, open_store, parse_url
+from xavinit.stores import ChangedError, Found, RemoteFile, Store, Upload, open_store, parse_url
 from xavinit.stores.opening import forget_stores
 
 pytestmark = pytest.mark.cluster
@@ -35,15 +35,19 @@ def send(
     store: Store, key: str, content: bytes = CONTENT, *, is_new: bool, order: Any = sorted
 ) -> None:
     """Upload an object as a run does: aborted where something fails."""
-    upload = store.start_upload(key)
+    upload = store.start_upload(key, is_new=is_new)
     try:
-        starts = range(0, len(content), PART)
-        for number, start in order(enumerate(starts, 1)):
-            upload.put_part(number, memoryview(content)[start : start + PART])
-        upload.complete(is_new=is_new)
+        finish(upload, content, order=order)
     except BaseException:
-        upload.abort()
+        upload.abort(15)
         raise
+
+
+def finish(upload: Upload, content: bytes = CONTENT, *, order: Any = sorted) -> None:
+    starts = range(0, len(content), PART)
+    for number, start in order(enumerate(starts, 1)):
+        upload.put_part(number, memoryview(content)[start : start + PART])
+    upload.complete()
 
 
 def fetch(store: Store, key: str) -> bytes:
@@ -161,7 +165,7 @@ def test_an_upload_is_the_parts_in_the_order_of_their_numbers(
 
 
 def test_parts_from_many_threads(store: Store, server: Server) -> None:
-    upload = store.start_upload("threads")
+    upload = store.start_upload("threads", is_new=True)
     parts = [CONTENT[start : start + (1 << 20) * 5] for start in range(0, len(CONTENT), 5 << 20)]
     threads = [
         threading.Thread(target=upload.put_part, args=(number, memoryview(part)))
@@ -172,7 +176,7 @@ def test_parts_from_many_threads(store: Store, server: Server) -> None:
     for thread in threads:
         thread.join()
     assert store.find("threads") is None
-    upload.complete(is_new=True)
+    upload.complete()
     assert fetch(store, "threads") == CONTENT
     assert server.list_unfinished() == []
 
@@ -228,21 +232,21 @@ def open_directly(server: Server) -> Store:
 
 
 def test_an_aborted_upload_leaves_nothing(store: Store, server: Server) -> None:
-    upload = store.start_upload("aborted")
+    upload = store.start_upload("aborted", is_new=True)
     upload.put_part(1, memoryview(CONTENT)[:PART])
     if server.scheme == "s3":
         assert server.list_unfinished() == ["aborted"]
-    upload.abort()
-    upload.abort()
+    upload.abort(15)
+    upload.abort(15)
     assert server.list_unfinished() == []
     assert store.find("aborted") is None
 
 
 def test_an_abort_leaves_what_stood_there(store: Store) -> None:
     store.put("standing", b"old", is_new=False)
-    upload = store.start_upload("standing")
+    upload = store.start_upload("standing", is_new=False)
     upload.put_part(1, memoryview(CONTENT)[:PART])
-    upload.abort()
+    upload.abort(15)
     assert fetch(store, "standing") == b"old"
 
 
@@ -263,7 +267,7 @@ def test_an_object_that_has_changed(store: Store) -> None:
     with RemoteFile(store, "changed") as file:
         assert file.read(10) == b"x" * 10
         store.put("changed", b"y" * 200_000, is_new=False)
-        with pytest.raises(EOFError, match="the object has changed"):
+        with pytest.raises(ChangedError, match="the object has changed"):
             file.read()
 
 
@@ -271,7 +275,7 @@ def test_what_is_not_there(store: Store, server: Server) -> None:
     with pytest.raises(FileNotFoundError, match="no such object"):
         RemoteFile(store, "nothing")
     # Of an object that is no longer there, Azurite says that its tag is another.
-    with pytest.raises((FileNotFoundError, EOFError), match=r"no such object|has changed"):
+    with pytest.raises((FileNotFoundError, ChangedError), match=r"no such object|has changed"):
         store.read("nothing", 0, memoryview(bytearray(3)), '"tag"')
     other = open_store(parse_url(f"{server.scheme}://nobucket/x"))
     assert other.find("x") is None

@@ -5,9 +5,12 @@ object with the digest of the manifest to come. A run that finds its own claim g
 the files that are there: two such runs write the same bytes, so they may also run at once. Any
 other finds that the prefix is taken. The claim goes when the manifest stands.
 
-With `force` the claim also lists the files that stood there before; then the manifest goes, the
-files are written, the manifest is put, and files that it does not name go. A run that goes on
-writes again whatever the claim lists, since that may still be the old one.
+With `force` the claim also lists the files that stood there before. Then the manifest goes, and of
+those files all that have a name of ours; files that no name of ours replaces go last.
+
+Nothing is ever written over a file: each is sent on condition that none stands there, so that the
+late file of a run whose claim was taken replaces none. One that stands there all the same is drawn
+again and compared. It is that of another run of the same recipe, or it goes.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from xavinit.crew import Advance
 from xavinit.errors import OutputError, RefusedError, UsageError
@@ -28,6 +31,7 @@ from xavinit.output.publish import refuse
 from xavinit.wording import explain_os_error
 
 CLAIM = ".xavinit-claim.json"
+_MOST_TURNS = 20  # at files that other runs put there and take away again
 
 # The files that a manifest lists; None where it is not one of ours.
 ListFiles = Callable[[bytes], list[str] | None]
@@ -39,6 +43,8 @@ class Claim(Struct, frozen=True):
     recipe: str  # SHA-256 of the manifest
     files: tuple[str, ...]
     replaces: tuple[str, ...] = ()  # of an earlier output
+    # Was it taken from a run that may still be under way, and send files late?
+    is_contested: bool = False
 
 
 class ClaimedWork(Struct, frozen=True):
@@ -96,10 +102,12 @@ def _find_work(layout: Layout, path: str, list_files: ListFiles, *, force: bool)
     standing = names - {CLAIM, manifest.name}
     if old is not None and is_ours and not has_manifest:
         fresh = [f for f in files if f.name in standing and f.name not in old.replaces]
-        states = prefix.look(fresh)
+        states = {} if old.is_contested else prefix.look(fresh)
         todo = tuple(file for file in files if states.get(file.name) != "whole")
         return ClaimedWork(old, True, force, False, todo)
-    claim = Claim(recipe, tuple(file.name for file in files), tuple(sorted(standing)))
+    is_contested = old is not None and (not is_ours or old.is_contested)
+    names_to_come = tuple(file.name for file in files)
+    claim = Claim(recipe, names_to_come, tuple(sorted(standing)), is_contested)
     return ClaimedWork(claim, False, force, has_manifest, tuple(files))
 
 
@@ -111,10 +119,13 @@ def write_claimed(
         prefix = Prefix(path, layout)
         if not work.is_complete:
             _claim(prefix, path, layout, work)
+            _clear(prefix, path, layout, work)
             _send(prefix, path, layout, work, drawing, advance)
-        named = {file.name for file in layout.files}
-        prefix.remove([name for name in work.claim.replaces if name not in named])
-        prefix.remove([CLAIM])
+            _publish(prefix, path, layout, work, drawing)
+        if _is_claimed(prefix, work.claim):  # else another run ends it, or has
+            named = {file.name for file in layout.files}
+            prefix.remove([name for name in work.claim.replaces if name not in named])
+            prefix.remove([CLAIM])
 
 
 def _claim(prefix: Prefix, path: str, layout: Layout, work: ClaimedWork) -> None:
@@ -128,8 +139,31 @@ def _claim(prefix: Prefix, path: str, layout: Layout, work: ClaimedWork) -> None
             raise refuse(path) from None
     # A whole run may have come and gone between the look and the claim.
     if not work.may_replace and layout.files[-1].name in prefix.list_names():
-        prefix.remove([CLAIM])
+        if _is_claimed(prefix, work.claim):
+            prefix.remove([CLAIM])
         raise refuse(path)
+
+
+def _clear(prefix: Prefix, path: str, layout: Layout, work: ClaimedWork) -> None:
+    """Remove the old output's manifest, and those of its files whose names are ours.
+
+    The claim then says so: who goes on, or does the same at once, must not remove ours.
+    """
+    if work.undo:
+        prefix.remove([layout.files[-1].name])
+    if not work.claim.replaces:
+        return
+    found = _read_claim(prefix)
+    if found is None or found.recipe != work.claim.recipe:
+        raise _tell_taken(path)
+    named = {file.name for file in layout.files}
+    old = [name for name in found.replaces if name in named]
+    if old:
+        prefix.remove(old)
+        rest = tuple(name for name in found.replaces if name not in named)
+        if not _is_claimed(prefix, work.claim):
+            raise _tell_taken(path)
+        prefix.put(CLAIM, msgspec.json.encode(structs.replace(found, replaces=rest)), is_new=False)
 
 
 def _send(
@@ -140,19 +174,53 @@ def _send(
     drawing: Drawing,
     advance: Advance,
 ) -> None:
+    """Send what is left, until all files stand there that must."""
+    todo = list(work.files)
+    for turn in range(_MOST_TURNS):
+        standing = prefix.send_new(
+            todo, drawing, _ignore if turn else advance, look=work.is_claimed or turn > 0
+        )
+        other = [f.name for f in todo if f.name in standing and not prefix.holds(f, drawing)]
+        if other:
+            if not _is_claimed(prefix, work.claim):
+                return  # which is told at the end
+            prefix.remove(other)
+        names = set(prefix.list_names())
+        todo = [file for file in layout.files[:-1] if file.name not in names]
+        if not todo or not _is_claimed(prefix, work.claim):
+            return
+    raise _tell_taken(path)
+
+
+def _publish(
+    prefix: Prefix, path: str, layout: Layout, work: ClaimedWork, drawing: Drawing
+) -> None:
+    """Put the manifest; all files stand there, and the prefix is still ours."""
     *_, manifest = layout.files
-    if work.undo:
-        prefix.remove([manifest.name])
-    prefix.send(work.files, drawing, advance, is_new=False)
-    if not _is_claimed(prefix, work.claim):
-        if prefix.look([manifest])[manifest.name] == "whole":
-            return  # by another run of the same recipe, which has ended
-        raise RefusedError(f"{path} was taken by another run meanwhile")
-    try:
-        prefix.send([manifest], drawing, lambda _: None, is_new=True)
-    except FileExistsError:
-        if prefix.look([manifest])[manifest.name] != "whole":
-            raise refuse(path) from None
+    for _ in range(_MOST_TURNS):
+        if not _is_claimed(prefix, work.claim):
+            if prefix.look([manifest])[manifest.name] == "whole":
+                return  # by another run of the same recipe, which has ended
+            raise _tell_taken(path)
+        try:
+            prefix.send([manifest], drawing, _ignore, is_new=True)
+        except FileExistsError:
+            if prefix.look([manifest])[manifest.name] == "whole":
+                return
+            if not work.may_replace:
+                raise refuse(path) from None
+            prefix.remove([manifest.name])  # a late one, of a run whose claim was taken
+        else:
+            return
+    raise _tell_taken(path)
+
+
+def _tell_taken(path: str) -> RefusedError:
+    return RefusedError(f"{path} was taken by another run meanwhile")
+
+
+def _ignore(_: int) -> None:
+    """The progress of what is not told, or written again."""
 
 
 def _is_claimed(prefix: Prefix, claim: Claim) -> bool:

@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import TypeVar
 
 from xavinit.crew import BLOCK, Advance, Behind
 from xavinit.formats import FileLayout, Layout, State, judge_state
-from xavinit.output.drawing import Drawing
+from xavinit.output.drawing import Drawing, count_bytes
+from xavinit.output.in_order import write_in_order
 from xavinit.output.objects import join_key, send_file
 from xavinit.output.publish import refuse
 from xavinit.output.uploads import Uploads
-from xavinit.stores import Found, Store, open_store, parse_url
+from xavinit.stores import (
+    ChangedError,
+    Found,
+    NoBucketError,
+    RemoteFile,
+    Store,
+    open_store,
+    parse_url,
+)
+
+T = TypeVar("T")
 
 _MOST_TURNS = 20  # at an object that other runs put there and take away again
 _MOST_READ = 1 << 30  # bytes of an object that is read whole
@@ -38,12 +50,19 @@ class Prefix:
 
     def read(self, name: str) -> bytes:
         """All of a small object; nothing where there is none, or a larger one."""
-        found = self._store.find(self.key(name))
-        if found is None or found.nbytes > _MOST_READ:
-            return b""
-        content = bytearray(found.nbytes)
-        self._store.read(self.key(name), 0, memoryview(content), found.tag)
-        return bytes(content)
+
+        def read() -> bytes:
+            found = self._store.find(self.key(name))
+            if found is None or found.nbytes > _MOST_READ:
+                return b""
+            content = bytearray(found.nbytes)
+            try:
+                self._store.read(self.key(name), 0, memoryview(content), found.tag)
+            except FileNotFoundError:  # it has gone just now
+                return b""
+            return bytes(content)
+
+        return _look_again(read)
 
     def put(self, name: str, content: bytes, *, is_new: bool) -> None:
         """Make a small object; if `is_new`, `FileExistsError` where there is one."""
@@ -63,6 +82,44 @@ class Prefix:
             for file in files:
                 key = self.key(file.name)
                 send_file(uploads, key, file, drawing, advance, is_new=is_new)
+
+    def send_new(
+        self, files: Sequence[FileLayout], drawing: Drawing, advance: Advance, *, look: bool
+    ) -> set[str]:
+        """Send those of some files that are not there, and return the names of the others.
+
+        Nothing is replaced, also not by a request that arrives late. `look` is for where some may
+        be there: what is seen before is not sent.
+        """
+        present = set(self.list_names()) if look else set()
+        largest = max((file.nbytes for file in files), default=0)
+        with Uploads(self._store, largest, leave_existing=True) as uploads:
+            for file in files:
+                if file.name in present:
+                    advance(count_bytes(file.regions))
+                else:
+                    key = self.key(file.name)
+                    send_file(uploads, key, file, drawing, advance, is_new=True)
+        others = present | {key.rpartition("/")[2] for key in uploads.existing}
+        return {file.name for file in files} & others
+
+    def holds(self, file: FileLayout, drawing: Drawing) -> bool:
+        """Has the object at a file's name its bytes, which are drawn once more?"""
+        key = self.key(file.name)
+        found = self._store.find(key)
+        if found is None or found.nbytes != file.nbytes:
+            return False
+        standing = RemoteFile(self._store, key, found)
+
+        def compare(block: memoryview) -> None:
+            if standing.read(len(block)) != block:
+                raise _OtherBytesError
+
+        try:
+            write_in_order(file, drawing, compare, _ignore)
+        except (_OtherBytesError, ChangedError):
+            return False
+        return True
 
     def prepare(self) -> None:
         """A store needs no folders."""
@@ -125,14 +182,36 @@ class Prefix:
 
     def _find_state(self, file: FileLayout) -> State:
         key = self.key(file.name)
-        found = self._store.find(key)
-        if found is None:
-            return "missing"
-        tag, state = self._known.get(file.name, ("", "missing"))
-        if tag != found.tag:
-            state = judge_state(file, found.nbytes, _Head(self._store, key, found, file).fill)
+
+        def look() -> State:
+            found = self._store.find(key)
+            if found is None:
+                return "missing"
+            tag, state = self._known.get(file.name, ("", "missing"))
+            if tag == found.tag:
+                return state
+            try:
+                state = judge_state(file, found.nbytes, _Head(self._store, key, found, file).fill)
+            except NoBucketError:
+                raise
+            except FileNotFoundError:  # it has gone just now
+                return "missing"
             self._known[file.name] = found.tag, state
-        return state
+            return state
+
+        return _look_again(look)
+
+
+def _look_again(look: Callable[[], T]) -> T:
+    """What a look tells, which is made again where an object has changed meanwhile."""
+    for _ in range(_MOST_TURNS - 1):
+        with contextlib.suppress(ChangedError):
+            return look()
+    return look()
+
+
+class _OtherBytesError(Exception):
+    """An object has not the bytes of a file."""
 
 
 def _ignore(_: int) -> None:

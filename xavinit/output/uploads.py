@@ -6,11 +6,15 @@ was begun and not finished is aborted.
 
 from __future__ import annotations
 
+import contextlib
 import threading
+from collections.abc import Iterator
 from functools import partial
 
 from xavinit.crew import Behind, Buffer
+from xavinit.output.aborts import PATIENCE, abort_all, tell_left
 from xavinit.output.sending import count_senders, find_part_size, is_small
+from xavinit.signals import hold_signals
 from xavinit.stores import Store, Upload
 from xavinit.wording import explain_os_error
 
@@ -20,9 +24,14 @@ class Uploads:
 
     Up to eight threads send their parts meanwhile. At the end of the block all objects are there;
     after an exception those that were not complete never will be.
+
+    A new object whose name is taken is a `FileExistsError`; or, with `leave_existing`, it is left
+    as it is, and its key is in `existing`.
     """
 
-    def __init__(self, store: Store, largest: int) -> None:
+    def __init__(self, store: Store, largest: int, *, leave_existing: bool = False) -> None:
+        self.existing: set[str] = set()
+        self._leave_existing = leave_existing
         self._store = store
         self._behind = Behind(count_senders(find_part_size(largest)))
         self._open: set[_Object] = set()  # uploads that are neither complete nor aborted
@@ -82,9 +91,8 @@ class Uploads:
         content = buffer.take(current.filled)
         if is_small(current.nbytes):
             act = partial(self._put, current, content)
-        elif current.nbytes <= current.part_size:
-            act = partial(self._send_alone, current, content)
         else:
+            # Also of an object that is a single part: by `put` its library would copy it.
             if current.upload is None:
                 self._start(current)
             current.number += 1
@@ -93,53 +101,65 @@ class Uploads:
         self._behind.hand(buffer, act)
 
     def _start(self, current: _Object) -> None:
-        current.upload = self._store.start_upload(current.key)
+        current.upload = self._store.start_upload(current.key, is_new=current.is_new)
         with self._lock:
             self._open.add(current)
 
     def _put(self, current: _Object, content: memoryview) -> None:
-        self._store.put(current.key, bytes(content), is_new=current.is_new)
+        with self._leaving(current.key):
+            self._store.put(current.key, bytes(content), is_new=current.is_new)
 
-    def _send_alone(self, current: _Object, content: memoryview) -> None:
-        """Send an object that is a single part. By `put` its library would copy it once or twice.
-
-        Here, not in the calling thread, so that several may begin at once.
-        """
-        self._start(current)
-        self._put_part(current, 1, content)
+    @contextlib.contextmanager
+    def _leaving(self, key: str) -> Iterator[None]:
+        """Note an object that is there already, where it is to be left."""
+        try:
+            yield
+        except FileExistsError:
+            if not self._leave_existing:
+                raise
+            with self._lock:
+                self.existing.add(key)
 
     def _put_part(self, current: _Object, number: int, content: memoryview) -> None:
         upload = current.find_upload()
-        upload.put_part(number, content)
+        with self._leaving(current.key):
+            upload.put_part(number, content)
         with self._lock:
             current.unsent -= len(content)
             is_last = not current.unsent
         if is_last:
-            upload.complete(is_new=current.is_new)
-            with self._lock:
-                self._open.discard(current)
+            with self._leaving(current.key):
+                if current.key not in self.existing:
+                    upload.complete()
+            if current.key in self.existing:
+                with contextlib.suppress(OSError):  # then it is tried again at the end
+                    upload.abort(PATIENCE)
+                    self._close(current)
+            else:
+                self._close(current)
+
+    def _close(self, current: _Object) -> None:
+        """Nothing of an upload is left in the store that must be aborted."""
+        with self._lock:
+            self._open.discard(current)
 
     def _undo(self, error: BaseException | None) -> None:
-        """End the threads and abort what is not complete: all of it, whatever fails meanwhile."""
-        failure: BaseException | None = None
+        """End the threads and abort what is not complete; signals wait until that is done."""
+        left: dict[str, OSError] = {}
         try:
-            self._behind.stop()  # before uploads are aborted: no part may come after that
+            with hold_signals():
+                self._behind.stop()  # before uploads are aborted: no part may come after that
+                left = abort_all({one.key: one.find_upload() for one in self._open})
+                self._open.clear()
         except BaseException as interrupt:
-            failure = interrupt
-        left = None
-        while self._open:
-            current = self._open.pop()
-            try:
-                _abort(current.find_upload())
-            except OSError as other:
-                left = left or (current.key, other)
-            except BaseException as interrupt:
-                failure = failure or interrupt
-        if failure is not None:
-            raise failure
-        if left is not None and isinstance(error, OSError):
-            reason = f"{explain_os_error(error)}; an unfinished upload of {left[0]} is left, since "
-            raise OSError(f"{reason}it could not be aborted: {explain_os_error(left[1])}")
+            if left:
+                interrupt.add_note(tell_left(left))
+            raise
+        if not left or error is None:
+            return  # all objects are there; what is left beside one costs storage alone
+        if isinstance(error, OSError):
+            raise OSError(f"{explain_os_error(error)}; {tell_left(left)}")
+        error.add_note(tell_left(left))
 
 
 class _Object:
@@ -166,14 +186,3 @@ class _Object:
         if self.upload is None:
             raise ValueError("no upload is begun")
         return self.upload
-
-
-def _abort(upload: Upload) -> None:
-    """Abort an upload; if a fault or a signal interrupts that, try once more."""
-    try:
-        upload.abort()
-    except OSError:
-        upload.abort()
-    except BaseException:
-        upload.abort()
-        raise

@@ -103,8 +103,6 @@ def _naming(path: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise UnreadableError(f"cannot read {path}: {explain_os_error(error)}") from error
-    except EOFError as error:
-        raise UnreadableError(f"cannot read {path}: {error}") from error
 
 
 def _make_missing(path: str) -> FileNotFoundError:

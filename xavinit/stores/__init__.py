@@ -13,13 +13,26 @@ from xavinit.stores.schemes import is_url
 if TYPE_CHECKING:
     from xavinit.stores.opening import open_store
     from xavinit.stores.remote_file import RemoteFile
-    from xavinit.stores.store import Found, Store, Upload
+    from xavinit.stores.store import ChangedError, Found, NoBucketError, Store, Upload
     from xavinit.stores.urls import Url, parse_url
 
-__all__ = ["Found", "RemoteFile", "Store", "Upload", "Url", "is_url", "open_store", "parse_url"]
+__all__ = [
+    "ChangedError",
+    "Found",
+    "NoBucketError",
+    "RemoteFile",
+    "Store",
+    "Upload",
+    "Url",
+    "is_url",
+    "open_store",
+    "parse_url",
+]
 
 _MODULES = {
+    "ChangedError": "store",
     "Found": "store",
+    "NoBucketError": "store",
     "RemoteFile": "remote_file",
     "Store": "store",
     "Upload": "store",

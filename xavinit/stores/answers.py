@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from xavinit.stores.retrying import BusyError
+from xavinit.stores.store import NoBucketError
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s\"'<>]*", re.IGNORECASE)
 _SECRET = re.compile(
@@ -61,7 +62,7 @@ def explain(status: int, code: str = "", message: str = "") -> OSError:
     """
     code = re.sub(r"[^A-Za-z0-9_.-]", "", code)[:60]
     if code in _NO_BUCKET:
-        return FileNotFoundError("no such bucket")
+        return NoBucketError()
     if code in _EXPIRED:
         return PermissionError("the credentials have expired")
     if status == 404:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import threading
+import time
 from functools import partial
 from importlib import import_module
 from typing import Any
@@ -20,19 +21,26 @@ from obstore.exceptions import BaseError
 from obstore.store import AzureStore
 
 from xavinit.stores.answers import clean, explain
-from xavinit.stores.az_account import Account, find_account
+from xavinit.stores.az_account import find_account
 from xavinit.stores.bodies import Body
 from xavinit.stores.obstore_bucket import ObstoreBucket, get_options
 from xavinit.stores.recognizing import TOKEN_NAME, make_token
-from xavinit.stores.retrying import BusyError, get_connect_timeout, get_timeout, persist
+from xavinit.stores.retrying import (
+    BusyError,
+    get_connect_timeout,
+    get_timeout,
+    persist,
+    persist_until,
+)
 from xavinit.stores.waiting import Requests
 
 _GRACE = 3.0  # seconds that requests on their way get to end before an abort
-_ABORT_PATIENCE = 15.0  # seconds that an abort is tried
+_LOOK = 15.0  # seconds that a look takes which says whether a lost commit was done
 
 
 def make_store(bucket: str) -> AzStore:
     account = find_account()
+    timeouts = {"connection_timeout": get_connect_timeout(), "read_timeout": get_timeout()}
     credential = client_credential = None
     if not account.key and not account.sas:
         client_credential = import_module("azure.identity").DefaultAzureCredential()
@@ -41,20 +49,13 @@ def make_store(bucket: str) -> AzStore:
     options = {**get_options(), **account.get_obstore_options(credential)}
     try:
         store = AzureStore(bucket, **options)
-        container = _open_container(bucket, account, client_credential)
+        client = BlobServiceClient(
+            **account.get_client_options(client_credential), retry_total=0, **timeouts
+        )
+        container = client.get_container_client(bucket)
     except (faults.AzureError, BaseError, ValueError) as error:
         raise OSError(f"the account of az:// cannot be used: {clean(str(error))}") from None
     return AzStore(store, container)
-
-
-def _open_container(bucket: str, account: Account, credential: Any) -> Any:
-    client = BlobServiceClient(
-        **account.get_client_options(credential),
-        retry_total=0,
-        connection_timeout=get_connect_timeout(),
-        read_timeout=get_timeout(),
-    )
-    return client.get_container_client(bucket)
 
 
 class AzStore(ObstoreBucket):
@@ -64,17 +65,19 @@ class AzStore(ObstoreBucket):
         super().__init__(bucket)
         self._container = container
 
-    def start_upload(self, key: str) -> AzUpload:
-        return AzUpload(self._container.get_blob_client(key))
+    def start_upload(self, key: str, *, is_new: bool) -> AzUpload:
+        return AzUpload(self._container.get_blob_client(key), is_new=is_new)
 
 
 class AzUpload:
     """An object that is being sent. Nothing needs to be told to the store before the first part."""
 
-    def __init__(self, blob: Any) -> None:
+    def __init__(self, blob: Any, *, is_new: bool) -> None:
         self._blob = blob
+        self._is_new = is_new
         self._token = make_token()
         self._requests = Requests()
+        self._is_begun = False
         self._numbers: set[int] = set()
         self._bodies: dict[int, Body] = {}  # on their way, by number
         self._lock = threading.Lock()
@@ -96,13 +99,14 @@ class AzUpload:
             with self._lock:
                 del self._bodies[number]
 
+        self._is_begun = True
         persist(request)
         with self._lock:
             self._numbers.add(number)
 
-    def complete(self, *, is_new: bool) -> None:
+    def complete(self) -> None:
         blocks = [BlobBlock(self._name_block(number)) for number in sorted(self._numbers)]
-        condition = {"match_condition": MatchConditions.IfMissing} if is_new else {}
+        condition = {"match_condition": MatchConditions.IfMissing} if self._is_new else {}
 
         def commit() -> None:
             ask(
@@ -125,43 +129,34 @@ class AzUpload:
 
     def _is_complete(self) -> bool:
         """Does the object that stands there come from this upload?"""
-        found = self._find_committed()
+        found = self._find_committed(time.monotonic() + _LOOK)
         return found is not None and (found.metadata or {}).get(TOKEN_NAME) == self._token
 
-    def _find_committed(self) -> Any:
+    def _find_committed(self, end: float) -> Any:
         """What stands under the key; None where there is nothing."""
         try:
-            return persist(
-                lambda failures: Requests().run(
-                    partial(ask, self._blob.get_blob_properties), _ABORT_PATIENCE
-                ),
-                _ABORT_PATIENCE,
-            )
+            return persist_until(partial(ask, self._blob.get_blob_properties), end)
         except FileNotFoundError:
             return None
 
-    def abort(self) -> None:
+    def abort(self, seconds: float) -> None:
         """Drop the blocks where nothing stands under the key; else the service does it.
 
         To delete is the one way to drop them that makes no object, and it would delete an object
         that stands there.
         """
+        if not self._is_begun:
+            return
+        end = time.monotonic() + seconds
         with self._lock:
             for body in self._bodies.values():
                 body.stop()
-        self._requests.join(_GRACE)
-        if self._find_committed() is not None:
+        self._requests.join(min(_GRACE, seconds / 3))
+        if self._find_committed(end) is not None:
             return
-        requests = Requests()
-
-        def request(failures: int) -> None:
-            requests.run(
-                partial(ask, self._blob.delete_blob, match_condition=MatchConditions.IfMissing),
-                _ABORT_PATIENCE,
-            )
-
+        delete = partial(ask, self._blob.delete_blob, match_condition=MatchConditions.IfMissing)
         with contextlib.suppress(FileNotFoundError, FileExistsError):
-            persist(request, _ABORT_PATIENCE)
+            persist_until(delete, end)
 
 
 def ask(call: Any, *arguments: Any, **options: Any) -> Any:

@@ -12,10 +12,10 @@ from typing import Any
 from urllib.parse import quote
 
 from xavinit.stores.gs_requests import ask, explain_fault, find_service, open_session
-from xavinit.stores.gs_upload import GsUpload, start_upload
+from xavinit.stores.gs_upload import GsUpload
 from xavinit.stores.recognizing import is_same_content
 from xavinit.stores.retrying import BusyError, persist
-from xavinit.stores.store import Found
+from xavinit.stores.store import ChangedError, Found, NoBucketError
 from xavinit.stores.waiting import Requests
 
 _PIECE = 1 << 20  # bytes read at a time
@@ -68,12 +68,12 @@ class GsStore:
         try:
             answer = ask(self._session, "GET", self._get_url(key), stream=True, **options)
         except FileExistsError:
-            raise EOFError("the object has changed") from None
+            raise ChangedError("the object has changed") from None
         with contextlib.closing(answer):
             if answer.headers.get("x-goog-generation", tag) != tag:
-                raise EOFError("the object has changed")
+                raise ChangedError("the object has changed")
             if int(answer.headers.get("Content-Length", -1)) != len(block) - done[0]:
-                raise EOFError("the store answers with other bytes than those asked for")
+                raise ChangedError("the store answers with other bytes than those asked for")
             try:
                 for piece in answer.iter_content(_PIECE):
                     block[done[0] : done[0] + len(piece)] = piece
@@ -113,12 +113,13 @@ class GsStore:
 
         persist(request)
 
-    def start_upload(self, key: str) -> GsUpload:
-        return start_upload(self._session, self._upload_url, key, self)
+    def start_upload(self, key: str, *, is_new: bool) -> GsUpload:
+        return GsUpload(self._session, self._upload_url, key, self, is_new=is_new)
 
     def delete(self, key: str) -> None:
         try:
             self._ask("DELETE", self._get_url(key))
-        except FileNotFoundError as error:
-            if "bucket" in str(error):
-                raise
+        except NoBucketError:
+            raise
+        except FileNotFoundError:
+            return  # as it is to be

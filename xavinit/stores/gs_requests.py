@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Any
 
 import requests
@@ -14,10 +15,18 @@ from google.auth.transport.requests import AuthorizedSession
 
 from xavinit.stores.answers import clean, explain
 from xavinit.stores.retrying import BusyError, get_connect_timeout, get_timeout
+from xavinit.stores.store import NoBucketError
 
 _SCOPE = "https://www.googleapis.com/auth/devstorage.read_write"
 _CONNECTIONS = 64  # kept open, one for each thread
 RESUME = 308  # the status of a chunk that is not the last
+_CANCELED = 499  # of a request to a session that was deleted
+# An object that is missing has another sentence, which quotes the names of bucket and object.
+_NO_BUCKET = re.compile(r'(?:^|"message":\s*")The specified bucket does not exist')
+
+
+class CanceledError(OSError):
+    """An upload was ended, by us."""
 
 
 def find_service() -> str:
@@ -59,8 +68,10 @@ def ask(session: Any, method: str, url: str, **options: Any) -> Any:
         raise explain_fault(error) from None
     if answer.status_code == 412:
         raise FileExistsError("there is such an object")
-    if answer.status_code == 404 and "bucket" in text:
-        raise FileNotFoundError("no such bucket")
+    if answer.status_code == 404 and _NO_BUCKET.search(text):
+        raise NoBucketError
+    if answer.status_code == _CANCELED:
+        raise CanceledError("the upload was canceled")
     meaning = explain(answer.status_code, answer.reason or "")
     if isinstance(meaning, PermissionError) and not isinstance(session, AuthorizedSession):
         meaning = PermissionError(f"{meaning} (no credentials are found)")

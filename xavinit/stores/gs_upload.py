@@ -9,56 +9,64 @@ from __future__ import annotations
 import contextlib
 import re
 import threading
+import time
 from functools import partial
 from typing import Any
 
 from xavinit.stopping import check_stop
 from xavinit.stores.bodies import Body
-from xavinit.stores.gs_requests import RESUME, ask
+from xavinit.stores.gs_requests import RESUME, CanceledError, ask
 from xavinit.stores.recognizing import TOKEN_NAME, make_token
-from xavinit.stores.retrying import BusyError, persist
+from xavinit.stores.retrying import persist, persist_until
 from xavinit.stores.store import Reader
 from xavinit.stores.waiting import Requests
 
 _STEP = 256 << 10  # bytes; a chunk that is not the last is a multiple
 _POLL = 0.1  # seconds between two looks whether the part before has been sent
 _GRACE = 3.0  # seconds that requests on their way get to end before an abort
-_ABORT_PATIENCE = 15.0  # seconds that an abort is tried
-
-
-def start_upload(session: Any, url: str, key: str, store: Reader) -> GsUpload:
-    """Begin a session: of an object that is to be what it is now, when the session ends."""
-    found = store.find(key)
-    before = found.tag if found is not None else "0"
-    token = make_token()
-    requests = Requests()
-    call = partial(
-        ask,
-        session,
-        "POST",
-        url,
-        params={"uploadType": "resumable", "name": key, "ifGenerationMatch": before},
-        json={"metadata": {TOKEN_NAME: token}, "contentType": "application/octet-stream"},
-    )
-    answer = persist(lambda failures: requests.run(call))
-    return GsUpload(session, answer.headers["Location"], before, partial(store.find, key))
 
 
 class GsUpload:
-    """An object that is being sent."""
+    """An object that is being sent. The session is begun with the first part.
 
-    def __init__(self, session: Any, url: str, before: str, find: Any) -> None:
+    One that is to be new must be so when the session begins, and when it ends.
+    """
+
+    def __init__(self, session: Any, url: str, key: str, store: Reader, *, is_new: bool) -> None:
         self._session = session
-        self._url = url
-        self._before = before
-        self._find = find
+        self._begin_url = url
+        self._key = key
+        self._find = partial(store.find, key)
+        self._is_new = is_new
+        self._url = ""  # of the session, once it is begun
+        self._before = ""  # the tag of what stood there then
         self._requests = Requests()
         self._turn = threading.Condition()
         self._next = 1  # the number of the part that is sent next
         self._failed = False
+        self._is_refused = False  # because there is such an object
         self._sent = 0  # bytes that the service has
         self._tail = b""  # bytes after them, which wait for more
         self._body: Body | None = None
+
+    def _begin(self) -> None:
+        found = self._find()
+        if found is not None and self._is_new:
+            raise FileExistsError("there is such an object")
+        self._before = found.tag if found is not None else ""
+        asked = {"uploadType": "resumable", "name": self._key}
+        if self._is_new:
+            asked["ifGenerationMatch"] = "0"
+        content = {
+            "metadata": {TOKEN_NAME: make_token()},
+            "contentType": "application/octet-stream",
+        }
+
+        def create() -> None:
+            answer = ask(self._session, "POST", self._begin_url, params=asked, json=content)
+            self._url = answer.headers["Location"]
+
+        persist(lambda failures: self._requests.run(create))
 
     def put_part(self, number: int, content: memoryview) -> None:
         """Send a part when its turn has come: when all parts before it have been sent."""
@@ -66,15 +74,20 @@ class GsUpload:
             while self._next < number and not self._failed:
                 self._turn.wait(_POLL)
                 check_stop()
+        if self._failed and self._is_refused:
+            raise FileExistsError("there is such an object")
         if self._failed:
             raise OSError("an earlier part of the upload has failed")
         try:
+            if number == 1:
+                self._begin()
             # The last bytes wait: the request that completes the object must bear some.
             whole = memoryview(self._tail + bytes(content))
             kept = (len(whole) - 1) % _STEP + 1 if len(whole) else 0
             self._send(whole[: len(whole) - kept])
             self._tail = bytes(whole[len(whole) - kept :])
-        except BaseException:
+        except BaseException as error:
+            self._is_refused = isinstance(error, FileExistsError)
             self._failed = True
             raise
         with self._turn:
@@ -107,8 +120,8 @@ class GsUpload:
         call = partial(ask, self._session, "PUT", self._url, data=body, headers=headers)
         return self._requests.run(call)
 
-    def complete(self, *, is_new: bool) -> None:
-        if is_new and (self._before != "0" or self._find() is not None):
+    def complete(self) -> None:
+        if self._is_new and self._find() is not None:
             raise FileExistsError("there is such an object")
         total = self._sent + len(self._tail)
 
@@ -122,28 +135,16 @@ class GsUpload:
                     raise
                 if found.nbytes != total:
                     raise
-            except FileExistsError:
-                if not is_new:
-                    raise OSError("another run has made the object meanwhile") from None
-                raise
 
         persist(request)
 
-    def abort(self) -> None:
+    def abort(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
         self._failed = True
         if self._body is not None:
             self._body.stop()
-        self._requests.join(_GRACE)
-        call = partial(ask, self._session, "DELETE", self._url)
-
-        def request(failures: int) -> None:
-            try:
-                Requests().run(call, _ABORT_PATIENCE)
-            except BusyError:
-                raise
-            except OSError as error:
-                if "answers 499" not in str(error):  # which is the service's word for done
-                    raise
-
-        with contextlib.suppress(FileNotFoundError):
-            persist(request, _ABORT_PATIENCE)
+        self._requests.join(min(_GRACE, seconds / 3))
+        if not self._url:
+            return  # not begun; or its answer is lost, and the service forgets it by itself
+        with contextlib.suppress(FileNotFoundError, CanceledError):
+            persist_until(partial(ask, self._session, "DELETE", self._url), end)

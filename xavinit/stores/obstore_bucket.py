@@ -17,7 +17,7 @@ from obstore import exceptions as faults
 from xavinit.stores.answers import clean, explain
 from xavinit.stores.recognizing import is_same_content
 from xavinit.stores.retrying import BusyError, get_connect_timeout, get_timeout, persist
-from xavinit.stores.store import Found
+from xavinit.stores.store import ChangedError, Found, NoBucketError
 from xavinit.stores.waiting import Requests
 
 T = TypeVar("T")
@@ -78,15 +78,15 @@ class ObstoreBucket:
         options: Any = {"range": (start + done[0], start + len(block)), "if_match": tag}
         answer = obstore.get(bucket, key, options=options)
         if answer.meta["e_tag"] != tag:
-            raise EOFError("the object has changed")
+            raise ChangedError("the object has changed")
         for piece in answer.stream(min_chunk_size=_PIECE):
             content = memoryview(piece)
             if len(content) > len(block) - done[0]:
-                raise EOFError("the store answers with other bytes than those asked for")
+                raise ChangedError("the store answers with other bytes than those asked for")
             block[done[0] : done[0] + len(content)] = content
             done[0] += len(content)
         if done[0] < len(block):
-            raise EOFError("the object is too short")
+            raise ChangedError("the object is too short")
 
     def list_names(self, prefix: str) -> list[str]:
         # obstore lists folders; of one, the names that begin with the rest are taken.
@@ -114,9 +114,10 @@ class ObstoreBucket:
     def delete(self, key: str) -> None:
         try:
             persist(lambda failures: self._ask(obstore.delete, key))
-        except FileNotFoundError as error:
-            if "bucket" in str(error):
-                raise
+        except NoBucketError:
+            raise
+        except FileNotFoundError:
+            return  # as it is to be
 
 
 def ask(call: Callable[..., T], *arguments: Any, **options: Any) -> T:
@@ -126,7 +127,7 @@ def ask(call: Callable[..., T], *arguments: Any, **options: Any) -> T:
     except faults.AlreadyExistsError:
         raise FileExistsError("there is such an object") from None
     except faults.PreconditionError:
-        raise EOFError("the object has changed") from None
+        raise ChangedError("the object has changed") from None
     except (faults.BaseError, FileNotFoundError, ValueError) as error:
         raise explain_fault(error) from None
 

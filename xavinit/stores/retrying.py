@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from xavinit.errors import UsageError
-from xavinit.stores.waiting import pause
+from xavinit.stores.waiting import Requests, pause
 from xavinit.wording import format_value
 
 T = TypeVar("T")
@@ -74,3 +74,12 @@ def persist(request: Callable[[int], T], patience: float | None = None) -> T:
             tries = "a try" if failures == 1 else f"{failures} tries"
             raise TimeoutError(f"{fact} (after {tries} in {spent:.0f} s)")
         pause(seconds)
+
+
+def persist_until(call: Callable[[], T], end: float) -> T:
+    """The same of a request that need not be told of failures, until a moment of the clock."""
+    requests = Requests()
+    return persist(
+        lambda failures: requests.run(call, max(0.0, end - time.monotonic())),
+        max(0.0, end - time.monotonic()),
+    )

@@ -20,8 +20,8 @@ from xavinit.stores.answers import clean
 from xavinit.stores.recognizing import is_same_content
 from xavinit.stores.retrying import BusyError, get_connect_timeout, get_timeout, persist
 from xavinit.stores.s3_requests import ask, explain_fault
-from xavinit.stores.s3_upload import S3Upload, start_upload
-from xavinit.stores.store import Found
+from xavinit.stores.s3_upload import S3Upload
+from xavinit.stores.store import ChangedError, Found, NoBucketError, NotOfferedError
 from xavinit.stores.waiting import Requests
 
 _CONNECTIONS = 64  # kept open, one for each thread
@@ -29,17 +29,17 @@ _PIECE = 1 << 20  # bytes read at a time
 
 
 def make_store(bucket: str) -> S3Store:
+    options: dict[str, Any] = {
+        "retries": {"total_max_attempts": 1},
+        "connect_timeout": get_connect_timeout(),
+        "read_timeout": get_timeout(),
+        "max_pool_connections": _CONNECTIONS,
+        # Not every server knows the checksums that are newer than S3 itself.
+        "request_checksum_calculation": "when_required",
+        "response_checksum_validation": "when_required",
+    }
     try:
         session = boto3.Session()
-        options: dict[str, Any] = {
-            "retries": {"total_max_attempts": 1},
-            "connect_timeout": get_connect_timeout(),
-            "read_timeout": get_timeout(),
-            "max_pool_connections": _CONNECTIONS,
-            # Not every server knows the checksums that are newer than S3 itself.
-            "request_checksum_calculation": "when_required",
-            "response_checksum_validation": "when_required",
-        }
         if session.get_credentials() is None:  # public buckets can be read
             options["signature_version"] = botocore.UNSIGNED
         client = session.client("s3", _find_region(), config=Config(**options))
@@ -91,12 +91,12 @@ class S3Store:
         try:
             answer = self._ask("get_object", Key=key, Range=place, IfMatch=tag)
         except FileExistsError:
-            raise EOFError("the object has changed") from None
+            raise ChangedError("the object has changed") from None
         with contextlib.closing(answer["Body"]) as body:
             if answer["ETag"] != tag:  # not every server looks at the condition
-                raise EOFError("the object has changed")
+                raise ChangedError("the object has changed")
             if answer["ContentLength"] != len(block) - done[0]:
-                raise EOFError("the store answers with other bytes than those asked for")
+                raise ChangedError("the store answers with other bytes than those asked for")
             try:
                 while done[0] < len(block):
                     piece = body.read(min(_PIECE, len(block) - done[0]))
@@ -139,7 +139,7 @@ class S3Store:
             except FileExistsError:
                 if not failures or not is_same_content(self, key, content):
                     raise
-            except NotImplementedError:  # the server takes no condition, and says so
+            except NotOfferedError:  # the server takes no condition, and says so
                 if not condition:
                     raise
                 condition.clear()
@@ -147,8 +147,8 @@ class S3Store:
 
         persist(request)
 
-    def start_upload(self, key: str) -> S3Upload:
-        return start_upload(self._client, self._bucket, key, self)
+    def start_upload(self, key: str, *, is_new: bool) -> S3Upload:
+        return S3Upload(self._client, self._bucket, key, self, is_new=is_new)
 
     def delete(self, key: str) -> None:
         def request(failures: int) -> None:
@@ -156,6 +156,7 @@ class S3Store:
 
         try:
             persist(request)
-        except FileNotFoundError as error:
-            if "bucket" in str(error):
-                raise
+        except NoBucketError:
+            raise
+        except FileNotFoundError:
+            return  # as it is to be

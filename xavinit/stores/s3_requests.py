@@ -9,12 +9,13 @@ from botocore import UNSIGNED
 
 from xavinit.stores.answers import clean, explain
 from xavinit.stores.retrying import BusyError
+from xavinit.stores.store import NotOfferedError
 
 
 def ask(client: Any, name: str, **arguments: Any) -> Any:
     """Make a request by the client's method of a name; errors become those of stores.
 
-    `FileExistsError` where a condition does not hold; `NotImplementedError` is the server's word.
+    `FileExistsError` where a condition does not hold.
     """
     try:
         return getattr(client, name)(**arguments)
@@ -25,7 +26,7 @@ def ask(client: Any, name: str, **arguments: Any) -> Any:
         if status == 412 or code == "PreconditionFailed":
             raise FileExistsError("there is such an object") from None
         if status == 501 or code == "NotImplemented":
-            raise NotImplementedError(f"the store does not implement this: {name}") from None
+            raise NotOfferedError(f"the store does not implement this: {name}") from None
         meaning = explain(status, code, str(answer["Error"].get("Message", "")))
         if isinstance(meaning, PermissionError) and is_anonymous(client):
             meaning = PermissionError(f"{meaning} (no credentials are found)")

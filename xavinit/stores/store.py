@@ -2,7 +2,7 @@
 
 Errors are `OSError`, with the bare fact and no credentials: `FileNotFoundError` where there is no
 such object, `FileExistsError` where a new one would replace another, `PermissionError` where the
-store refuses, `TimeoutError` where it does not answer, `EOFError` where an object has changed.
+store refuses, `TimeoutError` where it does not answer, and those of this module.
 Every call may be made from any thread, tries again with back-off where that may help, and can be
 interrupted while it waits.
 """
@@ -14,6 +14,21 @@ from typing import Protocol
 from msgspec import Struct
 
 
+class NoBucketError(FileNotFoundError):
+    """There is no such bucket."""
+
+    def __init__(self) -> None:
+        super().__init__("no such bucket")
+
+
+class ChangedError(OSError):
+    """An object is no longer what it was when it was looked at."""
+
+
+class NotOfferedError(OSError):
+    """The server does not know a request, or something in it, and says so."""
+
+
 class Found(Struct, frozen=True):
     """An object that is there: its size, and the tag that another content changes."""
 
@@ -22,7 +37,10 @@ class Found(Struct, frozen=True):
 
 
 class Upload(Protocol):
-    """An object that is being sent in parts. It is not there before `complete`."""
+    """An object that is being sent in parts. It is not there before `complete`.
+
+    Nothing is told to the store before the first part, so that nothing is begun that nobody knows.
+    """
 
     def put_part(self, number: int, content: memoryview) -> None:
         """Send the part of a number, from 1; parts come from any threads, in any order.
@@ -31,11 +49,14 @@ class Upload(Protocol):
         other threads send: of one thread, they come in their order.
         """
 
-    def complete(self, *, is_new: bool) -> None:
-        """Make the object of all parts; if `is_new`, `FileExistsError` where it is there."""
+    def complete(self) -> None:
+        """Make the object of all parts."""
 
-    def abort(self) -> None:
-        """Let the store forget all parts."""
+    def abort(self, seconds: float) -> None:
+        """Let the store forget all parts; an error where it has not after so many seconds.
+
+        No other thread may send a part any more.
+        """
 
 
 class Reader(Protocol):
@@ -45,7 +66,10 @@ class Reader(Protocol):
         """What stands under a key; None where there is nothing."""
 
     def read(self, key: str, start: int, block: memoryview, tag: str) -> None:
-        """Fill a block with an object's bytes from `start` on; `EOFError` where the tag differs."""
+        """Fill a block with an object's bytes from `start` on.
+
+        `ChangedError` where its tag differs.
+        """
 
 
 class Store(Reader, Protocol):
@@ -60,8 +84,11 @@ class Store(Reader, Protocol):
     def put(self, key: str, content: bytes, *, is_new: bool) -> None:
         """Make a small object in one request; if `is_new`, `FileExistsError` where it is there."""
 
-    def start_upload(self, key: str) -> Upload:
-        """Begin to send a large object."""
+    def start_upload(self, key: str, *, is_new: bool) -> Upload:
+        """What sends a large object; if `is_new`, `FileExistsError` where it is there.
+
+        That is raised by a part, or by the completion.
+        """
 
     def delete(self, key: str) -> None:
         """Remove an object; nothing happens where there is none."""

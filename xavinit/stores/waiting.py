@@ -57,11 +57,12 @@ class Requests:
         end = time.monotonic() + limit
         request = _Request(call)
         thread = threading.Thread(target=request.run, daemon=True)
+        self._running.add(request.ended)  # before it runs, so that `join` knows of it
         try:
             thread.start()
         except RuntimeError as error:
+            self._running.discard(request.ended)
             raise OSError(f"cannot start a thread for a request: {error}") from error
-        self._running.add(request.ended)
         while not request.ended.wait(_POLL):
             check_stop()
             if time.monotonic() > end:
