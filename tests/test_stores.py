@@ -6,6 +6,7 @@ import random
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from memory_store import MemoryStore, use_memory_stores
@@ -38,6 +39,28 @@ from xavinit.stores.waiting import Requests
 def test_a_url_is_a_bucket_and_a_key(text: str, url: Url) -> None:
     assert is_url(text)
     assert parse_url(text) == url
+
+
+@pytest.mark.parametrize(
+    ("folder", "key"),
+    [("s3://b", "w"), ("s3://b/", "w"), ("s3://b/p", "p/w"), ("s3://b/p//", "p//w")],
+)
+def test_a_name_in_a_folder_is_found_by_it(folder: str, key: str) -> None:
+    """The one way for what reads and what writes; two slashes are a name of their own."""
+    url = parse_url(folder).join("w")
+    assert url == Url("s3", "b", key)
+    assert url.split() == (folder.removesuffix("/"), "w")
+
+
+@pytest.mark.parametrize("folder", ["s3://b/p", "s3://b/p/", "s3://b/p//", "s3://b"])
+@pytest.mark.parametrize("options", [{"format": "npy"}, {"max_shard_size": "1kB"}])
+def test_what_is_written_is_read_by_the_same_name(
+    folder: str, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_memory_stores(monkeypatch)
+    xavinit.generate({"tensors": {"w.{3}": [10, 20]}}, folder, **options)
+    assert xavinit.verify(folder).is_same
+    xavinit.generate({"tensors": {"w.{3}": [10, 20]}}, folder, force=True, **options)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from xavinit.crew import Advance
-from xavinit.errors import OutputError, RefusedError, UsageError
+from xavinit.errors import OutputError, RefusedError
 from xavinit.formats import FileLayout, Layout
 from xavinit.output.drawing import Drawing, count_bytes
 from xavinit.output.prefixes import Prefix
@@ -64,15 +64,9 @@ class ClaimedWork(Struct, frozen=True):
 
 
 def find_claimed_work(
-    layout: Layout, path: str, drawing: Drawing, list_files: ListFiles, *, force: bool
+    layout: Layout, path: str, list_files: ListFiles, *, force: bool
 ) -> ClaimedWork:
     """What is left to do; `RefusedError`, before any work, for what must not be replaced."""
-    if drawing.stream.is_ordered:
-        raise UsageError(
-            f"the stream {drawing.stream.name} is one sequence: it cannot be drawn into several "
-            "objects",
-            hint="name a folder on a disk, and copy it",
-        )
     with _telling(path):
         return _find_work(layout, path, list_files, force=force)
 

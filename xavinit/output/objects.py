@@ -9,18 +9,15 @@ from collections.abc import Callable, Iterable, Iterator
 from msgspec import structs
 
 from xavinit.crew import Advance
-from xavinit.errors import OutputError, RefusedError, UsageError
+from xavinit.errors import OutputError, RefusedError
 from xavinit.formats import FileLayout, Layout
 from xavinit.output import disk
 from xavinit.output.drawing import Drawing
 from xavinit.output.in_order import ReadGap, write_in_order
-from xavinit.output.pipes import check_pipe
 from xavinit.output.publish import refuse
 from xavinit.output.uploads import Uploads
 from xavinit.stores import Url, open_store
 from xavinit.wording import explain_os_error
-
-_COPY = "name a file on a disk, and copy it"
 
 ChooseRival = Callable[[str, Iterable[str]], str | None]
 
@@ -64,36 +61,22 @@ def _begin(file: FileLayout) -> Iterator[tuple[FileLayout, ReadGap | None]]:
         )
 
 
-def check_object(
-    layout: Layout,
-    url: Url,
-    drawing: Drawing,
-    choose_rival: ChooseRival | None,
-    *,
-    force: bool,
-) -> None:
+def check_object(url: Url, choose_rival: ChooseRival | None, *, force: bool) -> None:
     """Refuse, before any work, what `write_object` would refuse after it.
 
     `choose_rival` finds a name of a set beside which the object would stand.
     """
-    if drawing.stream.is_ordered:
-        if layout.files[0].begin is not None:
-            raise UsageError(
-                f"the stream {drawing.stream.name} is drawn in the spec's order, and such a file "
-                "has one of its own",
-                hint=_COPY,
-            )
-        check_pipe(layout, drawing, "an object in a store", _COPY)
     store = open_store(url)
     with telling(url):
         if not force and store.find(url.key) is not None:
             raise refuse(str(url))
         if choose_rival is None:
             return
-        folder, slash, name = url.key.rpartition("/")
+        _, name = url.split()
         # Not all names: there may be a million. A set's begin as the file's does.
-        begin = f"{folder}{slash}{name.partition('.')[0]}"
-        names = [begin[len(folder + slash) :] + rest for rest in store.list_names(begin)]
+        begin = name.partition(".")[0]
+        listed = store.list_names(url.key.removesuffix(name) + begin)
+        names = [begin + rest for rest in listed]
     rival = choose_rival(name, names)
     if rival is not None:
         raise RefusedError(
@@ -123,9 +106,3 @@ def telling(url: Url, hint: str | None = None) -> Iterator[None]:
         yield
     except OSError as error:
         raise OutputError(f"cannot write {url}: {explain_os_error(error)}", hint=hint) from error
-
-
-def join_key(url: Url, name: str) -> str:
-    """The key of what is called so under a prefix."""
-    prefix = url.key.rstrip("/")
-    return f"{prefix}/{name}" if prefix else name

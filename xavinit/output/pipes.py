@@ -64,13 +64,8 @@ def _find_handle(path: str) -> int | None:
     return int(match[1][:20]) if match else None  # of more digits there is none either
 
 
-def check_pipe(
-    layout: Layout, drawing: Drawing, what: str = "a pipe", hint: str = "name a file"
-) -> None:
-    """Refuse, before any work, an order of tensors in which the stream cannot be drawn.
-
-    `what` is what takes them in order, and `hint` what to do.
-    """
+def check_pipe(layout: Layout, drawing: Drawing) -> None:
+    """Refuse, before any work, an order of tensors in which the stream cannot be drawn."""
     if not drawing.stream.is_ordered:
         return
     (file,) = layout.files
@@ -79,10 +74,10 @@ def check_pipe(
     for first, second in zip_longest(drawn, written):
         if first != second:
             raise UsageError(
-                f"the stream {drawing.stream.name} is drawn in the spec's order, and {what} "
+                f"the stream {drawing.stream.name} is drawn in the spec's order, and a pipe "
                 f"takes the tensors in the file's; got {format_value(second)} in the file where "
                 f"the spec has {format_value(first)}",
-                hint=hint,
+                hint="name a file",
             )
 
 

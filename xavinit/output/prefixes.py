@@ -12,7 +12,7 @@ from xavinit.crew import BLOCK, Advance, Behind
 from xavinit.formats import FileLayout, Layout, State, judge_state
 from xavinit.output.drawing import Drawing, count_bytes
 from xavinit.output.in_order import write_in_order
-from xavinit.output.objects import join_key, send_file
+from xavinit.output.objects import send_file
 from xavinit.output.publish import refuse
 from xavinit.output.uploads import Uploads
 from xavinit.stores import (
@@ -43,10 +43,10 @@ class Prefix:
         self._known: dict[str, tuple[str, State]] = {}  # what stood at a name, by its tag
 
     def name(self, name: str) -> str:
-        return f"{self._url.scheme}://{self._url.bucket}/{self.key(name)}"
+        return str(self._url.join(name))
 
     def key(self, name: str) -> str:
-        return join_key(self._url, name)
+        return self._url.join(name).key
 
     def read(self, name: str) -> bytes:
         """All of a small object; nothing where there is none, or a larger one."""

@@ -62,13 +62,11 @@ def list_folder(path: str) -> list[str]:
 
 
 def join(folder: str, name: str) -> str:
-    return f"{_close(folder)}{name}"
+    return str(parse_url(folder).join(name))
 
 
 def split(path: str) -> tuple[str, str]:
-    url = parse_url(path)
-    folder, slash, name = url.key.rpartition("/")
-    return f"{url.scheme}://{url.bucket}{slash and '/'}{folder}", name
+    return parse_url(path).split()
 
 
 def find_title(path: str) -> str:
@@ -86,14 +84,9 @@ def _find(path: str) -> Found | None:
 
 
 def _list(path: str) -> list[str]:
-    url = parse_url(_close(path))
+    url = parse_url(path).join("")
     with _naming(path):
         return open_store(url).list_names(url.key)
-
-
-def _close(path: str) -> str:
-    """The prefix of what is in a folder."""
-    return path if path.endswith("/") else f"{path}/"
 
 
 @contextlib.contextmanager

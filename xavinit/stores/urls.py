@@ -27,6 +27,24 @@ class Url(Struct, frozen=True):
     def __str__(self) -> str:
         return f"{self.scheme}://{self.bucket}/{self.key}"
 
+    def join(self, name: str) -> Url:
+        """What has a name in the folder that this names, with or without a slash at its end.
+
+        >>> str(parse_url("s3://bucket/folder").join("w.safetensors"))
+        's3://bucket/folder/w.safetensors'
+        """
+        slash = "/" if self.key and not self.key.endswith("/") else ""
+        return Url(self.scheme, self.bucket, f"{self.key}{slash}{name}")
+
+    def split(self) -> tuple[str, str]:
+        """The address of the folder, without a slash at its end, and the name; either may be empty.
+
+        >>> parse_url("s3://bucket/folder/w.safetensors").split()
+        ('s3://bucket/folder', 'w.safetensors')
+        """
+        folder, slash, name = self.key.rpartition("/")
+        return f"{self.scheme}://{self.bucket}{slash}{folder}", name
+
 
 def parse_url(path: str) -> Url:
     """The parts of an object's URL; `UsageError` where it is none."""

@@ -16,8 +16,9 @@ from msgspec import structs
 
 from xavinit.errors import MissingLibraryError, OutputError, RefusedError, XavinitError
 from xavinit.output import Drawing, Share, Work, finish_set, mark_home, write_shards
+from xavinit.places import join, lists, split
 from xavinit.plan import STREAM, Plan
-from xavinit.stores import is_url, open_store, parse_url
+from xavinit.stores import is_url
 
 _RETRIES = 3  # of a shard, such as after a disk that was full for a while
 _LONGEST_WAIT = 30  # seconds for the scheduler
@@ -83,7 +84,7 @@ def write_on_dask(
             except XavinitError:
                 raise
             except KilledWorker as error:
-                place = os.path.join(path, file.name)
+                place = join(path, file.name)
                 raise OutputError(
                     f"cannot write {place}: every worker that tried was lost"
                 ) from error
@@ -158,7 +159,7 @@ def _check_folder(client: Any, folder: str, share: Share) -> None:
         found = _ask(client, sees, marker)
     for worker, told in found.items():
         if told is not True:
-            place = os.path.dirname(marker)
+            place, _ = split(marker)
             what = place if is_url(marker) else f"the folder {place}"
             reason = f": {told}" if isinstance(told, str) else ""
             raise RefusedError(f"the worker {worker} does not see {what} that is here{reason}")
@@ -166,10 +167,7 @@ def _check_folder(client: Any, folder: str, share: Share) -> None:
 
 def sees(marker: str) -> bool | str:
     """Is it there; or why a store does not tell."""
-    if not is_url(marker):
-        return os.path.lexists(marker)
-    url = parse_url(marker)
     try:
-        return open_store(url).find(url.key) is not None
+        return lists(marker)
     except (OSError, XavinitError) as error:
         return " ".join(str(error).split())[:200]

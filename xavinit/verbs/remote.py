@@ -43,6 +43,11 @@ def check_remote(
     """Refuse, before any work, an output that would be refused after it."""
     from xavinit.output import check_object, check_sizes, plan_sending
 
+    if drawing.stream.is_ordered:
+        raise UsageError(
+            f"the stream {drawing.stream.name} is one sequence, which no output in a store takes",
+            hint="name a file or folder on a disk, and copy it",
+        )
     url = parse_output(path, layout)
     if asked is not None and layout.find_set is None:
         raise refuse_unsharded(asked)
@@ -54,17 +59,17 @@ def check_remote(
     share = work = claimed = None
     todo: tuple[FileLayout, ...] = layout.files
     if layout.find_set is not None:
-        share, work, old = _check_set(path, layout, drawing, asked, force=force)
+        share, work, old = _check_set(path, layout, asked, force=force)
         index = layout.index
         todo = work.files if index is None or work.is_complete else (*work.files, index)
     elif layout.folder:
         from xavinit.output import find_claimed_work
 
-        claimed = find_claimed_work(layout, path, drawing, fmt.list_files, force=force)
+        claimed = find_claimed_work(layout, path, fmt.list_files, force=force)
         old = [*claimed.claim.replaces] if force else []
         todo = (*claimed.files, layout.files[-1])
     else:
-        check_object(layout, url, drawing, fmt.choose_rival, force=force)
+        check_object(url, fmt.choose_rival, force=force)
         old = []
     for own in specs:
         check_not_spec((join(path, name) for name in old), own)
@@ -81,16 +86,11 @@ def parse_output(path: str, layout: Layout) -> Url:
 
 
 def _check_set(
-    path: str, layout: Layout, drawing: Drawing, asked: Asked | None, *, force: bool
+    path: str, layout: Layout, asked: Asked | None, *, force: bool
 ) -> tuple[Share, Work, list[str]]:
     """A set's share, what is left of it, and the names that stand there and may go."""
     from xavinit.output import find_work, list_standing, take_share
 
-    if drawing.stream.is_ordered:
-        raise UsageError(
-            "a set is written in parts where any shard can be drawn alone; the stream "
-            f"{drawing.stream.name} is one sequence"
-        )
     part = Part() if asked is None else asked.part
     resume = asked is not None and asked.resume
     share = take_share(layout, part, force=force, resume=resume, is_whole=asked is None)
