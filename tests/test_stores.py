@@ -33,6 +33,8 @@ from xavinit.stores.waiting import Requests
         ("gs://b/a/b c/", Url("gs", "b", "a/b c/")),
         ("az://container", Url("az", "container", "")),
         ("az://container/", Url("az", "container", "")),
+        ("az://container/p/q/", Url("az", "container", "p/q/")),
+        ("s3://b/p//q\\w/..", Url("s3", "b", "p//q\\w/..")),
         ("s3://b/a?b#c%20", Url("s3", "b", "a?b#c%20")),  # a key may hold all of these
     ],
 )
@@ -149,6 +151,27 @@ def test_what_is_written_to_a_disk_alone(
     [
         ("s3:///w", 'the URL of an object needs a bucket; got "s3:///w"'),
         ("ftp://b/w", '"ftp://b/w" is not the URL of an object'),
+        ("s3://b c/w", 'the name of a bucket has no spaces; got "b c"'),
+        (
+            "s3://me:SECRET@b/w",
+            "the URL of an object takes no user or password: they are in variables",
+        ),
+        ("s3://b/\udcff", 'the URL of an object must be UTF-8; got "s3://b/\\udcff"'),
+        ("gs://b/..", 'the name of an object must not be . or ..; got "gs://b/.."'),
+        *(
+            (
+                f"az://c/{key}",
+                "a name in az:// must not have empty parts, . or .. between its slashes, "
+                f'backslashes or control characters; got "az://c/{shown}"',
+            )
+            for key, shown in [
+                ("/w", "/w"),
+                ("p//w", "p//w"),
+                ("p/../w", "p/../w"),
+                ("p\\w", "p\\\\w"),
+                ("p\tw", "p\\tw"),
+            ]
+        ),
     ],
 )
 def test_what_names_no_object(text: str, message: str) -> None:

@@ -11,6 +11,7 @@ from xavinit.stores.schemes import SCHEMES
 from xavinit.wording import format_value
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
+_ODD = re.compile(r"[\s\x00-\x1f]")
 
 
 class Url(Struct, frozen=True):
@@ -54,4 +55,27 @@ def parse_url(path: str) -> Url:
     bucket, _, key = match[2].partition("/")
     if not bucket:
         raise UsageError(f"the URL of an object needs a bucket; got {format_value(path)}")
+    if "@" in bucket:  # not shown: it may be a password
+        raise UsageError("the URL of an object takes no user or password: they are in variables")
+    if _ODD.search(bucket):
+        raise UsageError(f"the name of a bucket has no spaces; got {format_value(bucket)}")
+    _check_key(match[1], key, path)
     return Url(match[1], bucket, key)
+
+
+def _check_key(scheme: str, key: str, path: str) -> None:
+    """Refuse names that a library would change on their way, or that no store takes."""
+    shown = format_value(path)
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"the URL of an object must be UTF-8; got {shown}") from None
+    if key in (".", ".."):
+        raise UsageError(f"the name of an object must not be . or ..; got {shown}")
+    if scheme == "az":
+        *folders, last = key.split("/")
+        if {"", ".", ".."} & {*folders, last or "-"} or "\\" in key or not key.isprintable():
+            raise UsageError(
+                "a name in az:// must not have empty parts, . or .. between its slashes, "
+                f"backslashes or control characters; got {shown}"
+            )
