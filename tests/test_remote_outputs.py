@@ -368,19 +368,6 @@ def test_a_folder_that_is_replaced_has_no_manifest_meanwhile(store: MemoryStore)
     assert "p/old.npy" not in store.objects
 
 
-def test_as_many_requests_look_as_the_docs_say(store: MemoryStore) -> None:
-    """The store itself looks once more at each new object before it completes it."""
-    looks = ("find", "list", "read")
-    for name, options, new, told in [
-        ("w.safetensors", {}, 1, 3),
-        ("p", FOLDERS["shards"], 5, 6 * 4 + 9),
-        ("q", FOLDERS["npy"], 9, 7 + 9),
-    ]:
-        store.requests.clear()
-        xavinit.generate(SPEC, f"s3://b/{name}", **options)
-        assert sum(map(store.count, looks)) + new == told
-
-
 # --- Runs that go on -------------------------------------------------------------------------
 
 
