@@ -101,6 +101,22 @@ def test_an_object_that_changes_or_is_not_there(bucket: MemoryStore) -> None:
 
 
 def test_every_read_bears_the_first_tag(bucket: MemoryStore) -> None:
-    found = bucket.find("w")
-    assert found is not None
-    assert found.tag == tag_of(CONTENT)
+    tags: list[str] = []
+
+    class Noting(MemoryStore):
+        def read(self, key: str, start: int, block: memoryview, tag: str) -> None:
+            tags.append(tag)
+            super().read(key, start, block, tag)
+
+    store = Noting()
+    store.objects = bucket.objects
+    with RemoteFile(store, "w") as file:
+        file.read(10)
+        file.seek(-10, 2)
+        file.read(10)
+        store.objects["w"] = CONTENT[::-1]
+        file.seek(1_000_000)
+        with pytest.raises(OSError, match="the object has changed"):
+            file.read(10)
+    assert tags == [tag_of(CONTENT)] * 3
+    assert store.count("find") == 1

@@ -106,5 +106,5 @@ def _make_missing(path: str) -> FileNotFoundError:
 def _explain_missing(path: str) -> UnreadableError:
     """Why no object of this name can be opened."""
     if _list(path):
-        return UnreadableError(f"cannot read {path}: it is a folder")
+        return UnreadableError(f"cannot read {path}: it is the prefix of other objects")
     return UnreadableError(f"cannot read {path}: {_make_missing(path)}")
