@@ -405,7 +405,9 @@ def test_a_prefix_without_weights(bucket: MemoryStore) -> None:
     assert str(caught.value).startswith("s3://bucket/texts is a folder without an index of weights")
     with pytest.raises(InputError, match=r"^cannot read s3://bucket/texts: it has neither "):
         xavinit.verify("s3://bucket/texts")
-    with pytest.raises(InputError, match=r"^cannot read s3://bucket/texts: it is the prefix of other objects$"):
+    with pytest.raises(
+        InputError, match=r"^cannot read s3://bucket/texts: it is the prefix of other objects$"
+    ):
         xavinit.make_plan("s3://bucket/texts")
 
 

@@ -7,7 +7,7 @@ folder of the objects under it. `os.path` has the same for a disk alone.
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from xavinit.errors import AddressError
 from xavinit.inputs import read_whole as read_input
@@ -22,7 +22,20 @@ if TYPE_CHECKING:
 Kind = Literal["file", "folder", "pipe", "other"]  # other: a device, a socket
 
 
-def _find_home(path: str) -> Any:
+class _Room(Protocol):
+    """What the modules of both kinds of places can do."""
+
+    def open_file(self, path: str, /) -> io.RawIOBase: ...
+    def open_again(self, path: str, version: Version | None, /) -> io.RawIOBase: ...
+    def look(self, path: str, /) -> Kind: ...
+    def lists(self, path: str, /) -> bool: ...
+    def list_folder(self, path: str, /) -> list[str]: ...
+    def join(self, folder: str, name: str, /) -> str: ...
+    def split(self, path: str, /) -> tuple[str, str]: ...
+    def find_title(self, path: str, /) -> str: ...
+
+
+def _find_room(path: str) -> _Room:
     """The module that knows what the path names; that of objects is loaded for one alone."""
     if not is_url(path):
         return disk
@@ -33,8 +46,7 @@ def _find_home(path: str) -> Any:
 
 def open_file(path: str) -> io.RawIOBase:
     """Open a regular file or an object to read, as it is now; `InputError` where that fails."""
-    file: io.RawIOBase = _find_home(path).open_file(path)
-    return file
+    return _find_room(path).open_file(path)
 
 
 def open_again(path: str, version: Version | None) -> io.RawIOBase:
@@ -43,8 +55,7 @@ def open_again(path: str, version: Version | None) -> io.RawIOBase:
     An object must still be of the `version` that `find_version` gave then, else reading raises
     `InputError`. Of a file of a disk nothing is known but its path: None.
     """
-    file: io.RawIOBase = _find_home(path).open_again(path, version)
-    return file
+    return _find_room(path).open_again(path, version)
 
 
 def find_version(file: io.RawIOBase) -> Version | None:
@@ -82,8 +93,7 @@ def read_beginning(file: io.RawIOBase, most: int) -> bytes:
 
 def look(path: str) -> Kind:
     """What a path names now; `OSError` or `InputError` where that cannot be told."""
-    kind: Kind = _find_home(path).look(path)
-    return kind
+    return _find_room(path).look(path)
 
 
 def is_folder(path: str) -> bool:
@@ -118,32 +128,27 @@ def exists(path: str) -> bool:
 
 def lists(path: str) -> bool:
     """Is the name taken, if only by a link that leads nowhere?"""
-    found: bool = _find_home(path).lists(path)
-    return found
+    return _find_room(path).lists(path)
 
 
 def list_folder(path: str) -> list[str]:
     """The names in a folder, or `OSError`; those of folders in it too."""
-    names: list[str] = _find_home(path).list_folder(path)
-    return names
+    return _find_room(path).list_folder(path)
 
 
 def join(folder: str, name: str) -> str:
     """The path of what has a name in a folder."""
-    path: str = _find_home(folder).join(folder, name)
-    return path
+    return _find_room(folder).join(folder, name)
 
 
 def split(path: str) -> tuple[str, str]:
     """The folder and the name of a path; either may be empty."""
-    pair: tuple[str, str] = _find_home(path).split(path)
-    return pair
+    return _find_room(path).split(path)
 
 
 def find_title(path: str) -> str:
     """What a file or folder is called, without the way to it."""
-    title: str = _find_home(path).find_title(path)
-    return title
+    return _find_room(path).find_title(path)
 
 
 def find_local(path: str) -> str | None:

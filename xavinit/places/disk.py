@@ -32,7 +32,7 @@ join = os.path.join
 split = os.path.split
 
 
-def open_again(path: str, version: None) -> io.FileIO:
+def open_again(path: str, _: object) -> io.FileIO:
     return open_file(path)
 
 
