@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -223,10 +224,40 @@ def test_files_that_are_not_ours_are_refused(store: MemoryStore) -> None:
     def write(*, force: bool) -> Any:
         return xavinit.generate(SPEC, "s3://b/p", format="npy", force=force)
 
-    told = check_untouched(store, lambda: write(force=False))
-    assert told == "s3://b/p exists; use --force to replace it"
-    told = check_untouched(store, lambda: write(force=True))
-    assert told == "s3://b/p holds files that are not of an earlier run; it is not replaced"
+    for force in (False, True):
+        told = check_untouched(store, partial(write, force=force))
+        assert told == (
+            "s3://b/p/a.0.npy is not of an earlier run; it is not replaced\n"
+            "  hint: use another prefix"
+        )
+
+
+def test_a_file_beside_a_folder_of_ours_is_refused(store: MemoryStore) -> None:
+    """With --force it would be refused, too: so that is not said."""
+    xavinit.generate(SPEC, "s3://b/p", format="npy")
+    store.objects["p/config.json"] = b"{}"
+    store.requests.clear()
+    for force in (False, True):
+        told = check_untouched(
+            store, partial(xavinit.generate, SPEC, "s3://b/p", format="npy", force=force)
+        )
+        assert told.startswith("s3://b/p/config.json is not of an earlier run; it is not replaced")
+
+
+def test_a_claim_that_another_replaces_at_once_is_lost(store: MemoryStore) -> None:
+    """By a server that looks at no condition."""
+    theirs = b'{"recipe":"theirs","files":[]}'
+    real = store.put
+
+    def put(key: str, content: bytes, *, is_new: bool) -> None:
+        real(key, content, is_new=is_new)
+        if key.endswith(CLAIM):
+            store.objects[key] = theirs
+
+    store.put = put  # type: ignore[method-assign]
+    with pytest.raises(RefusedError, match=r"^s3://b/p was taken by another run meanwhile$"):
+        xavinit.generate(SPEC, "s3://b/p", format="npy")
+    assert store.objects == {f"p/{CLAIM}": theirs}
 
 
 def test_the_spec_itself_is_not_replaced() -> None:
@@ -373,7 +404,7 @@ def test_as_many_requests_look_as_the_docs_say(store: MemoryStore) -> None:
     for name, options, new, told in [
         ("w.safetensors", {}, 1, 3),
         ("p", FOLDERS["shards"], 5, 6 * 4 + 9),
-        ("q", FOLDERS["npy"], 9, 7 + 9),
+        ("q", FOLDERS["npy"], 9, 7 + 11),
     ]:
         store.requests.clear()
         xavinit.generate(SPEC, f"s3://b/{name}", **options)

@@ -28,8 +28,9 @@ def ask(client: Any, name: str, **arguments: Any) -> Any:
         if status == 501 or code == "NotImplemented":
             raise NotOfferedError(f"the store does not implement this: {name}") from None
         meaning = explain(status, code, str(answer["Error"].get("Message", "")))
-        if isinstance(meaning, PermissionError) and is_anonymous(client):
-            meaning = PermissionError(f"{meaning} (no credentials are found)")
+        # Some servers call it a bad request.
+        if type(meaning) in (OSError, PermissionError) and is_anonymous(client):
+            meaning = type(meaning)(f"{meaning} (no credentials are found)")
         raise meaning from None
     except (faults.BotoCoreError, faults.HTTPClientError, OSError) as error:
         raise explain_fault(error) from None
