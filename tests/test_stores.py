@@ -45,6 +45,7 @@ def test_every_other_name_is_a_file(path: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("s3://b/..", 'an object must not be called . or ..; got "s3://b/.."'),
         ("s3:///w", 'the URL of an object needs a bucket; got "s3:///w"'),
         ("ftp://b/w", '"ftp://b/w" is not the URL of an object'),
     ],
@@ -53,6 +54,11 @@ def test_what_names_no_object(text: str, message: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_url(text)
     assert caught.value.describe() == message
+
+
+def test_a_key_that_is_not_utf_8() -> None:
+    with pytest.raises(UsageError, match=r"^the URL of an object must be UTF-8; got "):
+        parse_url("s3://b/\udcff.safetensors")
 
 
 # --- Opening ---------------------------------------------------------------------------------
@@ -97,6 +103,10 @@ SECRETS = [
     "aws_secret_access_key = SECRET",
     "signature 'x' differs; token=SECRET",
     "Authorization SharedKey account:SECRET",
+    "Invalid endpoint: user:SECRET@127.0.0.1:1",
+    "Custom endpoint `http://user:SECRET/SECRET@127.0.0.1:1` was not a valid URI",
+    "cannot GET http://user:SECRET?SECRET#SECRET@host/a",
+    'Failed to connect to proxy URL: "http://socks5://user:SECRET@127.0.0.1:1"',
 ]
 
 

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from xavinit.stopping import check_stop
+from xavinit.stores.answers import understanding
 from xavinit.stores.bodies import Body
 from xavinit.stores.recognizing import TOKEN_NAME, make_token
 from xavinit.stores.retrying import BusyError, persist, persist_until
@@ -65,7 +66,9 @@ class S3Upload:
                 del self._bodies[number]
             return answer
 
-        self._tags[number] = persist(request)["ETag"]
+        answer = persist(request)
+        with understanding():
+            self._tags[number] = answer["ETag"]
 
     def _begin(self) -> None:
         """Begin the upload, if no other thread has."""
@@ -86,7 +89,8 @@ class S3Upload:
             except OSError:
                 self._unanswered -= 1
                 raise
-            self._ids.append(answer["UploadId"])
+            with understanding():
+                self._ids.append(answer["UploadId"])
             self._unanswered -= 1
 
         def request(failures: int) -> None:
@@ -110,7 +114,7 @@ class S3Upload:
 
         def request(failures: int) -> None:
             try:
-                self._requests.run(
+                answer = self._requests.run(
                     lambda: self._ask(
                         "complete_multipart_upload",
                         UploadId=self._ids[-1],
@@ -126,6 +130,8 @@ class S3Upload:
                     raise
                 condition.clear()
                 raise BusyError("the store takes no condition") from None
+            with understanding():  # what stands between may answer with a page of its own
+                answer["ETag"]
 
         persist(request)
 

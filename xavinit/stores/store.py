@@ -36,6 +36,13 @@ class Found(Struct, frozen=True):
     tag: str
 
 
+def make_found(nbytes: int, tag: str) -> Found:
+    """What a server tells of an object; `ValueError` where it cannot be."""
+    if nbytes < 0 or not isinstance(tag, str) or not tag:
+        raise ValueError("an object has a size and a tag")
+    return Found(nbytes, tag)
+
+
 class Upload(Protocol):
     """An object that is being sent in parts. It is not there before `complete`.
 

@@ -36,4 +36,13 @@ def parse_url(path: str) -> Url:
     bucket, _, key = match[2].partition("/")
     if not bucket:
         raise UsageError(f"the URL of an object needs a bucket; got {format_value(path)}")
+    _check_key(path, key)
     return Url(match[1], bucket, key)
+
+
+def _check_key(path: str, key: str) -> None:
+    """Refuse keys that libraries take for others, or not at all."""
+    if any("\ud800" <= letter <= "\udfff" for letter in path):
+        raise UsageError(f"the URL of an object must be UTF-8; got {format_value(path)}")
+    if key in (".", ".."):
+        raise UsageError(f"an object must not be called . or ..; got {format_value(path)}")
