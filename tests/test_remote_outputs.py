@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from memory_store import MemoryStore, MemoryStores, use_memory_stores
+from memory_store import MemoryStore, MemoryStores, MemoryUpload, use_memory_stores
 
 import xavinit
 from xavinit.cli import cli
@@ -19,7 +19,7 @@ from xavinit.errors import MissingLibraryError, OutputError, RefusedError, Usage
 from xavinit.output import sending
 from xavinit.output.claims import CLAIM
 from xavinit.output.sending import check_sizes, find_part_size, plan_sending
-from xavinit.stores import opening, parse_url
+from xavinit.stores import OvertakenError, opening, parse_url
 from xavinit.verbs.sources import check_not_spec
 
 SPEC: dict[str, Any] = {"seed": 3, "tensors": {"z": [10, 10], "big": [40, 40], "a.{5}": [10, 20]}}
@@ -414,7 +414,7 @@ def test_as_many_requests_look_as_the_docs_say(store: MemoryStore) -> None:
 # --- Runs that go on -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("output", FOLDERS)
+@pytest.mark.parametrize("output", ["npy", "shards"])
 def test_a_run_that_goes_on_writes_what_is_missing(
     tmp_path: Path, store: MemoryStore, output: str
 ) -> None:
@@ -426,9 +426,6 @@ def test_a_run_that_goes_on_writes_what_is_missing(
             raise OSError("the store is full")
 
     store.fault = fail
-    if output == "one shard":
-        xavinit.generate(SPEC, "s3://b/p", **FOLDERS[output])
-        return
     with pytest.raises(OutputError) as told:
         xavinit.generate(SPEC, "s3://b/p", **FOLDERS[output])
     hint = {
@@ -623,6 +620,33 @@ def test_a_run_that_came_and_went_before_the_claim_is_not_touched(store: MemoryS
         xavinit.generate(SPEC, "s3://b/p", format="npy")
     assert store.objects == theirs
     assert "p/manifest.json" in theirs
+
+
+def test_a_set_of_one_shard_needs_no_index(store: MemoryStore) -> None:
+    xavinit.generate(SPEC, "s3://b/p", **FOLDERS["one shard"])
+    assert list_calls(store, "put", "complete") == ["complete model.safetensors"]
+
+
+def test_a_shard_whose_parts_the_server_drops_is_looked_at_again(
+    tmp_path: Path, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Azure's does where another run, of the same set, makes the object first."""
+    xavinit.generate(SPEC, tmp_path / "w", **FOLDERS["shards"])
+    xavinit.generate(SPEC, "s3://b/p", seed=9, **FOLDERS["shards"])
+    real = MemoryUpload.complete
+    turns: list[str] = []
+
+    def complete(self: MemoryUpload) -> None:
+        if not turns:
+            turns.append(self.key)
+            real(self)
+            raise OvertakenError("another run has made the object meanwhile")
+        real(self)
+
+    monkeypatch.setattr(MemoryUpload, "complete", complete)
+    xavinit.generate(SPEC, "s3://b/p", force=True, **FOLDERS["shards"])
+    assert turns
+    assert find_under(store, "p/") == read(tmp_path / "w")
 
 
 def test_parts_write_one_set(tmp_path: Path, store: MemoryStore) -> None:

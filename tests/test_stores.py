@@ -56,6 +56,15 @@ def test_what_names_no_object(text: str, message: str) -> None:
     assert caught.value.describe() == message
 
 
+@pytest.mark.parametrize("key", ["a\\b", "/a", "a//b", "a/../b", ".", "a\nb"])
+def test_a_name_that_azures_library_takes_for_another(key: str) -> None:
+    with pytest.raises(UsageError, match=r"^a(n object must| name of az:// has no)"):
+        parse_url(f"az://c/{key}")
+    if key != ".":
+        assert parse_url(f"s3://c/{key}").key == key
+    assert parse_url("az://c/a/b/").key == "a/b/"
+
+
 def test_a_key_that_is_not_utf_8() -> None:
     with pytest.raises(UsageError, match=r"^the URL of an object must be UTF-8; got "):
         parse_url("s3://b/\udcff.safetensors")

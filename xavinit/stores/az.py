@@ -32,6 +32,7 @@ from xavinit.stores.retrying import (
     persist,
     persist_until,
 )
+from xavinit.stores.store import OvertakenError
 from xavinit.stores.waiting import Requests
 
 _GRACE = 3.0  # seconds that requests on their way get to end before an abort
@@ -56,13 +57,6 @@ def make_store(bucket: str) -> AzStore:
     except (faults.AzureError, BaseError, ValueError) as error:
         raise OSError(f"the account of az:// cannot be used: {clean(str(error))}") from None
     return AzStore(store, container)
-
-
-class LostBlocksError(OSError):
-    """The service no longer has the blocks of an upload."""
-
-    def __init__(self) -> None:
-        super().__init__("another run has made the object meanwhile")
 
 
 class AzStore(ObstoreBucket):
@@ -128,7 +122,7 @@ class AzUpload:
                 self._requests.run(commit)
             except BusyError:
                 raise
-            except LostBlocksError:
+            except OvertakenError:
                 if failures and self._is_complete():
                     return
                 # Where another run commits an object, the service drops all blocks of its name.
@@ -186,7 +180,7 @@ def ask(call: Any, *arguments: Any, **options: Any) -> Any:
         if code == "BlobAlreadyExists" or status == 412:
             raise FileExistsError("there is such an object") from None
         if code == "InvalidBlockList":
-            raise LostBlocksError from None
+            raise OvertakenError("another run has made the object meanwhile") from None
         if not status:
             raise BusyError("the connection failed") from None
         raise explain(status, code, str(error.reason or "")) from None

@@ -149,12 +149,14 @@ class S3Upload:
         with self._lock:
             for body in self._bodies.values():
                 body.stop()
-        self._requests.join(min(_LATE if self._unanswered else _GRACE, seconds / 3))
+        ended = self._requests.join(min(_LATE if self._unanswered else _GRACE, seconds / 3))
         is_any_lost = self._unanswered > 0  # before a late answer makes it an upload with a name
         for upload_id in tuple(self._ids):
             self._forget(upload_id, end)
         if is_any_lost:
             self._abort_lost("", end)
+            if not ended:  # it may be begun later still
+                raise TimeoutError("the store does not answer")
 
     def _forget(self, upload_id: str, end: float) -> None:
         """Abort an upload until the store does not know it any more."""

@@ -25,6 +25,10 @@ class ChangedError(OSError):
     """An object is no longer what it was when it was looked at."""
 
 
+class OvertakenError(OSError):
+    """Another run has made the object, and with that the server has dropped the parts of ours."""
+
+
 class NotOfferedError(OSError):
     """The server does not know a request, or something in it, and says so."""
 

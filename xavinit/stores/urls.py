@@ -36,13 +36,20 @@ def parse_url(path: str) -> Url:
     bucket, _, key = match[2].partition("/")
     if not bucket:
         raise UsageError(f"the URL of an object needs a bucket; got {format_value(path)}")
-    _check_key(path, key)
+    _check_key(path, match[1], key)
     return Url(match[1], bucket, key)
 
 
-def _check_key(path: str, key: str) -> None:
+def _check_key(path: str, scheme: str, key: str) -> None:
     """Refuse keys that libraries take for others, or not at all."""
     if any("\ud800" <= letter <= "\udfff" for letter in path):
         raise UsageError(f"the URL of an object must be UTF-8; got {format_value(path)}")
     if key in (".", ".."):
         raise UsageError(f"an object must not be called . or ..; got {format_value(path)}")
+    parts = key.rstrip("/").split("/") if key else []
+    is_odd = "\\" in key or any(letter < " " or letter == "\x7f" for letter in key)
+    if scheme == "az" and (is_odd or not {"", ".", ".."}.isdisjoint(parts)):
+        raise UsageError(
+            "a name of az:// has no backslash, no control character, and between its slashes "
+            f"neither nothing nor . or ..; got {format_value(path)}"
+        )
