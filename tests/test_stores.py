@@ -149,6 +149,7 @@ def test_what_is_written_to_a_disk_alone(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("s3://b/..", 'an object must not be called . or ..; got "s3://b/.."'),
         ("s3:///w", 'the URL of an object needs a bucket; got "s3:///w"'),
         ("ftp://b/w", '"ftp://b/w" is not the URL of an object'),
         ("s3://b c/w", 'the name of a bucket has no spaces; got "b c"'),
@@ -157,12 +158,12 @@ def test_what_is_written_to_a_disk_alone(
             "the URL of an object takes no user or password: they are in variables",
         ),
         ("s3://b/\udcff", 'the URL of an object must be UTF-8; got "s3://b/\\udcff"'),
-        ("gs://b/..", 'the name of an object must not be . or ..; got "gs://b/.."'),
+        ("gs://b/..", 'an object must not be called . or ..; got "gs://b/.."'),
         *(
             (
                 f"az://c/{key}",
-                "a name in az:// must not have empty parts, . or .. between its slashes, "
-                f'backslashes or control characters; got "az://c/{shown}"',
+                "a name of az:// has no backslash, no control character, and between its slashes "
+                f'neither nothing nor . or ..; got "az://c/{shown}"',
             )
             for key, shown in [
                 ("/w", "/w"),
@@ -178,6 +179,20 @@ def test_what_names_no_object(text: str, message: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_url(text)
     assert caught.value.describe() == message
+
+
+@pytest.mark.parametrize("key", ["a\\b", "/a", "a//b", "a/../b", ".", "a\nb"])
+def test_a_name_that_azures_library_takes_for_another(key: str) -> None:
+    with pytest.raises(UsageError, match=r"^a(n object must| name of az:// has no)"):
+        parse_url(f"az://c/{key}")
+    if key != ".":
+        assert parse_url(f"s3://c/{key}").key == key
+    assert parse_url("az://c/a/b/").key == "a/b/"
+
+
+def test_a_key_that_is_not_utf_8() -> None:
+    with pytest.raises(UsageError, match=r"^the URL of an object must be UTF-8; got "):
+        parse_url("s3://b/\udcff.safetensors")
 
 
 # --- Opening ---------------------------------------------------------------------------------
@@ -222,6 +237,10 @@ SECRETS = [
     "aws_secret_access_key = SECRET",
     "signature 'x' differs; token=SECRET",
     "Authorization SharedKey account:SECRET",
+    "Invalid endpoint: user:SECRET@127.0.0.1:1",
+    "Custom endpoint `http://user:SECRET/SECRET@127.0.0.1:1` was not a valid URI",
+    "cannot GET http://user:SECRET?SECRET#SECRET@host/a",
+    'Failed to connect to proxy URL: "http://socks5://user:SECRET@127.0.0.1:1"',
 ]
 
 

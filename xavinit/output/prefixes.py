@@ -19,6 +19,7 @@ from xavinit.stores import (
     ChangedError,
     Found,
     NoBucketError,
+    OvertakenError,
     RemoteFile,
     Store,
     open_store,
@@ -162,7 +163,7 @@ class Prefix:
             is_new = state == "missing"
             try:
                 self.send([file], drawing, advance if not turn else _ignore, is_new=is_new)
-            except FileExistsError:  # another run came between
+            except (FileExistsError, OvertakenError):  # another run came between
                 continue
             return True
         raise refuse(self.name(file.name))

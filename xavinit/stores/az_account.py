@@ -65,9 +65,12 @@ def find_account(environment: Mapping[str, str] = os.environ) -> Account:
             "az:// needs an account: AZURE_STORAGE_ACCOUNT_NAME in the environment,"
             " or AZURE_STORAGE_CONNECTION_STRING"
         )
+    endpoint = take("AZURE_STORAGE_ENDPOINT").rstrip("/")
+    if endpoint and not endpoint.startswith(("http://", "https://")):  # it may hold a password
+        raise UsageError("AZURE_STORAGE_ENDPOINT must begin with http:// or https://")
     return Account(
         name,
-        take("AZURE_STORAGE_ENDPOINT").rstrip("/") or f"https://{name}.blob.core.windows.net",
+        endpoint or f"https://{name}.blob.core.windows.net",
         take("AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_ACCESS_KEY", "AZURE_STORAGE_KEY"),
         take("AZURE_STORAGE_SAS_TOKEN", "AZURE_STORAGE_SAS_KEY").lstrip("?"),
     )

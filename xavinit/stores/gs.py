@@ -11,11 +11,12 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
+from xavinit.stores.answers import check_range, understanding
 from xavinit.stores.gs_requests import ask, explain_fault, find_service, open_session
 from xavinit.stores.gs_upload import GsUpload
 from xavinit.stores.recognizing import is_same_content
 from xavinit.stores.retrying import BusyError, persist
-from xavinit.stores.store import ChangedError, Found, NoBucketError
+from xavinit.stores.store import ChangedError, Found, NoBucketError, make_found
 from xavinit.stores.waiting import Requests
 
 _PIECE = 1 << 20  # bytes read at a time
@@ -48,10 +49,12 @@ class GsStore:
             return None
         try:
             fields = {"fields": "size,generation"}
-            found = self._ask("GET", self._get_url(key), params=fields).json()
+            answer = self._ask("GET", self._get_url(key), params=fields)
         except FileNotFoundError:
             return None
-        return Found(int(found["size"]), found["generation"])
+        with understanding():
+            found = answer.json()
+            return make_found(int(found["size"]), found["generation"])
 
     def read(self, key: str, start: int, block: memoryview, tag: str) -> None:
         if len(block):
@@ -72,7 +75,10 @@ class GsStore:
         with contextlib.closing(answer):
             if answer.headers.get("x-goog-generation", tag) != tag:
                 raise ChangedError("the object has changed")
-            if int(answer.headers.get("Content-Length", -1)) != len(block) - done[0]:
+            check_range(answer.headers.get("Content-Range"), start + done[0], len(block) - done[0])
+            with understanding():
+                nbytes = int(answer.headers["Content-Length"])
+            if nbytes != len(block) - done[0]:
                 raise ChangedError("the store answers with other bytes than those asked for")
             try:
                 for piece in answer.iter_content(_PIECE):
@@ -88,12 +94,17 @@ class GsStore:
         asked["fields"] = "items/name,prefixes,nextPageToken"
         names: set[str] = set()
         while True:
-            page = self._ask("GET", self._url, params=dict(asked)).json()
-            names |= {entry["name"] for entry in page.get("items") or []}
-            names |= set(page.get("prefixes") or [])
-            if not page.get("nextPageToken"):
+            answer = self._ask("GET", self._url, params=dict(asked))
+            with understanding():
+                page = answer.json()
+                names |= {entry["name"] for entry in page.get("items") or []}
+                names |= set(page.get("prefixes") or [])
+                token = page.get("nextPageToken")
+            if not token:
                 return sorted(name.removeprefix(prefix) for name in names if name != prefix)
-            asked["pageToken"] = page["nextPageToken"]
+            if token == asked.get("pageToken"):
+                raise OSError("the store lists the same names again and again")
+            asked["pageToken"] = token
 
     def put(self, key: str, content: bytes, *, is_new: bool) -> None:
         asked = {"uploadType": "media", "name": key}

@@ -55,13 +55,14 @@ def open_session() -> Any:
 
 
 def ask(session: Any, method: str, url: str, **options: Any) -> Any:
-    """The answer to a request, where it is success; `FileExistsError` where a condition fails."""
+    """The answer to a request, where it is success; `FileExistsError` where a condition fails.
+
+    Of an upload, an answer may say how many bytes the service has: its status is `RESUME`.
+    """
     timeout = (get_connect_timeout(), get_timeout())
     try:
         answer = session.request(method, url, timeout=timeout, allow_redirects=False, **options)
-        if answer.ok and answer.status_code != RESUME:
-            return answer
-        if answer.status_code == RESUME and "Range" in answer.headers:
+        if answer.ok:
             return answer
         text = answer.text
     except (faults.RequestException, auth_faults.GoogleAuthError, OSError) as error:

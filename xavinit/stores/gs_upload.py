@@ -14,10 +14,11 @@ from functools import partial
 from typing import Any
 
 from xavinit.stopping import check_stop
+from xavinit.stores.answers import understanding
 from xavinit.stores.bodies import Body
 from xavinit.stores.gs_requests import RESUME, CanceledError, ask
 from xavinit.stores.recognizing import TOKEN_NAME, make_token
-from xavinit.stores.retrying import persist, persist_until
+from xavinit.stores.retrying import BusyError, persist, persist_until
 from xavinit.stores.store import Reader
 from xavinit.stores.waiting import Requests
 
@@ -64,7 +65,8 @@ class GsUpload:
 
         def create() -> None:
             answer = ask(self._session, "POST", self._begin_url, params=asked, json=content)
-            self._url = answer.headers["Location"]
+            with understanding():
+                self._url = answer.headers["Location"]
 
         persist(lambda failures: self._requests.run(create))
 
@@ -95,39 +97,45 @@ class GsUpload:
             self._turn.notify_all()
 
     def _send(self, content: memoryview) -> None:
-        """Send bytes that others follow; the answer says how many of all have been stored."""
-        start = self._sent
-        while self._sent < start + len(content):
-            rest = content[self._sent - start :]
+        """Send bytes that others follow."""
+        start, end = self._sent, self._sent + len(content)
 
-            def request(failures: int, rest: memoryview = rest) -> Any:
-                # A second try sends bytes that the service may have: it skips those.
-                return self._put(rest, "*")
+        def request(failures: int) -> None:
+            # After a lost answer, the service may have what is sent again: it skips that.
+            before = self._sent
+            self._note(self._put(content[before - start :], "*"), end)
+            if self._sent == before:
+                raise BusyError("the store keeps no bytes of an upload")
 
-            answer = persist(request)
-            stored = re.fullmatch(r"bytes=0-(\d+)", answer.headers.get("Range", ""))
-            if answer.status_code != RESUME or stored is None:
-                raise OSError("the store has ended an upload before its last part")
-            place = int(stored[1]) + 1
-            if not self._sent < place <= start + len(content):
-                raise OSError("the store has other bytes than those that were sent")
-            self._sent = place
+        while self._sent < end:
+            persist(request)
 
     def _put(self, content: memoryview, total: str) -> Any:
+        """Send bytes from the place on that the service has come to."""
         place = f"{self._sent}-{self._sent + len(content) - 1}" if content else "*"
         self._body = body = Body(content)
         headers = {"Content-Range": f"bytes {place}/{total}"}
         call = partial(ask, self._session, "PUT", self._url, data=body, headers=headers)
         return self._requests.run(call)
 
+    def _note(self, answer: Any, end: int) -> None:
+        """Note how many bytes the service has, of those up to a place."""
+        if answer.status_code != RESUME:
+            raise OSError("the store has ended an upload before its last part")
+        stored = re.fullmatch(r"bytes=0-(\d+)", answer.headers.get("Range", ""))
+        place = int(stored[1]) + 1 if stored is not None else 0
+        if not self._sent <= place <= end:
+            raise OSError("the store has other bytes than those that were sent")
+        self._sent = place
+
     def complete(self) -> None:
         if self._is_new and self._find() is not None:
             raise FileExistsError("there is such an object")
-        total = self._sent + len(self._tail)
+        start, total = self._sent, self._sent + len(self._tail)
 
         def request(failures: int) -> None:
             try:
-                self._put(memoryview(self._tail), str(total))
+                answer = self._put(memoryview(self._tail)[self._sent - start :], str(total))
             except FileNotFoundError:
                 # The session has ended: by the try whose answer was lost, or without an object.
                 found = self._find()
@@ -135,6 +143,14 @@ class GsUpload:
                     raise
                 if found.nbytes != total:
                     raise
+                return
+            if answer.status_code == RESUME:
+                self._note(answer, total)
+                raise BusyError("the store has not kept all bytes of an upload")
+            with understanding():
+                nbytes = int(answer.json()["size"])
+            if nbytes != total:
+                raise OSError("the store has made an object of other bytes than those sent")
 
         persist(request)
 

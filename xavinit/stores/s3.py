@@ -15,13 +15,14 @@ import boto3
 import botocore
 import botocore.exceptions as faults
 from botocore.config import Config
+from urllib3.exceptions import HTTPError
 
-from xavinit.stores.answers import clean
+from xavinit.stores.answers import check_range, understanding
 from xavinit.stores.recognizing import is_same_content
 from xavinit.stores.retrying import BusyError, get_connect_timeout, get_timeout, persist
 from xavinit.stores.s3_requests import ask, explain_fault
 from xavinit.stores.s3_upload import S3Upload
-from xavinit.stores.store import ChangedError, Found, NoBucketError, NotOfferedError
+from xavinit.stores.store import ChangedError, Found, NoBucketError, NotOfferedError, make_found
 from xavinit.stores.waiting import Requests
 
 _CONNECTIONS = 64  # kept open, one for each thread
@@ -44,7 +45,7 @@ def make_store(bucket: str) -> S3Store:
             options["signature_version"] = botocore.UNSIGNED
         client = session.client("s3", _find_region(), config=Config(**options))
     except (faults.BotoCoreError, ValueError) as error:
-        raise OSError(clean(str(error))) from None
+        raise explain_fault(error) from None
     return S3Store(client, bucket)
 
 
@@ -77,7 +78,8 @@ class S3Store:
             answer = persist(request)
         except FileNotFoundError:
             return None
-        return Found(answer["ContentLength"], answer["ETag"])
+        with understanding():
+            return make_found(answer["ContentLength"], answer["ETag"])
 
     def read(self, key: str, start: int, block: memoryview, tag: str) -> None:
         if len(block):
@@ -93,9 +95,10 @@ class S3Store:
         except FileExistsError:
             raise ChangedError("the object has changed") from None
         with contextlib.closing(answer["Body"]) as body:
-            if answer["ETag"] != tag:  # not every server looks at the condition
+            if answer.get("ETag") != tag:  # not every server looks at the condition
                 raise ChangedError("the object has changed")
-            if answer["ContentLength"] != len(block) - done[0]:
+            check_range(answer.get("ContentRange"), start + done[0], len(block) - done[0])
+            if answer.get("ContentLength") != len(block) - done[0]:
                 raise ChangedError("the store answers with other bytes than those asked for")
             try:
                 while done[0] < len(block):
@@ -104,7 +107,7 @@ class S3Store:
                         raise BusyError("the connection failed")
                     block[done[0] : done[0] + len(piece)] = piece
                     done[0] += len(piece)
-            except (faults.BotoCoreError, faults.HTTPClientError) as error:
+            except (faults.BotoCoreError, faults.HTTPClientError, HTTPError) as error:
                 raise explain_fault(error) from None
 
     def list_names(self, prefix: str) -> list[str]:
@@ -121,9 +124,12 @@ class S3Store:
             answer = persist(request)
             names |= {entry["Key"] for entry in answer.get("Contents", [])}
             names |= {entry["Prefix"] for entry in answer.get("CommonPrefixes", [])}
-            if not answer.get("NextContinuationToken"):
+            token = answer.get("NextContinuationToken")
+            if not token:
                 return sorted(name.removeprefix(prefix) for name in names if name != prefix)
-            more = {"ContinuationToken": answer["NextContinuationToken"]}
+            if token == more.get("ContinuationToken"):
+                raise OSError("the store lists the same names again and again")
+            more = {"ContinuationToken": token}
 
     def put(self, key: str, content: bytes, *, is_new: bool) -> None:
         # Not every server looks at the condition of the request itself.

@@ -6,6 +6,7 @@ from typing import Any
 
 import botocore.exceptions as faults
 from botocore import UNSIGNED
+from urllib3.exceptions import HTTPError
 
 from xavinit.stores.answers import clean, explain
 from xavinit.stores.retrying import BusyError
@@ -28,11 +29,14 @@ def ask(client: Any, name: str, **arguments: Any) -> Any:
         if status == 501 or code == "NotImplemented":
             raise NotOfferedError(f"the store does not implement this: {name}") from None
         meaning = explain(status, code, str(answer["Error"].get("Message", "")))
-        if isinstance(meaning, PermissionError) and is_anonymous(client):
-            meaning = PermissionError(f"{meaning} (no credentials are found)")
+        # Some servers call it a bad request.
+        if type(meaning) in (OSError, PermissionError) and is_anonymous(client):
+            meaning = type(meaning)(f"{meaning} (no credentials are found)")
         raise meaning from None
-    except (faults.BotoCoreError, faults.HTTPClientError, OSError) as error:
+    except (faults.BotoCoreError, faults.HTTPClientError, HTTPError, OSError) as error:
         raise explain_fault(error) from None
+    except (KeyError, TypeError, ValueError, RecursionError):  # of boto3's own work with an answer
+        raise OSError("the store gives an answer that cannot be understood") from None
 
 
 def is_anonymous(client: Any) -> bool:
@@ -52,13 +56,19 @@ _BUSY = {
 
 def explain_fault(error: Exception) -> OSError:
     """The error for a request that has no answer."""
-    if isinstance(error, faults.SSLError | faults.ProxyConnectionError):
+    if isinstance(error, faults.ProxyConnectionError):
+        return OSError("cannot reach the proxy that the environment names")
+    if isinstance(error, faults.ParamValidationError):
+        return OSError("the name of the bucket, or of the object, is not one that s3:// takes")
+    if str(error).startswith(("Invalid endpoint", "Custom endpoint")):  # with a password, perhaps
+        return OSError("the endpoint of s3:// must be a URL such as https://host:9000")
+    if isinstance(error, faults.SSLError):
         return OSError(clean(str(error)))
     if isinstance(error, faults.NoCredentialsError | faults.PartialCredentialsError):
         return PermissionError("no credentials for s3:// are found")
     for kind, fact in _BUSY.items():
         if isinstance(error, kind):
             return BusyError(fact)
-    if isinstance(error, OSError):
+    if isinstance(error, OSError | HTTPError):
         return BusyError("the connection failed")
     return OSError(clean(str(error)))

@@ -59,23 +59,20 @@ def parse_url(path: str) -> Url:
         raise UsageError("the URL of an object takes no user or password: they are in variables")
     if _ODD.search(bucket):
         raise UsageError(f"the name of a bucket has no spaces; got {format_value(bucket)}")
-    _check_key(match[1], key, path)
+    _check_key(path, match[1], key)
     return Url(match[1], bucket, key)
 
 
-def _check_key(scheme: str, key: str, path: str) -> None:
-    """Refuse names that a library would change on their way, or that no store takes."""
-    shown = format_value(path)
-    try:
-        key.encode()
-    except UnicodeEncodeError:
-        raise UsageError(f"the URL of an object must be UTF-8; got {shown}") from None
+def _check_key(path: str, scheme: str, key: str) -> None:
+    """Refuse keys that libraries take for others, or not at all."""
+    if any("\ud800" <= letter <= "\udfff" for letter in path):
+        raise UsageError(f"the URL of an object must be UTF-8; got {format_value(path)}")
     if key in (".", ".."):
-        raise UsageError(f"the name of an object must not be . or ..; got {shown}")
-    if scheme == "az":
-        *folders, last = key.split("/")
-        if {"", ".", ".."} & {*folders, last or "-"} or "\\" in key or not key.isprintable():
-            raise UsageError(
-                "a name in az:// must not have empty parts, . or .. between its slashes, "
-                f"backslashes or control characters; got {shown}"
-            )
+        raise UsageError(f"an object must not be called . or ..; got {format_value(path)}")
+    parts = key.rstrip("/").split("/") if key else []
+    is_odd = "\\" in key or any(letter < " " or letter == "\x7f" for letter in key)
+    if scheme == "az" and (is_odd or not {"", ".", ".."}.isdisjoint(parts)):
+        raise UsageError(
+            "a name of az:// has no backslash, no control character, and between its slashes "
+            f"neither nothing nor . or ..; got {format_value(path)}"
+        )
