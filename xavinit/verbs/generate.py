@@ -103,8 +103,8 @@ def generate(
             task, into a folder that all of them see. `jobs` is then the threads of a task, by
             default one.
         with_files: paths of files, such as config.json, of which copies go into the folder `path`
-            with `model.safetensors`, or the shards; all appear together. A different file of such
-            a name is replaced only with `force`.
+            with `model.safetensors`, or the shards; on a disk all appear together, in a store
+            the copies first. A different file of such a name is replaced only with `force`.
         force: replace an output that exists; of a part, the shards of this part.
         dry_run: check everything, write nothing.
         progress: called with the bytes done and the total bytes, about ten times a second.
