@@ -10,6 +10,10 @@ from typing import Final
 
 _NO_WEIGHT: Final = "it changes no weight: leave it out"
 _WEIGHTLESS: Final = "it has no weights: leave it out"
+_TAKES_A_NUMBER: Final = (
+    "it has no weights: leave it out; under Keras's rng and keys: nnx, where it takes a number, "
+    "write type: draw"
+)
 _RAW: Final = "there is no such layer: list its tensors under tensors"
 _ONE_WAY: Final = "bidirectional: true is both ways; PyTorch has no layer that runs backward alone"
 _NOT_ORTHOGONAL: Final = (
@@ -103,6 +107,15 @@ ADVICE: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
         "it has no gain of its own: leave the key out": ("softmax", "log_softmax"),
     },
     "layer": {
+        _TAKES_A_NUMBER: (
+            "dropout",
+            "Dropout1d",
+            "Dropout2d",
+            "Dropout3d",
+            "SpatialDropout2D",
+            "AlphaDropout",
+            "GaussianNoise",
+        ),
         _WEIGHTLESS: (
             "relu",
             "relu6",
@@ -119,13 +132,6 @@ ADVICE: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
             "softmax",
             "log_softmax",
             "activation",
-            "dropout",
-            "Dropout1d",
-            "Dropout2d",
-            "Dropout3d",
-            "SpatialDropout2D",
-            "AlphaDropout",
-            "GaussianNoise",
             "pool",
             "pooling",
             "max_pool",

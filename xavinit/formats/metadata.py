@@ -50,8 +50,8 @@ def make_set_metadata(plan: Plan, max_shard_size: int, names: ShardNames) -> str
 
 
 def make_compact(data: Any) -> str:
-    """Data as the metadata's JSON has it: compact, its keys sorted."""
-    return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    """Data as the metadata has it: compact JSON that keeps the order of a spec's tensors."""
+    return json.dumps(data, separators=(",", ":"), ensure_ascii=False)
 
 
 def parse_recipe(metadata: Mapping[str, str]) -> Recipe | None:

@@ -72,8 +72,9 @@ def lay_out(plan: Plan) -> Layout:
             "shape": list(tensor.shape),
         }
     metadata = make_metadata(plan)
-    content = {"tensors": entries, KEY: json.loads(metadata)}
-    manifest = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    # The carried spec keeps its order, which is that of the numbers where they have one.
+    content = {"tensors": dict(sorted(entries.items())), KEY: json.loads(metadata)}
+    manifest = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
     files.append(lay_out_file(MANIFEST, manifest.encode()))
     nbytes = sum(file.nbytes for file in files)
     return Layout(tuple(files), nbytes, folder=True, metadata={KEY: metadata})

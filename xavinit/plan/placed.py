@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from xavinit.layers import View, find_framework, place_layer
+from xavinit.layers import DRAW, View, find_framework, place_layer
 from xavinit.spec import LayerSpec, Spec
 
 
@@ -29,6 +29,8 @@ def list_placed(spec: Spec) -> Iterator[PlacedTensor]:
         if not isinstance(listed, LayerSpec):
             shape = spec.families[listed.family].shape
             yield PlacedTensor(listed.name, shape, listed.name)
+            continue
+        if listed.layer.type == DRAW:  # it has no tensor
             continue
         for name, _, variable in place_layer(listed.layer, framework):
             if variable.role in listed.parts:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from xavinit.errors import Faults, SpecError
 from xavinit.layers import DRAW, Framework, Layer, find_framework
@@ -118,7 +118,7 @@ def plan_spec(spec: Spec) -> Plan:
                     made[0].place,
                 )
         tensors += made
-    tensors = order.finish(tensors)
+    tensors = order.finish(_complete_ties(tensors, order.list_sequence()))
     if owners:
         _check_names(tensors, framework)
     found = map(find_warning, spec.families, decisions)
@@ -139,6 +139,25 @@ def plan_spec(spec: Spec) -> Plan:
             ("layers" if tensors[0].module else "tensors",),
         )
     return plan
+
+
+def _complete_ties(tensors: list[TensorPlan], sequence: Sequence[TensorPlan]) -> list[TensorPlan]:
+    """Give copies of what a layer's module makes its law, which only the module's order knows."""
+    if not any(tensor.law is None and tensor.size for tensor in tensors):
+        return tensors
+    laws = {t.stream: t.law for t in (*sequence, *tensors) if not t.is_tied and t.law is not None}
+    made = []
+    for tensor in tensors:
+        if tensor.law is None and tensor.size:
+            if tensor.stream not in laws:
+                raise SpecError(
+                    f"a copy needs the numbers of {format_value(tensor.stream)}, which are not "
+                    "drawn: give it an initializer",
+                    tensor.place,
+                )
+            tensor = structs.replace(tensor, law=laws[tensor.stream])
+        made.append(tensor)
+    return made
 
 
 def _name_tensor(decisions: Sequence[Decision], tensor: TensorSpec) -> TensorPlan:

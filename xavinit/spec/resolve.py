@@ -166,8 +166,7 @@ def _apply_overrides(data: Mapping[str, Any], overrides: Overrides) -> dict[str,
         check_mapping(data.get(key, {}), (key,))
     try:
         if overrides.rng is not None:
-            data["rng"] = overrides.rng
-            _parse_rng(overrides.rng)
+            data["rng"] = _choose_rng(overrides.rng, data)
         if overrides.seed is not None:
             data["seed"] = overrides.seed
             _parse_seed(overrides.seed, _find_rng(data))
@@ -195,6 +194,13 @@ def _parse_rng(given: Any) -> Rng:
     except SpecError as error:
         error.path = ("rng", *error.path)
         raise
+
+
+def _choose_rng(given: Any, data: Mapping[str, Any]) -> Any:
+    """The rng of an override; its name alone leaves the variants that the spec gives it."""
+    rng = _parse_rng(given)
+    is_name = given in (rng.name, {"type": rng.name})
+    return data["rng"] if is_name and "rng" in data and _find_rng(data).name == rng.name else given
 
 
 def _find_rng(data: Mapping[str, Any]) -> Rng:

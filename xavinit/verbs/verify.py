@@ -19,7 +19,7 @@ from xavinit.formats import (
     parse_size,
 )
 from xavinit.places import exists, join, split
-from xavinit.plan import Plan
+from xavinit.plan import STREAM, Plan
 from xavinit.reading import Fault, Found, compare_files
 from xavinit.verbs.prepare import make_overrides, read_plan, take_plan
 from xavinit.verbs.progress import Progress
@@ -84,6 +84,7 @@ def verify(
     overrides = make_overrides(seed, dtype, framework, dims, rng)
     source: Source | None
     carried = Carried()
+    is_theirs = False
     if spec is None:
         carried = find_recipe(subject)
         if carried.recipe is None:
@@ -95,12 +96,16 @@ def verify(
         plan = read_plan(source.document, overrides, strict=strict)[1]
     else:
         plan, source = take_plan(spec, overrides, strict=strict)
+        is_theirs = plan.stream != STREAM
         try:
-            carried = find_recipe(subject) if subject.format == "safetensors" else carried
+            if is_theirs or subject.format == "safetensors":
+                carried = find_recipe(subject)
+            # A framework wrote it, whose numbers alone are those of the spec.
+            is_theirs = is_theirs and carried.recipe is None
         except UnreadableError:
             raise
         except InputError:  # a fault that is told below
-            carried = Carried()
+            carried, is_theirs = Carried(), False
     if statistics:
         return judge_file(
             plan,
@@ -111,7 +116,11 @@ def verify(
             progress=progress,
         )
     with source.document.locating() if source else contextlib.nullcontext():
-        compared, found = _compare(plan, subject, carried, max_shard_size, shard_name, spec is None)
+        if is_theirs:
+            compared, found = _compare_foreign(plan, os.fsdecode(path), is_own_spec=False)
+        else:
+            own = spec is None
+            compared, found = _compare(plan, subject, carried, max_shard_size, shard_name, own)
     return judge(plan, compared, found, jobs=jobs, started=started, progress=progress)
 
 
