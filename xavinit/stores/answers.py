@@ -11,6 +11,7 @@ import re
 from xavinit.stores.retrying import BusyError
 from xavinit.stores.store import NoBucketError
 
+_USER = re.compile(r"([a-z][a-z0-9+.-]*://)?\S*@", re.IGNORECASE)  # a password may hold anything
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s\"'<>]*", re.IGNORECASE)
 _SECRET = re.compile(
     r"(?:\b(?:sig|signature|credential|authorization|token|password|secret|\w*key)\b\s*[:=]\s*"
@@ -42,6 +43,7 @@ def clean(text: str) -> str:
     'bad header: …'
     """
     line = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    line = _USER.sub(r"\1", line)
     line = _URL.sub(_strip_url, line)
     line = _SECRET.sub("…", line)
     return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
@@ -50,8 +52,7 @@ def clean(text: str) -> str:
 def _strip_url(match: re.Match[str]) -> str:
     scheme, _, rest = match[0].partition("://")
     rest = rest.partition("?")[0].partition("#")[0]
-    host, slash, path = rest.partition("/")
-    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
+    return f"{scheme}://{rest}"
 
 
 def explain(status: int, code: str = "", message: str = "") -> OSError:

@@ -15,7 +15,9 @@ from importlib import import_module
 from typing import Any
 
 import azure.core.exceptions as faults
+import requests
 from azure.core import MatchConditions
+from azure.core.pipeline.transport import RequestsTransport
 from azure.storage.blob import BlobBlock, BlobServiceClient
 from obstore.exceptions import BaseError
 from obstore.store import AzureStore
@@ -23,6 +25,7 @@ from obstore.store import AzureStore
 from xavinit.stores.answers import clean, explain
 from xavinit.stores.az_account import find_account
 from xavinit.stores.bodies import Body
+from xavinit.stores.bounds import bound
 from xavinit.stores.obstore_bucket import ObstoreBucket, get_options
 from xavinit.stores.recognizing import TOKEN_NAME, make_token
 from xavinit.stores.retrying import (
@@ -49,8 +52,12 @@ def make_store(bucket: str) -> AzStore:
     options = {**get_options(), **account.get_obstore_options(credential)}
     try:
         store = AzureStore(bucket, **options)
+        session = requests.Session()
+        session.hooks["response"].append(bound)
         client = BlobServiceClient(
-            **account.get_client_options(client_credential), retry_total=0, **timeouts
+            **account.get_client_options(client_credential),
+            retry_total=0,
+            transport=RequestsTransport(session=session, session_owner=False, **timeouts),
         )
         container = client.get_container_client(bucket)
     except (faults.AzureError, BaseError, ValueError) as error:
@@ -163,18 +170,25 @@ def ask(call: Any, *arguments: Any, **options: Any) -> Any:
     """Make a request by azure-storage-blob; errors become those of stores."""
     try:
         return call(*arguments, **options)
+    except (faults.IncompleteReadError, faults.ServiceResponseTimeoutError) as error:
+        # Before their own kinds: where the answer's body is cut off, its status tells nothing.
+        is_late = isinstance(error, faults.ServiceResponseTimeoutError)
+        fact = "the store does not answer" if is_late else "the connection failed"
+        raise BusyError(fact) from None
     except faults.HttpResponseError as error:
         code = getattr(error, "error_code", None)
         code = str(getattr(code, "value", code) or "")
         status = error.status_code or 0
+        if not status:
+            raise BusyError("the connection failed") from None
         if code == "BlobAlreadyExists" or status == 412:
             raise FileExistsError("there is such an object") from None
         raise explain(status, code, str(error.reason or "")) from None
-    except (faults.ServiceRequestTimeoutError, faults.ServiceResponseTimeoutError):
+    except faults.ServiceRequestTimeoutError:
         raise BusyError("the store does not answer") from None
     except faults.ServiceRequestError:
         raise BusyError("cannot reach the store, or the connection failed") from None
-    except (faults.ServiceResponseError, faults.IncompleteReadError):
+    except faults.ServiceResponseError:
         raise BusyError("the connection failed") from None
     except faults.AzureError as error:
         raise OSError(clean(str(error))) from None

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
+from xavinit.stores.bounds import Pages, check_range
 from xavinit.stores.gs_requests import ask, explain_fault, find_service, open_session
 from xavinit.stores.gs_upload import GsUpload
 from xavinit.stores.recognizing import is_same_content
@@ -61,9 +62,10 @@ class GsStore:
 
     def _read_on(self, key: str, start: int, block: memoryview, tag: str, done: list[int]) -> None:
         """Fill a block from where the last try ended."""
+        first, end = start + done[0], start + len(block)
         options: dict[str, Any] = {
             "params": {"alt": "media", "ifGenerationMatch": tag},
-            "headers": {"Range": f"bytes={start + done[0]}-{start + len(block) - 1}"},
+            "headers": {"Range": f"bytes={first}-{end - 1}"},
         }
         try:
             answer = ask(self._session, "GET", self._get_url(key), stream=True, **options)
@@ -72,8 +74,9 @@ class GsStore:
         with contextlib.closing(answer):
             if answer.headers.get("x-goog-generation", tag) != tag:
                 raise ChangedError("the object has changed")
-            if int(answer.headers.get("Content-Length", -1)) != len(block) - done[0]:
-                raise ChangedError("the store answers with other bytes than those asked for")
+            length = answer.headers.get("Content-Length", "")
+            place = answer.headers.get("Content-Range")
+            check_range(first, end, place, int(length) if length.isdecimal() else -1)
             try:
                 for piece in answer.iter_content(_PIECE):
                     block[done[0] : done[0] + len(piece)] = piece
@@ -87,6 +90,7 @@ class GsStore:
         asked = {"prefix": prefix, "delimiter": "/"}
         asked["fields"] = "items/name,prefixes,nextPageToken"
         names: set[str] = set()
+        pages = Pages()
         while True:
             page = self._ask("GET", self._url, params=dict(asked)).json()
             names |= {entry["name"] for entry in page.get("items") or []}
@@ -94,6 +98,7 @@ class GsStore:
             if not page.get("nextPageToken"):
                 return sorted(name.removeprefix(prefix) for name in names if name != prefix)
             asked["pageToken"] = page["nextPageToken"]
+            pages.check(asked["pageToken"])
 
     def put(self, key: str, content: bytes, *, is_new: bool) -> None:
         asked = {"uploadType": "media", "name": key}
@@ -116,9 +121,11 @@ class GsStore:
     def start_upload(self, key: str, *, is_new: bool) -> GsUpload:
         return GsUpload(self._session, self._upload_url, key, self, is_new=is_new)
 
-    def delete(self, key: str) -> None:
+    def delete(self, key: str, tag: str = "") -> None:
+        """Remove an object; where a tag is given, only while it has it."""
+        condition = {"ifGenerationMatch": tag} if tag else {}
         try:
-            self._ask("DELETE", self._get_url(key))
+            self._ask("DELETE", self._get_url(key), params=condition)
         except NoBucketError:
             raise
         except FileNotFoundError:

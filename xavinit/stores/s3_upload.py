@@ -110,7 +110,7 @@ class S3Upload:
 
         def request(failures: int) -> None:
             try:
-                self._requests.run(
+                answer = self._requests.run(
                     lambda: self._ask(
                         "complete_multipart_upload",
                         UploadId=self._ids[-1],
@@ -118,6 +118,9 @@ class S3Upload:
                         **condition,
                     )
                 )
+                # Success without the service's words may be the answer of another server.
+                if not answer.get("ETag") and not self._is_complete():
+                    raise BusyError("the store does not say that the upload is complete")
             except (FileExistsError, FileNotFoundError):
                 if not failures or not self._is_complete():
                     raise

@@ -36,4 +36,20 @@ def parse_url(path: str) -> Url:
     bucket, _, key = match[2].partition("/")
     if not bucket:
         raise UsageError(f"the URL of an object needs a bucket; got {format_value(path)}")
+    _check_key(match[1], key, path)
     return Url(match[1], bucket, key)
+
+
+def _check_key(scheme: str, key: str, path: str) -> None:
+    """Refuse what would become another object's name on its way to the store."""
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"the URL of an object must be UTF-8; got {format_value(path)}") from None
+    if scheme == "gs" and key in (".", ".."):
+        raise UsageError(f"an object of gs:// cannot be named {key}; got {format_value(path)}")
+    if scheme == "az" and "\\" in key:
+        raise UsageError(
+            "the name of an object of az:// must not contain a backslash, which becomes a slash;"
+            f" got {format_value(path)}"
+        )
