@@ -100,7 +100,25 @@ def test_an_object_that_changes_or_is_not_there(bucket: MemoryStore) -> None:
         RemoteFile(bucket, "x")
 
 
-def test_every_read_bears_the_first_tag(bucket: MemoryStore) -> None:
-    found = bucket.find("w")
-    assert found is not None
-    assert found.tag == tag_of(CONTENT)
+def test_every_read_bears_the_first_tag(
+    bucket: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the object has been looked at again since, and found to be another."""
+    tags: list[str] = []
+    real = bucket.read
+
+    def read(key: str, start: int, block: memoryview, tag: str) -> None:
+        tags.append(tag)
+        real(key, start, block, tag)
+
+    monkeypatch.setattr(bucket, "read", read)
+    with RemoteFile(bucket, "w") as file:
+        file.read(10)
+        file.seek(1_000_000)
+        file.read(1_500_000)
+        bucket.objects["w"] = CONTENT[::-1]
+        assert bucket.find("w") is not None
+        file.seek(2_900_000)
+        with pytest.raises(ChangedError):
+            file.read(10)
+    assert tags == [tag_of(CONTENT)] * 3

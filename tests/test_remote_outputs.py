@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from memory_store import MemoryStore, MemoryStores, use_memory_stores
+from memory_store import MemoryStore, MemoryStores, MemoryUpload, use_memory_stores
 
 import xavinit
 from xavinit.cli import cli
@@ -18,7 +19,7 @@ from xavinit.errors import MissingLibraryError, OutputError, RefusedError, Usage
 from xavinit.output import sending
 from xavinit.output.claims import CLAIM
 from xavinit.output.sending import check_sizes, find_part_size, plan_sending
-from xavinit.stores import opening, parse_url
+from xavinit.stores import OvertakenError, opening, parse_url
 from xavinit.verbs.sources import check_not_spec
 
 SPEC: dict[str, Any] = {"seed": 3, "tensors": {"z": [10, 10], "big": [40, 40], "a.{5}": [10, 20]}}
@@ -223,10 +224,40 @@ def test_files_that_are_not_ours_are_refused(store: MemoryStore) -> None:
     def write(*, force: bool) -> Any:
         return xavinit.generate(SPEC, "s3://b/p", format="npy", force=force)
 
-    told = check_untouched(store, lambda: write(force=False))
-    assert told == "s3://b/p exists; use --force to replace it"
-    told = check_untouched(store, lambda: write(force=True))
-    assert told == "s3://b/p holds files that are not of an earlier run; it is not replaced"
+    for force in (False, True):
+        told = check_untouched(store, partial(write, force=force))
+        assert told == (
+            "s3://b/p/a.0.npy is not of an earlier run; it is not replaced\n"
+            "  hint: use another prefix"
+        )
+
+
+def test_a_file_beside_a_folder_of_ours_is_refused(store: MemoryStore) -> None:
+    """With --force it would be refused, too: so that is not said."""
+    xavinit.generate(SPEC, "s3://b/p", format="npy")
+    store.objects["p/config.json"] = b"{}"
+    store.requests.clear()
+    for force in (False, True):
+        told = check_untouched(
+            store, partial(xavinit.generate, SPEC, "s3://b/p", format="npy", force=force)
+        )
+        assert told.startswith("s3://b/p/config.json is not of an earlier run; it is not replaced")
+
+
+def test_a_claim_that_another_replaces_at_once_is_lost(store: MemoryStore) -> None:
+    """By a server that looks at no condition."""
+    theirs = b'{"recipe":"theirs","files":[]}'
+    real = store.put
+
+    def put(key: str, content: bytes, *, is_new: bool) -> None:
+        real(key, content, is_new=is_new)
+        if key.endswith(CLAIM):
+            store.objects[key] = theirs
+
+    store.put = put  # type: ignore[method-assign]
+    with pytest.raises(RefusedError, match=r"^s3://b/p was taken by another run meanwhile$"):
+        xavinit.generate(SPEC, "s3://b/p", format="npy")
+    assert store.objects == {f"p/{CLAIM}": theirs}
 
 
 def test_the_spec_itself_is_not_replaced() -> None:
@@ -373,7 +404,7 @@ def test_as_many_requests_look_as_the_docs_say(store: MemoryStore) -> None:
     for name, options, new, told in [
         ("w.safetensors", {}, 1, 3),
         ("p", FOLDERS["shards"], 5, 6 * 4 + 9),
-        ("q", FOLDERS["npy"], 9, 7 + 9),
+        ("q", FOLDERS["npy"], 9, 7 + 11),
     ]:
         store.requests.clear()
         xavinit.generate(SPEC, f"s3://b/{name}", **options)
@@ -383,7 +414,7 @@ def test_as_many_requests_look_as_the_docs_say(store: MemoryStore) -> None:
 # --- Runs that go on -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("output", FOLDERS)
+@pytest.mark.parametrize("output", ["npy", "shards"])
 def test_a_run_that_goes_on_writes_what_is_missing(
     tmp_path: Path, store: MemoryStore, output: str
 ) -> None:
@@ -395,9 +426,6 @@ def test_a_run_that_goes_on_writes_what_is_missing(
             raise OSError("the store is full")
 
     store.fault = fail
-    if output == "one shard":
-        xavinit.generate(SPEC, "s3://b/p", **FOLDERS[output])
-        return
     with pytest.raises(OutputError) as told:
         xavinit.generate(SPEC, "s3://b/p", **FOLDERS[output])
     hint = {
@@ -515,6 +543,55 @@ def test_two_runs_of_one_recipe_write_one_folder(tmp_path: Path, store: MemorySt
     assert store.count("delete") <= 2  # the claim alone
 
 
+@pytest.mark.parametrize("becomes", ["another", "nothing"])
+def test_a_claim_that_changes_while_it_is_read(store: MemoryStore, becomes: str) -> None:
+    """Of the same recipe, or it goes: it is read again."""
+    turns: list[str] = []
+
+    def come(call: str, key: str, nbytes: int) -> None:
+        if call == "read" and key == f"p/{CLAIM}" and not turns:
+            turns.append(call)
+            claim = store.objects.pop(key)
+            if becomes == "another":
+                store.objects[key] = claim + b" "
+
+    store.fault = come
+    if becomes == "another":
+        xavinit.generate(SPEC, "s3://b/p", format="npy")
+        assert len(find_under(store, "p/")) == 8
+    else:
+        with pytest.raises(RefusedError, match=r"^s3://b/p was taken by another run meanwhile$"):
+            xavinit.generate(SPEC, "s3://b/p", format="npy")
+    assert turns
+
+
+@pytest.mark.parametrize("becomes", ["whole", "nothing"])
+def test_a_shard_that_changes_while_it_is_looked_at(
+    tmp_path: Path, store: MemoryStore, becomes: str
+) -> None:
+    """It is looked at again, and not taken for one that was cut short."""
+    options = FOLDERS["shards"]
+    xavinit.generate(SPEC, tmp_path / "w", **options)
+    xavinit.generate(SPEC, "s3://b/p", **options)
+    name = "p/model-00002-of-00004.safetensors"
+    whole = store.objects[name]
+    del store.objects[f"p/{INDEX}"]
+    turns: list[str] = []
+
+    def come(call: str, key: str, nbytes: int) -> None:
+        if call == "read" and key == name and not turns:
+            turns.append(call)
+            store.objects.pop(name)
+            if becomes == "whole":
+                store.objects[name] = whole
+
+    store.fault = come
+    store.objects[name] = whole[:-1]
+    xavinit.generate(SPEC, "s3://b/p", **options)
+    assert turns
+    assert find_under(store, "p/") == read(tmp_path / "w")
+
+
 def test_the_claim_of_another_run_is_not_removed(store: MemoryStore) -> None:
     """It comes just before this run ends."""
     theirs = b'{"recipe":"theirs","files":[]}'
@@ -543,6 +620,33 @@ def test_a_run_that_came_and_went_before_the_claim_is_not_touched(store: MemoryS
         xavinit.generate(SPEC, "s3://b/p", format="npy")
     assert store.objects == theirs
     assert "p/manifest.json" in theirs
+
+
+def test_a_set_of_one_shard_needs_no_index(store: MemoryStore) -> None:
+    xavinit.generate(SPEC, "s3://b/p", **FOLDERS["one shard"])
+    assert list_calls(store, "put", "complete") == ["complete model.safetensors"]
+
+
+def test_a_shard_whose_parts_the_server_drops_is_looked_at_again(
+    tmp_path: Path, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Azure's does where another run, of the same set, makes the object first."""
+    xavinit.generate(SPEC, tmp_path / "w", **FOLDERS["shards"])
+    xavinit.generate(SPEC, "s3://b/p", seed=9, **FOLDERS["shards"])
+    real = MemoryUpload.complete
+    turns: list[str] = []
+
+    def complete(self: MemoryUpload) -> None:
+        if not turns:
+            turns.append(self.key)
+            real(self)
+            raise OvertakenError("another run has made the object meanwhile")
+        real(self)
+
+    monkeypatch.setattr(MemoryUpload, "complete", complete)
+    xavinit.generate(SPEC, "s3://b/p", force=True, **FOLDERS["shards"])
+    assert turns
+    assert find_under(store, "p/") == read(tmp_path / "w")
 
 
 def test_parts_write_one_set(tmp_path: Path, store: MemoryStore) -> None:

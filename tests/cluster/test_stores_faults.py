@@ -217,7 +217,10 @@ def test_an_interrupt_ends_an_upload_to_a_store_that_stalls(
     proxy.rule = fail_step(server, step, "stall", 1000)
     upload = store.start_upload(key, is_new=True)
     assert interrupt(lambda: finish(upload), proxy, how) is not None
-    upload.abort(15)
+    # One whose beginning is not answered at all may come later: that is told.
+    is_lost = step == "start" and server.scheme == "s3"
+    with pytest.raises(TimeoutError) if is_lost else contextlib.nullcontext():
+        upload.abort(15)
     assert server.list_unfinished() == []
     proxy.rule = lambda method, path: None
     assert store.find(key) is None

@@ -87,18 +87,22 @@ def _find_work(layout: Layout, path: str, list_files: ListFiles, *, force: bool)
     has_manifest = manifest.name in names
     if old is not None and is_ours and prefix.look([manifest])[manifest.name] == "whole":
         return ClaimedWork(old, True, False, False, (), is_complete=True)
-    if not force and (has_manifest or (names and CLAIM not in names)):
+    may_go = {CLAIM} if old is None else {CLAIM, *old.files, *old.replaces}
+    if has_manifest:
+        listed = list_files(prefix.read(manifest.name))
+        may_go |= {manifest.name, *listed} if listed is not None else set()
+    foreign = sorted(names - may_go)
+    if foreign:  # first: with --force they are refused, too
+        raise RefusedError(
+            f"{prefix.name(foreign[0])} is not of an earlier run; it is not replaced",
+            hint="use another prefix",
+        )
+    if not force and has_manifest:
         raise refuse(path)
     if not force and names and not is_ours:
         raise RefusedError(
             f"{path} holds the unfinished output of another run; use --force to replace it"
         )
-    may_go = {CLAIM} if old is None else {CLAIM, *old.files, *old.replaces}
-    if has_manifest:
-        listed = list_files(prefix.read(manifest.name))
-        may_go |= {manifest.name, *listed} if listed is not None else set()
-    if names - may_go:
-        raise RefusedError(f"{path} holds files that are not of an earlier run; it is not replaced")
     standing = names - {CLAIM, manifest.name}
     if old is not None and is_ours and not has_manifest:
         fresh = [f for f in files if f.name in standing and f.name not in old.replaces]
@@ -137,10 +141,12 @@ def _claim(prefix: Prefix, path: str, layout: Layout, work: ClaimedWork) -> None
     except FileExistsError:  # by another run, just now; of the same recipe it does no harm
         if not _is_claimed(prefix, work.claim):
             raise refuse(path) from None
+    # A server that looks at no condition may have let another run's claim replace ours.
+    if not _is_claimed(prefix, work.claim):
+        raise _tell_taken(path)
     # A whole run may have come and gone between the look and the claim.
     if not work.may_replace and layout.files[-1].name in prefix.list_names():
-        if _is_claimed(prefix, work.claim):
-            prefix.remove([CLAIM])
+        prefix.remove([CLAIM])
         raise refuse(path)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import TypeVar
 
 from xavinit.crew import BLOCK, Advance, Behind
 from xavinit.formats import FileLayout, Layout, State, judge_state
@@ -14,7 +15,18 @@ from xavinit.output.in_order import write_in_order
 from xavinit.output.objects import join_key, send_file
 from xavinit.output.publish import refuse
 from xavinit.output.uploads import Uploads
-from xavinit.stores import Found, RemoteFile, Store, open_store, parse_url
+from xavinit.stores import (
+    ChangedError,
+    Found,
+    NoBucketError,
+    OvertakenError,
+    RemoteFile,
+    Store,
+    open_store,
+    parse_url,
+)
+
+T = TypeVar("T")
 
 _MOST_TURNS = 20  # at an object that other runs put there and take away again
 _MOST_READ = 1 << 30  # bytes of an object that is read whole
@@ -39,12 +51,19 @@ class Prefix:
 
     def read(self, name: str) -> bytes:
         """All of a small object; nothing where there is none, or a larger one."""
-        found = self._store.find(self.key(name))
-        if found is None or found.nbytes > _MOST_READ:
-            return b""
-        content = bytearray(found.nbytes)
-        self._store.read(self.key(name), 0, memoryview(content), found.tag)
-        return bytes(content)
+
+        def read() -> bytes:
+            found = self._store.find(self.key(name))
+            if found is None or found.nbytes > _MOST_READ:
+                return b""
+            content = bytearray(found.nbytes)
+            try:
+                self._store.read(self.key(name), 0, memoryview(content), found.tag)
+            except FileNotFoundError:  # it has gone just now
+                return b""
+            return bytes(content)
+
+        return _look_again(read)
 
     def put(self, name: str, content: bytes, *, is_new: bool) -> None:
         """Make a small object; if `is_new`, `FileExistsError` where there is one."""
@@ -99,7 +118,7 @@ class Prefix:
 
         try:
             write_in_order(file, drawing, compare, _ignore)
-        except _OtherBytesError:
+        except (_OtherBytesError, ChangedError):
             return False
         return True
 
@@ -144,7 +163,7 @@ class Prefix:
             is_new = state == "missing"
             try:
                 self.send([file], drawing, advance if not turn else _ignore, is_new=is_new)
-            except FileExistsError:  # another run came between
+            except (FileExistsError, OvertakenError):  # another run came between
                 continue
             return True
         raise refuse(self.name(file.name))
@@ -164,14 +183,32 @@ class Prefix:
 
     def _find_state(self, file: FileLayout) -> State:
         key = self.key(file.name)
-        found = self._store.find(key)
-        if found is None:
-            return "missing"
-        tag, state = self._known.get(file.name, ("", "missing"))
-        if tag != found.tag:
-            state = judge_state(file, found.nbytes, _Head(self._store, key, found, file).fill)
+
+        def look() -> State:
+            found = self._store.find(key)
+            if found is None:
+                return "missing"
+            tag, state = self._known.get(file.name, ("", "missing"))
+            if tag == found.tag:
+                return state
+            try:
+                state = judge_state(file, found.nbytes, _Head(self._store, key, found, file).fill)
+            except NoBucketError:
+                raise
+            except FileNotFoundError:  # it has gone just now
+                return "missing"
             self._known[file.name] = found.tag, state
-        return state
+            return state
+
+        return _look_again(look)
+
+
+def _look_again(look: Callable[[], T]) -> T:
+    """What a look tells, which is made again where an object has changed meanwhile."""
+    for _ in range(_MOST_TURNS - 1):
+        with contextlib.suppress(ChangedError):
+            return look()
+    return look()
 
 
 class _OtherBytesError(Exception):

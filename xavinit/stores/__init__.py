@@ -13,12 +13,21 @@ from xavinit.stores.schemes import is_url
 if TYPE_CHECKING:
     from xavinit.stores.opening import open_store
     from xavinit.stores.remote_file import RemoteFile
-    from xavinit.stores.store import ChangedError, Found, Store, Upload
+    from xavinit.stores.store import (
+        ChangedError,
+        Found,
+        NoBucketError,
+        OvertakenError,
+        Store,
+        Upload,
+    )
     from xavinit.stores.urls import Url, parse_url
 
 __all__ = [
     "ChangedError",
     "Found",
+    "NoBucketError",
+    "OvertakenError",
     "RemoteFile",
     "Store",
     "Upload",
@@ -31,6 +40,8 @@ __all__ = [
 _MODULES = {
     "ChangedError": "store",
     "Found": "store",
+    "NoBucketError": "store",
+    "OvertakenError": "store",
     "RemoteFile": "remote_file",
     "Store": "store",
     "Upload": "store",

@@ -6,18 +6,22 @@ what was signed. So a message bears the status, the store's code, and at most it
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Iterator
 
+from xavinit.errors import XavinitError
 from xavinit.stores.retrying import BusyError
 from xavinit.stores.store import NoBucketError
 
-_USER = re.compile(r"([a-z][a-z0-9+.-]*://)?\S*@", re.IGNORECASE)  # a password may hold anything
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s\"'<>]*", re.IGNORECASE)
 _SECRET = re.compile(
     r"(?:\b(?:sig|signature|credential|authorization|token|password|secret|\w*key)\b\s*[:=]\s*"
     r"|\b(?:bearer|sharedkey|AWS4-HMAC-SHA256)\s+)[^\s,;&<>]+.*",
     re.IGNORECASE,
 )
+_USER = re.compile(r"([a-z][a-z0-9+.-]*://)?\S*@", re.IGNORECASE)  # with a password, perhaps
+_MOST_READ = 10_000  # characters of a text that are looked at
 _LONGEST = 200  # characters of a store's own words
 
 _BUSY_CODES = {
@@ -42,9 +46,8 @@ def clean(text: str) -> str:
     >>> clean("bad header: Authorization: AWS4-HMAC-SHA256 Credential=AKID/2026, Signature=1")
     'bad header: …'
     """
-    line = next((line.strip() for line in text.splitlines() if line.strip()), "")
-    line = _USER.sub(r"\1", line)
-    line = _URL.sub(_strip_url, line)
+    line = next((line.strip() for line in text[:_MOST_READ].splitlines() if line.strip()), "")
+    line = _URL.sub(_strip_url, _USER.sub(r"\1", line))
     line = _SECRET.sub("…", line)
     return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
 
@@ -52,7 +55,22 @@ def clean(text: str) -> str:
 def _strip_url(match: re.Match[str]) -> str:
     scheme, _, rest = match[0].partition("://")
     rest = rest.partition("?")[0].partition("#")[0]
-    return f"{scheme}://{rest}"
+    host, slash, path = rest.partition("/")
+    return f"{scheme}://{host}{slash}{path}"
+
+
+@contextlib.contextmanager
+def understanding() -> Iterator[None]:
+    """An answer that is not formed as it must be is the store's fault, or that of what is between.
+
+    Errors of ours go through.
+    """
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        if isinstance(error, XavinitError):
+            raise
+        raise OSError("the store gives an answer that cannot be understood") from None
 
 
 def explain(status: int, code: str = "", message: str = "") -> OSError:

@@ -35,6 +35,7 @@ from xavinit.stores.retrying import (
     persist,
     persist_until,
 )
+from xavinit.stores.store import OvertakenError
 from xavinit.stores.waiting import Requests
 
 _GRACE = 3.0  # seconds that requests on their way get to end before an abort
@@ -128,6 +129,13 @@ class AzUpload:
                 self._requests.run(commit)
             except BusyError:
                 raise
+            except OvertakenError:
+                if failures and self._is_complete():
+                    return
+                # Where another run commits an object, the service drops all blocks of its name.
+                if self._is_new and self._find_committed(time.monotonic() + _LOOK) is not None:
+                    raise FileExistsError("there is such an object") from None
+                raise
             except OSError:  # it exists, or the blocks are no longer there
                 if not failures or not self._is_complete():
                     raise
@@ -170,21 +178,20 @@ def ask(call: Any, *arguments: Any, **options: Any) -> Any:
     """Make a request by azure-storage-blob; errors become those of stores."""
     try:
         return call(*arguments, **options)
-    except (faults.IncompleteReadError, faults.ServiceResponseTimeoutError) as error:
-        # Before their own kinds: where the answer's body is cut off, its status tells nothing.
-        is_late = isinstance(error, faults.ServiceResponseTimeoutError)
-        fact = "the store does not answer" if is_late else "the connection failed"
-        raise BusyError(fact) from None
+    except faults.IncompleteReadError:  # a kind of the next, with no status
+        raise BusyError("the connection failed") from None
     except faults.HttpResponseError as error:
         code = getattr(error, "error_code", None)
         code = str(getattr(code, "value", code) or "")
         status = error.status_code or 0
-        if not status:
-            raise BusyError("the connection failed") from None
         if code == "BlobAlreadyExists" or status == 412:
             raise FileExistsError("there is such an object") from None
+        if code == "InvalidBlockList":
+            raise OvertakenError("another run has made the object meanwhile") from None
+        if not status:
+            raise BusyError("the connection failed") from None
         raise explain(status, code, str(error.reason or "")) from None
-    except faults.ServiceRequestTimeoutError:
+    except (faults.ServiceRequestTimeoutError, faults.ServiceResponseTimeoutError):
         raise BusyError("the store does not answer") from None
     except faults.ServiceRequestError:
         raise BusyError("cannot reach the store, or the connection failed") from None

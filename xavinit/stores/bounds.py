@@ -36,7 +36,7 @@ class Pages:
     def check(self, name: str) -> None:
         """An error where the list has no end."""
         if name in self._names or len(self._names) >= MOST_PAGES:
-            raise OSError("the store's list of objects has no end")
+            raise OSError("the store lists the same names again and again")
         self._names.add(name)
 
 

@@ -11,12 +11,13 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
+from xavinit.stores.answers import understanding
 from xavinit.stores.bounds import Pages, check_range
 from xavinit.stores.gs_requests import ask, explain_fault, find_service, open_session
 from xavinit.stores.gs_upload import GsUpload
 from xavinit.stores.recognizing import is_same_content
 from xavinit.stores.retrying import BusyError, persist
-from xavinit.stores.store import ChangedError, Found, NoBucketError
+from xavinit.stores.store import ChangedError, Found, NoBucketError, make_found
 from xavinit.stores.waiting import Requests
 
 _PIECE = 1 << 20  # bytes read at a time
@@ -49,10 +50,12 @@ class GsStore:
             return None
         try:
             fields = {"fields": "size,generation"}
-            found = self._ask("GET", self._get_url(key), params=fields).json()
+            answer = self._ask("GET", self._get_url(key), params=fields)
         except FileNotFoundError:
             return None
-        return Found(int(found["size"]), found["generation"])
+        with understanding():
+            found = answer.json()
+            return make_found(int(found["size"]), found["generation"])
 
     def read(self, key: str, start: int, block: memoryview, tag: str) -> None:
         if len(block):
@@ -74,9 +77,9 @@ class GsStore:
         with contextlib.closing(answer):
             if answer.headers.get("x-goog-generation", tag) != tag:
                 raise ChangedError("the object has changed")
-            length = answer.headers.get("Content-Length", "")
-            place = answer.headers.get("Content-Range")
-            check_range(first, end, place, int(length) if length.isdecimal() else -1)
+            with understanding():
+                nbytes = int(answer.headers["Content-Length"])
+            check_range(first, end, answer.headers.get("Content-Range"), nbytes)
             try:
                 for piece in answer.iter_content(_PIECE):
                     block[done[0] : done[0] + len(piece)] = piece
@@ -92,13 +95,16 @@ class GsStore:
         names: set[str] = set()
         pages = Pages()
         while True:
-            page = self._ask("GET", self._url, params=dict(asked)).json()
-            names |= {entry["name"] for entry in page.get("items") or []}
-            names |= set(page.get("prefixes") or [])
-            if not page.get("nextPageToken"):
+            answer = self._ask("GET", self._url, params=dict(asked))
+            with understanding():
+                page = answer.json()
+                names |= {entry["name"] for entry in page.get("items") or []}
+                names |= set(page.get("prefixes") or [])
+                token = page.get("nextPageToken")
+            if not token:
                 return sorted(name.removeprefix(prefix) for name in names if name != prefix)
-            asked["pageToken"] = page["nextPageToken"]
-            pages.check(asked["pageToken"])
+            pages.check(token)
+            asked["pageToken"] = token
 
     def put(self, key: str, content: bytes, *, is_new: bool) -> None:
         asked = {"uploadType": "media", "name": key}

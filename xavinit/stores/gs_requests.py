@@ -68,7 +68,10 @@ def open_session() -> Any:
 
 
 def ask(session: Any, method: str, url: str, **options: Any) -> Any:
-    """The answer to a request, where it is success; `FileExistsError` where a condition fails."""
+    """The answer to a request, where it is success; `FileExistsError` where a condition fails.
+
+    Of an upload, an answer may say how many bytes the service has: its status is `RESUME`.
+    """
     timeout = (get_connect_timeout(), get_timeout())
     try:
         answer = session.request(method, url, timeout=timeout, allow_redirects=False, **options)

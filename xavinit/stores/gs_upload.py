@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from xavinit.stopping import check_stop
+from xavinit.stores.answers import understanding
 from xavinit.stores.bodies import Body
 from xavinit.stores.gs_requests import RESUME, CanceledError, ask, is_emulated
 from xavinit.stores.recognizing import TOKEN_NAME, make_token
@@ -69,7 +70,8 @@ class GsUpload:
 
         def create() -> None:
             answer = ask(self._session, "POST", self._begin_url, params=asked, json=content)
-            self._url = answer.headers["Location"]
+            with understanding():
+                self._url = answer.headers["Location"]
 
         self._is_begun = True
         persist(lambda failures: self._requests.run(create))
@@ -107,40 +109,40 @@ class GsUpload:
 
         def request(failures: int) -> None:
             if failures and not is_emulated():
-                self._go_on(self._put(memoryview(b""), "*"), end)
+                self._note(self._put(memoryview(b""), "*"), end)
             if self._sent == end:
                 return
             before = self._sent
-            self._go_on(self._put(content[before - start :], "*"), end)
+            self._note(self._put(content[before - start :], "*"), end)
             if self._sent == before:
-                raise BusyError("the store keeps nothing of what is sent")
+                raise BusyError("the store keeps no bytes of an upload")
 
         while self._sent < end:
             persist(request)
 
-    def _go_on(self, answer: Any, end: int) -> None:
-        """Go on where the service says that its bytes end, of those up to a place."""
-        if answer.status_code != RESUME:
-            self._remove(answer)
-            raise OSError("the store has ended an upload before its last part")
-        place = answer.headers.get("Range", "bytes=0--1")  # without one, there are none
-        stored = re.fullmatch(r"bytes=0-(-1|\d+)", place)
-        if stored is None or not self._sent <= int(stored[1]) + 1 <= end:
-            raise OSError("the store has other bytes than those that were sent")
-        self._sent = int(stored[1]) + 1
-
     def _put(self, content: memoryview, total: str) -> Any:
+        """Send bytes from the place on that the service has come to."""
         place = f"{self._sent}-{self._sent + len(content) - 1}" if content else "*"
         self._body = body = Body(content)
         headers = {"Content-Range": f"bytes {place}/{total}"}
         call = partial(ask, self._session, "PUT", self._url, data=body, headers=headers)
         return self._requests.run(call)
 
+    def _note(self, answer: Any, end: int) -> None:
+        """Note how many bytes the service has, of those up to a place."""
+        if answer.status_code != RESUME:
+            self._remove(answer)
+            raise OSError("the store has ended an upload before its last part")
+        stored = re.fullmatch(r"bytes=0-(\d+)", answer.headers.get("Range", ""))
+        place = int(stored[1]) + 1 if stored is not None else 0
+        if not self._sent <= place <= end:
+            raise OSError("the store has other bytes than those that were sent")
+        self._sent = place
+
     def complete(self) -> None:
         if self._is_new and self._find() is not None:
             raise FileExistsError("there is such an object")
-        start = self._sent
-        total = start + len(self._tail)
+        start, total = self._sent, self._sent + len(self._tail)
 
         def put(content: bytes, failures: int) -> bool:
             """Send what is left; is the object complete?"""
@@ -152,7 +154,7 @@ class GsUpload:
                     raise
                 return True
             if answer.status_code == RESUME:
-                self._go_on(answer, total)
+                self._note(answer, total)
                 return False
             self._check(answer, total)
             return True
@@ -163,7 +165,7 @@ class GsUpload:
             before = self._sent
             is_complete = put(self._tail[before - start :], failures)
             if not is_complete and self._sent == before:
-                raise BusyError("the store keeps nothing of what is sent")
+                raise BusyError("the store keeps no bytes of an upload")
             return is_complete
 
         while not persist(request):
@@ -179,7 +181,7 @@ class GsUpload:
             return
         if nbytes != total:
             self._remove(answer)
-            raise OSError(f"the store made an object of {nbytes} of the {total} bytes sent")
+            raise OSError("the store has made an object of other bytes than those sent")
 
     def _is_there(self, total: int) -> bool:
         """Does another object stand there than before, of so many bytes?"""

@@ -14,14 +14,16 @@ import boto3
 import botocore
 import botocore.exceptions as faults
 from botocore.config import Config
+from urllib3.exceptions import HTTPError
 
+from xavinit.stores.answers import understanding
 from xavinit.stores.bounds import Pages, check_range
 from xavinit.stores.endpoints import check_endpoints
 from xavinit.stores.recognizing import is_same_content
 from xavinit.stores.retrying import BusyError, get_connect_timeout, get_timeout, persist
 from xavinit.stores.s3_requests import BoundedSession, ask, explain_fault
 from xavinit.stores.s3_upload import S3Upload
-from xavinit.stores.store import ChangedError, Found, NoBucketError, NotOfferedError
+from xavinit.stores.store import ChangedError, Found, NoBucketError, NotOfferedError, make_found
 from xavinit.stores.waiting import Requests
 
 _CONNECTIONS = 64  # kept open, one for each thread
@@ -48,7 +50,7 @@ def make_store(bucket: str) -> S3Store:
     except faults.ProfileNotFound:
         raise OSError("AWS's settings have no such profile as the environment names") from None
     except (faults.BotoCoreError, ValueError) as error:
-        # Not its words: they may quote a URL with a password.
+        # Not its words: they may quote an address with a password.
         kind = type(error).__name__
         raise OSError(f"AWS's settings or environment cannot be used ({kind})") from None
     return S3Store(client, bucket)
@@ -77,7 +79,8 @@ class S3Store:
             answer = persist(request)
         except FileNotFoundError:
             return None
-        return Found(answer["ContentLength"], answer["ETag"])
+        with understanding():
+            return make_found(answer["ContentLength"], answer["ETag"])
 
     def read(self, key: str, start: int, block: memoryview, tag: str) -> None:
         if len(block):
@@ -94,7 +97,7 @@ class S3Store:
         except FileExistsError:
             raise ChangedError("the object has changed") from None
         with contextlib.closing(answer["Body"]) as body:
-            if answer["ETag"] != tag:  # not every server looks at the condition
+            if answer.get("ETag") != tag:  # not every server looks at the condition
                 raise ChangedError("the object has changed")
             check_range(first, end, answer.get("ContentRange"), answer.get("ContentLength", -1))
             try:
@@ -104,7 +107,7 @@ class S3Store:
                         raise BusyError("the connection failed")
                     block[done[0] : done[0] + len(piece)] = piece
                     done[0] += len(piece)
-            except (faults.BotoCoreError, faults.HTTPClientError) as error:
+            except (faults.BotoCoreError, faults.HTTPClientError, HTTPError) as error:
                 raise explain_fault(error) from None
 
     def list_names(self, prefix: str) -> list[str]:
@@ -122,10 +125,11 @@ class S3Store:
             answer = persist(request)
             names |= {entry["Key"] for entry in answer.get("Contents", [])}
             names |= {entry["Prefix"] for entry in answer.get("CommonPrefixes", [])}
-            if not answer.get("NextContinuationToken"):
+            token = answer.get("NextContinuationToken")
+            if not token:
                 return sorted(name.removeprefix(prefix) for name in names if name != prefix)
-            more = {"ContinuationToken": answer["NextContinuationToken"]}
-            pages.check(more["ContinuationToken"])
+            pages.check(token)
+            more = {"ContinuationToken": token}
 
     def put(self, key: str, content: bytes, *, is_new: bool) -> None:
         # Not every server looks at the condition of the request itself.

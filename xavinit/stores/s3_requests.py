@@ -31,13 +31,16 @@ def ask(client: Any, name: str, **arguments: Any) -> Any:
         if status == 501 or code == "NotImplemented":
             raise NotOfferedError(f"the store does not implement this: {name}") from None
         meaning = explain(status, code, str(answer["Error"].get("Message", "")))
-        if isinstance(meaning, PermissionError) and is_anonymous(client):
-            meaning = PermissionError(f"{meaning} (no credentials are found)")
+        # Some servers call it a bad request.
+        if type(meaning) in (OSError, PermissionError) and is_anonymous(client):
+            meaning = type(meaning)(f"{meaning} (no credentials are found)")
         raise meaning from None
     except ResponseParserError:
         raise BusyError("the store's answer is not of S3's language") from None
     except _FAULTS as error:
         raise explain_fault(error) from None
+    except (KeyError, TypeError, ValueError, RecursionError):  # of boto3's own work with an answer
+        raise OSError("the store gives an answer that cannot be understood") from None
 
 
 # botocore reads the body of a refused request for an object without its own errors.
@@ -82,10 +85,12 @@ def explain_fault(error: Exception) -> OSError:
     """The error for a request that has no answer."""
     if isinstance(error, TooLongError):
         return error
+    if isinstance(error, faults.ProxyConnectionError):
+        return OSError("cannot reach the proxy that the environment names")
+    if isinstance(error, faults.ParamValidationError):
+        return OSError("the name of the bucket, or of the object, is not one that s3:// takes")
     if isinstance(error, faults.SSLError):
         return OSError("the store's certificate is not accepted")
-    if isinstance(error, faults.ProxyConnectionError):
-        return BusyError("cannot reach the proxy that the environment names")
     if isinstance(error, faults.NoCredentialsError | faults.PartialCredentialsError):
         return PermissionError("no credentials for s3:// are found")
     for kind, fact in _BUSY.items():

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from xavinit.stopping import check_stop
+from xavinit.stores.answers import understanding
 from xavinit.stores.bodies import Body
 from xavinit.stores.recognizing import TOKEN_NAME, make_token
 from xavinit.stores.retrying import BusyError, persist, persist_until
@@ -65,7 +66,9 @@ class S3Upload:
                 del self._bodies[number]
             return answer
 
-        self._tags[number] = persist(request)["ETag"]
+        answer = persist(request)
+        with understanding():
+            self._tags[number] = answer["ETag"]
 
     def _begin(self) -> None:
         """Begin the upload, if no other thread has."""
@@ -86,7 +89,8 @@ class S3Upload:
             except OSError:
                 self._unanswered -= 1
                 raise
-            self._ids.append(answer["UploadId"])
+            with understanding():
+                self._ids.append(answer["UploadId"])
             self._unanswered -= 1
 
         def request(failures: int) -> None:
@@ -118,7 +122,7 @@ class S3Upload:
                         **condition,
                     )
                 )
-                # Success without the service's words may be the answer of another server.
+                # What stands between may answer with a page of its own.
                 if not answer.get("ETag") and not self._is_complete():
                     raise BusyError("the store does not say that the upload is complete")
             except (FileExistsError, FileNotFoundError):
@@ -146,12 +150,14 @@ class S3Upload:
         with self._lock:
             for body in self._bodies.values():
                 body.stop()
-        self._requests.join(min(_LATE if self._unanswered else _GRACE, seconds / 3))
+        ended = self._requests.join(min(_LATE if self._unanswered else _GRACE, seconds / 3))
         is_any_lost = self._unanswered > 0  # before a late answer makes it an upload with a name
         for upload_id in tuple(self._ids):
             self._forget(upload_id, end)
         if is_any_lost:
             self._abort_lost("", end)
+            if not ended:  # it may be begun later still
+                raise TimeoutError("the store does not answer")
 
     def _forget(self, upload_id: str, end: float) -> None:
         """Abort an upload until the store does not know it any more."""

@@ -25,6 +25,10 @@ class ChangedError(OSError):
     """An object is no longer what it was when it was looked at."""
 
 
+class OvertakenError(OSError):
+    """Another run has made the object, and with that the server has dropped the parts of ours."""
+
+
 class NotOfferedError(OSError):
     """The server does not know a request, or something in it, and says so."""
 
@@ -34,6 +38,13 @@ class Found(Struct, frozen=True):
 
     nbytes: int
     tag: str
+
+
+def make_found(nbytes: int, tag: str) -> Found:
+    """What a server tells of an object; `ValueError` where it cannot be."""
+    if nbytes < 0 or not isinstance(tag, str) or not tag:
+        raise ValueError("an object has a size and a tag")
+    return Found(nbytes, tag)
 
 
 class Upload(Protocol):

@@ -36,20 +36,20 @@ def parse_url(path: str) -> Url:
     bucket, _, key = match[2].partition("/")
     if not bucket:
         raise UsageError(f"the URL of an object needs a bucket; got {format_value(path)}")
-    _check_key(match[1], key, path)
+    _check_key(path, match[1], key)
     return Url(match[1], bucket, key)
 
 
-def _check_key(scheme: str, key: str, path: str) -> None:
-    """Refuse what would become another object's name on its way to the store."""
-    try:
-        key.encode()
-    except UnicodeEncodeError:
-        raise UsageError(f"the URL of an object must be UTF-8; got {format_value(path)}") from None
-    if scheme == "gs" and key in (".", ".."):
-        raise UsageError(f"an object of gs:// cannot be named {key}; got {format_value(path)}")
-    if scheme == "az" and "\\" in key:
+def _check_key(path: str, scheme: str, key: str) -> None:
+    """Refuse keys that libraries take for others, or not at all."""
+    if any("\ud800" <= letter <= "\udfff" for letter in path):
+        raise UsageError(f"the URL of an object must be UTF-8; got {format_value(path)}")
+    if key in (".", ".."):
+        raise UsageError(f"an object must not be called . or ..; got {format_value(path)}")
+    parts = key.rstrip("/").split("/") if key else []
+    is_odd = "\\" in key or any(letter < " " or letter == "\x7f" for letter in key)
+    if scheme == "az" and (is_odd or not {"", ".", ".."}.isdisjoint(parts)):
         raise UsageError(
-            "the name of an object of az:// must not contain a backslash, which becomes a slash;"
-            f" got {format_value(path)}"
+            "a name of az:// has no backslash, no control character, and between its slashes "
+            f"neither nothing nor . or ..; got {format_value(path)}"
         )

@@ -70,11 +70,10 @@ class Requests:
         self._running.discard(request.ended)
         return request.take()
 
-    def join(self, seconds: float) -> None:
-        """Wait for calls whose callers were interrupted, at most so long."""
+    def join(self, seconds: float) -> bool:
+        """Wait for calls whose callers were interrupted, at most so long; have all ended?"""
         end = time.monotonic() + seconds
-        for ended in tuple(self._running):
-            ended.wait(max(0.0, end - time.monotonic()))
+        return all(ended.wait(max(0.0, end - time.monotonic())) for ended in tuple(self._running))
 
 
 def pause(seconds: float) -> None:
