@@ -224,7 +224,7 @@ def test_a_whole_object_needs_no_range() -> None:
     ],
 )
 def test_a_range_that_is_another(start: int, place: str | None, nbytes: int) -> None:
-    with pytest.raises(ChangedError, match="^the store answers with other bytes than those asked"):
+    with pytest.raises(ChangedError, match=r"^the store answers with other bytes than those asked"):
         check_range(start, 10, place, nbytes)
 
 
@@ -232,11 +232,11 @@ def test_a_list_has_an_end() -> None:
     pages = Pages()
     for number in range(MOST_PAGES):
         pages.check(str(number))
-    with pytest.raises(OSError, match="^the store lists the same names again and again$"):
+    with pytest.raises(OSError, match=r"^the store lists the same names again and again$"):
         pages.check("another")
     pages = Pages()
     pages.check("a")
-    with pytest.raises(OSError, match="^the store lists the same names again and again$"):
+    with pytest.raises(OSError, match=r"^the store lists the same names again and again$"):
         pages.check("a")
 
 
@@ -269,7 +269,7 @@ def test_a_refusal_without_an_end_is_cut() -> None:
 def test_an_answer_without_an_end_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bounds, "MOST_TOLD", 25_000)
     endless = Endless()
-    with pytest.raises(TooLongError, match="^the store's answer is too long$"):
+    with pytest.raises(TooLongError, match=r"^the store's answer is too long$"):
         b"".join(BoundedAnswer(endless, is_refusal=False).stream(10_000))
     assert endless.taken == 30_000
     assert endless.is_closed
