@@ -11,7 +11,7 @@ import re
 import threading
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from xavinit.stopping import check_stop
 from xavinit.stores.answers import understanding
@@ -19,15 +19,23 @@ from xavinit.stores.bodies import Body
 from xavinit.stores.gs_requests import RESUME, CanceledError, ask, is_emulated
 from xavinit.stores.recognizing import TOKEN_NAME, make_token
 from xavinit.stores.retrying import BusyError, persist, persist_until
+from xavinit.stores.store import Found
 from xavinit.stores.waiting import Requests
-
-if TYPE_CHECKING:
-    from xavinit.stores.gs import GsStore
 
 _STEP = 256 << 10  # bytes; a chunk that is not the last is a multiple
 _POLL = 0.1  # seconds between two looks whether the part before has been sent
 _GRACE = 3.0  # seconds that requests on their way get to end before an abort
 _LATE = 5.0  # the same of one that begins a session, whose URL only its answer tells
+
+
+class Bucket(Protocol):
+    """What an upload needs of the bucket that it is for."""
+
+    def find(self, key: str) -> Found | None:
+        """What stands under a key."""
+
+    def delete(self, key: str, tag: str) -> None:
+        """Remove an object while it has a tag."""
 
 
 class GsUpload:
@@ -36,7 +44,7 @@ class GsUpload:
     One that is to be new must be so when the session begins, and when it ends.
     """
 
-    def __init__(self, session: Any, url: str, key: str, store: GsStore, *, is_new: bool) -> None:
+    def __init__(self, session: Any, url: str, key: str, store: Bucket, *, is_new: bool) -> None:
         self._session = session
         self._begin_url = url
         self._key = key
