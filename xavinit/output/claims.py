@@ -186,6 +186,8 @@ def _send(
         standing = prefix.send_new(
             todo, drawing, _ignore if turn else advance, look=work.is_claimed or turn > 0
         )
+        if standing and not _is_claimed(prefix, work.claim):
+            return  # which is told at the end
         other = [f.name for f in todo if f.name in standing and not prefix.holds(f, drawing)]
         if other:
             if not _is_claimed(prefix, work.claim):
