@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ from store_servers import BUCKET, Server
 from test_stores_servers import CONTENT, PART, fetch, finish, send
 
 from xavinit.errors import UsageError
+from xavinit.stopping import StoppedError, obey
 from xavinit.stores import Store, open_store, parse_url
 from xavinit.stores.opening import forget_stores
 
@@ -338,29 +340,44 @@ def test_google_makes_an_object_of_another_size(google: Google, size: int) -> No
 def test_a_session_whose_beginning_is_answered_late_is_canceled(
     google: Google, fake: Proxy
 ) -> None:
-    """The run is stopped while it begins."""
-    upload: Any = open_google().start_upload("k", is_new=True)
+    """The run is stopped while it begins; the answer comes during the abort."""
+    held, release, stop = threading.Event(), threading.Event(), threading.Event()
     answer = google.answer
 
-    def stop(handler: Any, body: bytes) -> Answer:
+    def hold(handler: Any, body: bytes) -> Answer:
         if handler.command == "POST":
-            raise_soon.append(1)
+            held.set()
+            release.wait()
         return answer(handler, body)
 
-    raise_soon: list[int] = []
-    fake.pass_on = stop
+    fake.pass_on = hold
+    upload: Any = open_google().start_upload("k", is_new=True)
+    stopped: list[StoppedError] = []
 
-    def run(call: Callable[[], Any], limit: float = 0) -> Any:
-        """The caller is interrupted as soon as the request is on its way."""
-        real(call)
-        raise KeyboardInterrupt
+    def work() -> None:
+        obey(stop)
+        try:
+            upload.put_part(1, memoryview(b"abc"))
+        except StoppedError as error:
+            stopped.append(error)
 
-    real, upload._requests.run = upload._requests.run, run
-    with pytest.raises(KeyboardInterrupt):
-        upload.put_part(1, memoryview(b"abc"))
-    upload._requests.run = real
+    thread = threading.Thread(target=work)
+    thread.start()
+    held.wait()
+    stop.set()
+    thread.join()
+    assert len(stopped) == 1
+    waited: list[float] = []
+    join = upload._requests.join
+
+    def release_and_join(seconds: float) -> bool:
+        waited.append(seconds)
+        release.set()
+        return bool(join(60))
+
+    upload._requests.join = release_and_join
     upload.abort(15)
-    assert raise_soon
+    assert waited == [5]
     assert google.deleted == ["/session"]
 
 
