@@ -191,6 +191,30 @@ def test_success_that_is_not_of_s3(
     assert server.list_unfinished() == []
 
 
+@pytest.mark.parametrize("is_done", [True, False])
+def test_a_small_object_whose_success_is_another_servers(
+    server: Server, store: Store, proxy: Proxy, is_done: bool
+) -> None:
+    if server.scheme == "az":
+        pytest.skip("by obstore, which looks for the tag itself")
+    left = [1]
+    pass_on = proxy.pass_on
+
+    def answer(handler: Any, content: bytes) -> Answer:
+        if handler.command in ("PUT", "POST") and left[0]:
+            left[0] -= 1
+            if is_done:
+                pass_on(handler, content)
+            return 200, [("Content-Type", "text/html")], b"<html>log in</html>"
+        return pass_on(handler, content)
+
+    proxy.pass_on = answer
+    key = f"small-words-{is_done}"
+    store.put(key, b"abc", is_new=False)
+    assert not left[0]
+    assert fetch(store, key) == b"abc"
+
+
 @pytest.mark.parametrize("body", [b"", b"<html>log in</html>", b"hello"])
 def test_success_that_is_never_of_s3(
     server: Server, store: Store, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, body: bytes

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from xavinit.stores.answers import understanding
 from xavinit.stores.bounds import Pages, check_range
-from xavinit.stores.gs_requests import ask, explain_fault, find_service, open_session
+from xavinit.stores.gs_requests import ask, explain_fault, find_service, get_size, open_session
 from xavinit.stores.gs_upload import GsUpload
 from xavinit.stores.recognizing import is_same_content
 from xavinit.stores.retrying import BusyError, persist
@@ -117,10 +117,13 @@ class GsStore:
 
         def request(failures: int) -> None:
             try:
-                self._requests.run(call)
+                answer = self._requests.run(call)
             except FileExistsError:
                 if not failures or not is_same_content(self, key, content):
                     raise
+                return
+            if get_size(answer) != len(content) and not is_same_content(self, key, content):
+                raise BusyError("the store does not say that the object is there")
 
         persist(request)
 

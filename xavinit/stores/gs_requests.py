@@ -94,6 +94,14 @@ def ask(session: Any, method: str, url: str, **options: Any) -> Any:
     raise meaning
 
 
+def get_size(answer: Any) -> int | None:
+    """The size of the object that an answer tells of; None where it tells of none."""
+    try:
+        return int(answer.json()["size"])
+    except (ValueError, KeyError, TypeError):  # a page of what stands between, perhaps
+        return None
+
+
 def explain_fault(error: Exception) -> OSError:
     """The error for a request that has no answer."""
     if isinstance(error, auth_faults.TransportError):

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from xavinit.stopping import check_stop
 from xavinit.stores.answers import understanding
 from xavinit.stores.bodies import Body
-from xavinit.stores.gs_requests import RESUME, CanceledError, ask, is_emulated
+from xavinit.stores.gs_requests import RESUME, CanceledError, ask, get_size, is_emulated
 from xavinit.stores.recognizing import TOKEN_NAME, make_token
 from xavinit.stores.retrying import BusyError, persist, persist_until
 from xavinit.stores.store import Found
@@ -181,13 +181,11 @@ class GsUpload:
 
     def _check(self, answer: Any, total: int) -> None:
         """Is the object whole that the last answer tells of?"""
-        try:
-            nbytes = int(answer.json()["size"])
-        except (ValueError, KeyError, TypeError):  # not the service's answer
+        nbytes = get_size(answer)
+        if nbytes is None:
             if not self._is_there(total):
-                raise BusyError("the store does not say that the upload is complete") from None
-            return
-        if nbytes != total:
+                raise BusyError("the store does not say that the upload is complete")
+        elif nbytes != total:
             self._remove(answer)
             raise OSError("the store has made an object of other bytes than those sent")
 

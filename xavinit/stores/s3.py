@@ -139,9 +139,12 @@ class S3Store:
 
         def request(failures: int) -> None:
             try:
-                self._requests.run(
+                answer = self._requests.run(
                     lambda: self._ask("put_object", Key=key, Body=content, **condition)
                 )
+                # What stands between may answer with a page of its own.
+                if not answer.get("ETag") and not is_same_content(self, key, content):
+                    raise BusyError("the store does not say that the object is there")
             except FileExistsError:
                 if not failures or not is_same_content(self, key, content):
                     raise
