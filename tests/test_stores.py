@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,21 @@ import xavinit
 from xavinit.errors import AddressError, MissingLibraryError, UsageError
 from xavinit.process import run_command
 from xavinit.stopping import StoppedError, obey
-from xavinit.stores import Url, is_url, open_store, opening, parse_url, retrying
+from xavinit.stores import Url, bounds, is_url, open_store, opening, parse_url, retrying
 from xavinit.stores.answers import clean, explain
 from xavinit.stores.bodies import Body
+from xavinit.stores.bounds import (
+    MOST_PAGES,
+    MOST_REFUSED,
+    BoundedAnswer,
+    Pages,
+    TooLongError,
+    check_range,
+)
+from xavinit.stores.endpoints import check_endpoints
 from xavinit.stores.recognizing import is_same_content
 from xavinit.stores.retrying import BusyError, persist
-from xavinit.stores.store import NoBucketError
+from xavinit.stores.store import ChangedError, NoBucketError
 from xavinit.stores.waiting import Requests
 
 # --- URLs ------------------------------------------------------------------------------------
@@ -173,6 +183,7 @@ def test_what_is_written_to_a_disk_alone(
                 ("p\tw", "p\\tw"),
             ]
         ),
+        ("gs://b/\udcff.h5", r'the URL of an object must be UTF-8; got "gs://b/\udcff.h5"'),
     ],
 )
 def test_what_names_no_object(text: str, message: str) -> None:
@@ -279,6 +290,114 @@ def test_what_an_answer_means(answer: tuple[int, str], kind: type, message: str)
     error = explain(*answer)
     assert type(error) is kind
     assert str(error) == message
+
+
+# --- Addresses -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://host", "http://127.0.0.1:9000/account", "http://[::1]:9000/", "http://u:p@host:1"],
+)
+def test_the_address_of_a_server(address: str) -> None:
+    check_endpoints("A", "B", environment={"B": address})
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "host:9000",
+        "user:SECRET@127.0.0.1:1",
+        "http://user:SECRET/pw9@127.0.0.1:1",
+        "http://user:SE?CRET@127.0.0.1:1",
+        "http://user:SE#CRET@127.0.0.1:1",
+        "http://us er:SECRET@ho st",
+        "socks5://user:SECRET@host",
+        "http://",
+    ],
+)
+def test_what_is_no_address_is_not_quoted(address: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        check_endpoints("A", environment={"A": address})
+    message = "A must be a server's address, such as https://host:9000"
+    assert caught.value.describe() == message
+
+
+# --- Answers ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("place", ["bytes 5-9/10", "bytes 5-9/*", " bytes 5-9/10 "])
+def test_a_range_that_was_asked_for(place: str) -> None:
+    check_range(5, 10, place, 5)
+
+
+def test_a_whole_object_needs_no_range() -> None:
+    check_range(0, 10, None, 10)
+
+
+@pytest.mark.parametrize(
+    ("start", "place", "nbytes"),
+    [
+        (5, "bytes 0-4/10", 5),
+        (5, "bytes 5-9/10", 4),
+        (5, "bytes 5-8/10", 5),
+        (5, "bytes 5-9", 5),
+        (5, "", 5),
+        (5, None, 5),
+        (0, None, 9),
+        (0, "bytes 1-10/20", 10),
+    ],
+)
+def test_a_range_that_is_another(start: int, place: str | None, nbytes: int) -> None:
+    with pytest.raises(ChangedError, match=r"^the store answers with other bytes than those asked"):
+        check_range(start, 10, place, nbytes)
+
+
+def test_a_list_has_an_end() -> None:
+    pages = Pages()
+    for number in range(MOST_PAGES):
+        pages.check(str(number))
+    with pytest.raises(OSError, match=r"^the store lists the same names again and again$"):
+        pages.check("another")
+    pages = Pages()
+    pages.check("a")
+    with pytest.raises(OSError, match=r"^the store lists the same names again and again$"):
+        pages.check("a")
+
+
+class Endless:
+    """An answer of urllib3's without an end."""
+
+    status = 500
+
+    def __init__(self) -> None:
+        self.is_closed = False
+        self.taken = 0
+
+    def stream(self, size: int) -> Iterator[bytes]:
+        while not self.is_closed:
+            self.taken += size
+            yield b"x" * size
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+def test_a_refusal_without_an_end_is_cut() -> None:
+    endless = Endless()
+    answer = BoundedAnswer(endless, is_refusal=True)
+    assert b"".join(answer.stream(10_000)) == b"x" * MOST_REFUSED
+    assert answer.status == 500
+    assert endless.taken == 70_000
+
+
+def test_an_answer_without_an_end_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounds, "MOST_TOLD", 25_000)
+    endless = Endless()
+    with pytest.raises(TooLongError, match=r"^the store's answer is too long$"):
+        b"".join(BoundedAnswer(endless, is_refusal=False).stream(10_000))
+    assert endless.taken == 30_000
+    assert endless.is_closed
 
 
 # --- Tries -----------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from xavinit.errors import XavinitError
 from xavinit.stores.retrying import BusyError
-from xavinit.stores.store import ChangedError, NoBucketError
+from xavinit.stores.store import NoBucketError
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s\"'<>]*", re.IGNORECASE)
 _SECRET = re.compile(
@@ -71,15 +71,6 @@ def understanding() -> Iterator[None]:
         if isinstance(error, XavinitError):
             raise
         raise OSError("the store gives an answer that cannot be understood") from None
-
-
-def check_range(told: str | None, start: int, nbytes: int) -> None:
-    """`OSError` where an answer's Content-Range, if it has one, is another than was asked for.
-
-    >>> check_range("bytes 5-7/100", 5, 3)
-    """
-    if told is not None and not told.startswith(f"bytes {start}-{start + nbytes - 1}/"):
-        raise ChangedError("the store answers with other bytes than those asked for")
 
 
 def explain(status: int, code: str = "", message: str = "") -> OSError:

@@ -15,7 +15,9 @@ from importlib import import_module
 from typing import Any
 
 import azure.core.exceptions as faults
+import requests
 from azure.core import MatchConditions
+from azure.core.pipeline.transport import RequestsTransport
 from azure.storage.blob import BlobBlock, BlobServiceClient
 from obstore.exceptions import BaseError
 from obstore.store import AzureStore
@@ -23,6 +25,7 @@ from obstore.store import AzureStore
 from xavinit.stores.answers import clean, explain
 from xavinit.stores.az_account import find_account
 from xavinit.stores.bodies import Body
+from xavinit.stores.bounds import bound
 from xavinit.stores.obstore_bucket import ObstoreBucket, get_options
 from xavinit.stores.recognizing import TOKEN_NAME, make_token
 from xavinit.stores.retrying import (
@@ -50,8 +53,12 @@ def make_store(bucket: str) -> AzStore:
     options = {**get_options(), **account.get_obstore_options(credential)}
     try:
         store = AzureStore(bucket, **options)
+        session = requests.Session()
+        session.hooks["response"].append(bound)
         client = BlobServiceClient(
-            **account.get_client_options(client_credential), retry_total=0, **timeouts
+            **account.get_client_options(client_credential),
+            retry_total=0,
+            transport=RequestsTransport(session=session, session_owner=False, **timeouts),
         )
         container = client.get_container_client(bucket)
     except (faults.AzureError, BaseError, ValueError) as error:

@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from xavinit.errors import UsageError
+from xavinit.stores.endpoints import check_endpoint
 
 _EMULATOR = "devstoreaccount1"
 # Published with the emulator, for everybody.
@@ -56,6 +57,9 @@ def find_account(environment: Mapping[str, str] = os.environ) -> Account:
     def take(*names: str) -> str:
         return next((environment[name] for name in names if environment.get(name)), "")
 
+    endpoint = take("AZURE_STORAGE_ENDPOINT").rstrip("/")
+    if endpoint:
+        check_endpoint("AZURE_STORAGE_ENDPOINT", endpoint)
     text = take("AZURE_STORAGE_CONNECTION_STRING")
     if text:
         return _parse_connection(text)
@@ -65,9 +69,6 @@ def find_account(environment: Mapping[str, str] = os.environ) -> Account:
             "az:// needs an account: AZURE_STORAGE_ACCOUNT_NAME in the environment,"
             " or AZURE_STORAGE_CONNECTION_STRING"
         )
-    endpoint = take("AZURE_STORAGE_ENDPOINT").rstrip("/")
-    if endpoint and not endpoint.startswith(("http://", "https://")):  # it may hold a password
-        raise UsageError("AZURE_STORAGE_ENDPOINT must begin with http:// or https://")
     return Account(
         name,
         endpoint or f"https://{name}.blob.core.windows.net",
@@ -90,6 +91,7 @@ def _parse_connection(text: str) -> Account:
     if not endpoint:
         suffix = pairs.get("EndpointSuffix", "core.windows.net")
         endpoint = f"{pairs.get('DefaultEndpointsProtocol', 'https')}://{name}.blob.{suffix}"
+    check_endpoint("the endpoint of AZURE_STORAGE_CONNECTION_STRING", endpoint)
     return Account(
         name,
         endpoint,

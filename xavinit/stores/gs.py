@@ -11,8 +11,9 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-from xavinit.stores.answers import check_range, understanding
-from xavinit.stores.gs_requests import ask, explain_fault, find_service, open_session
+from xavinit.stores.answers import understanding
+from xavinit.stores.bounds import Pages, check_range
+from xavinit.stores.gs_requests import ask, explain_fault, find_service, get_size, open_session
 from xavinit.stores.gs_upload import GsUpload
 from xavinit.stores.recognizing import is_same_content
 from xavinit.stores.retrying import BusyError, persist
@@ -64,9 +65,10 @@ class GsStore:
 
     def _read_on(self, key: str, start: int, block: memoryview, tag: str, done: list[int]) -> None:
         """Fill a block from where the last try ended."""
+        first, end = start + done[0], start + len(block)
         options: dict[str, Any] = {
             "params": {"alt": "media", "ifGenerationMatch": tag},
-            "headers": {"Range": f"bytes={start + done[0]}-{start + len(block) - 1}"},
+            "headers": {"Range": f"bytes={first}-{end - 1}"},
         }
         try:
             answer = ask(self._session, "GET", self._get_url(key), stream=True, **options)
@@ -75,11 +77,9 @@ class GsStore:
         with contextlib.closing(answer):
             if answer.headers.get("x-goog-generation", tag) != tag:
                 raise ChangedError("the object has changed")
-            check_range(answer.headers.get("Content-Range"), start + done[0], len(block) - done[0])
             with understanding():
                 nbytes = int(answer.headers["Content-Length"])
-            if nbytes != len(block) - done[0]:
-                raise ChangedError("the store answers with other bytes than those asked for")
+            check_range(first, end, answer.headers.get("Content-Range"), nbytes)
             try:
                 for piece in answer.iter_content(_PIECE):
                     block[done[0] : done[0] + len(piece)] = piece
@@ -93,6 +93,7 @@ class GsStore:
         asked = {"prefix": prefix, "delimiter": "/"}
         asked["fields"] = "items/name,prefixes,nextPageToken"
         names: set[str] = set()
+        pages = Pages()
         while True:
             answer = self._ask("GET", self._url, params=dict(asked))
             with understanding():
@@ -102,8 +103,7 @@ class GsStore:
                 token = page.get("nextPageToken")
             if not token:
                 return sorted(name.removeprefix(prefix) for name in names if name != prefix)
-            if token == asked.get("pageToken"):
-                raise OSError("the store lists the same names again and again")
+            pages.check(token)
             asked["pageToken"] = token
 
     def put(self, key: str, content: bytes, *, is_new: bool) -> None:
@@ -117,19 +117,24 @@ class GsStore:
 
         def request(failures: int) -> None:
             try:
-                self._requests.run(call)
+                answer = self._requests.run(call)
             except FileExistsError:
                 if not failures or not is_same_content(self, key, content):
                     raise
+                return
+            if get_size(answer) != len(content) and not is_same_content(self, key, content):
+                raise BusyError("the store does not say that the object is there")
 
         persist(request)
 
     def start_upload(self, key: str, *, is_new: bool) -> GsUpload:
         return GsUpload(self._session, self._upload_url, key, self, is_new=is_new)
 
-    def delete(self, key: str) -> None:
+    def delete(self, key: str, tag: str = "") -> None:
+        """Remove an object; where a tag is given, only while it has it."""
+        condition = {"ifGenerationMatch": tag} if tag else {}
         try:
-            self._ask("DELETE", self._get_url(key))
+            self._ask("DELETE", self._get_url(key), params=condition)
         except NoBucketError:
             raise
         except FileNotFoundError:

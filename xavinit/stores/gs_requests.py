@@ -14,6 +14,8 @@ from google.auth import exceptions as auth_faults
 from google.auth.transport.requests import AuthorizedSession
 
 from xavinit.stores.answers import clean, explain
+from xavinit.stores.bounds import TooLongError, bound
+from xavinit.stores.endpoints import check_endpoint
 from xavinit.stores.retrying import BusyError, get_connect_timeout, get_timeout
 from xavinit.stores.store import NoBucketError
 
@@ -34,7 +36,17 @@ def find_service() -> str:
     host = os.environ.get("STORAGE_EMULATOR_HOST", "").rstrip("/")
     if not host:
         return "https://storage.googleapis.com"
-    return host if "://" in host else f"http://{host}"
+    host = host if "://" in host else f"http://{host}"
+    check_endpoint("STORAGE_EMULATOR_HOST", host)
+    return host
+
+
+def is_emulated() -> bool:
+    """Is the service fake-gcs-server, or another emulator?
+
+    That one takes the question how much of an upload has arrived for its end.
+    """
+    return bool(os.environ.get("STORAGE_EMULATOR_HOST"))
 
 
 def open_session() -> Any:
@@ -50,6 +62,7 @@ def open_session() -> Any:
     adapter = requests.adapters.HTTPAdapter(pool_maxsize=_CONNECTIONS, max_retries=0)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
+    session.hooks["response"].append(bound)
     session.headers["Accept-Encoding"] = "identity"  # bytes as they are stored
     return session
 
@@ -62,8 +75,10 @@ def ask(session: Any, method: str, url: str, **options: Any) -> Any:
     timeout = (get_connect_timeout(), get_timeout())
     try:
         answer = session.request(method, url, timeout=timeout, allow_redirects=False, **options)
-        if answer.ok:
+        if answer.ok and answer.status_code != RESUME:
             return answer
+        if method == "PUT" and answer.status_code == RESUME and "Location" not in answer.headers:
+            return answer  # of an upload; without a Range, nothing of it has been kept
         text = answer.text
     except (faults.RequestException, auth_faults.GoogleAuthError, OSError) as error:
         raise explain_fault(error) from None
@@ -79,12 +94,26 @@ def ask(session: Any, method: str, url: str, **options: Any) -> Any:
     raise meaning
 
 
+def get_size(answer: Any) -> int | None:
+    """The size of the object that an answer tells of; None where it tells of none."""
+    try:
+        return int(answer.json()["size"])
+    except (ValueError, KeyError, TypeError):  # a page of what stands between, perhaps
+        return None
+
+
 def explain_fault(error: Exception) -> OSError:
     """The error for a request that has no answer."""
     if isinstance(error, auth_faults.TransportError):
         return BusyError("cannot reach the service that gives credentials")
     if isinstance(error, auth_faults.GoogleAuthError):
         return PermissionError(f"access denied: {clean(str(error))}")
+    if isinstance(error, TooLongError):
+        return error
+    if isinstance(error, faults.InvalidURL | faults.InvalidSchema | faults.MissingSchema):
+        return OSError("the address of the store, or of a proxy to it, cannot be used")
+    if isinstance(error, faults.ProxyError):
+        return BusyError("cannot reach the proxy that the environment names")
     if isinstance(error, faults.SSLError):
         return OSError("the store's certificate is not accepted")
     if isinstance(error, faults.ReadTimeout):

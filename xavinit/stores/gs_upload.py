@@ -11,20 +11,31 @@ import re
 import threading
 import time
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from xavinit.stopping import check_stop
 from xavinit.stores.answers import understanding
 from xavinit.stores.bodies import Body
-from xavinit.stores.gs_requests import RESUME, CanceledError, ask
+from xavinit.stores.gs_requests import RESUME, CanceledError, ask, get_size, is_emulated
 from xavinit.stores.recognizing import TOKEN_NAME, make_token
 from xavinit.stores.retrying import BusyError, persist, persist_until
-from xavinit.stores.store import Reader
+from xavinit.stores.store import Found
 from xavinit.stores.waiting import Requests
 
 _STEP = 256 << 10  # bytes; a chunk that is not the last is a multiple
 _POLL = 0.1  # seconds between two looks whether the part before has been sent
 _GRACE = 3.0  # seconds that requests on their way get to end before an abort
+_LATE = 5.0  # the same of one that begins a session, whose URL only its answer tells
+
+
+class Bucket(Protocol):
+    """What an upload needs of the bucket that it is for."""
+
+    def find(self, key: str) -> Found | None:
+        """What stands under a key."""
+
+    def delete(self, key: str, tag: str) -> None:
+        """Remove an object while it has a tag."""
 
 
 class GsUpload:
@@ -33,13 +44,15 @@ class GsUpload:
     One that is to be new must be so when the session begins, and when it ends.
     """
 
-    def __init__(self, session: Any, url: str, key: str, store: Reader, *, is_new: bool) -> None:
+    def __init__(self, session: Any, url: str, key: str, store: Bucket, *, is_new: bool) -> None:
         self._session = session
         self._begin_url = url
         self._key = key
         self._find = partial(store.find, key)
+        self._delete = partial(store.delete, key)
         self._is_new = is_new
-        self._url = ""  # of the session, once it is begun
+        self._is_begun = False
+        self._url = ""  # of the session, once its beginning has been answered
         self._before = ""  # the tag of what stood there then
         self._requests = Requests()
         self._turn = threading.Condition()
@@ -68,6 +81,7 @@ class GsUpload:
             with understanding():
                 self._url = answer.headers["Location"]
 
+        self._is_begun = True
         persist(lambda failures: self._requests.run(create))
 
     def put_part(self, number: int, content: memoryview) -> None:
@@ -97,11 +111,15 @@ class GsUpload:
             self._turn.notify_all()
 
     def _send(self, content: memoryview) -> None:
-        """Send bytes that others follow."""
-        start, end = self._sent, self._sent + len(content)
+        """Send bytes that others follow; the answer says how many of all have been stored."""
+        start = self._sent
+        end = start + len(content)
 
         def request(failures: int) -> None:
-            # After a lost answer, the service may have what is sent again: it skips that.
+            if failures and not is_emulated():
+                self._note(self._put(memoryview(b""), "*"), end)
+            if self._sent == end:
+                return
             before = self._sent
             self._note(self._put(content[before - start :], "*"), end)
             if self._sent == before:
@@ -121,6 +139,7 @@ class GsUpload:
     def _note(self, answer: Any, end: int) -> None:
         """Note how many bytes the service has, of those up to a place."""
         if answer.status_code != RESUME:
+            self._remove(answer)
             raise OSError("the store has ended an upload before its last part")
         stored = re.fullmatch(r"bytes=0-(\d+)", answer.headers.get("Range", ""))
         place = int(stored[1]) + 1 if stored is not None else 0
@@ -133,33 +152,60 @@ class GsUpload:
             raise FileExistsError("there is such an object")
         start, total = self._sent, self._sent + len(self._tail)
 
-        def request(failures: int) -> None:
+        def put(content: bytes, failures: int) -> bool:
+            """Send what is left; is the object complete?"""
             try:
-                answer = self._put(memoryview(self._tail)[self._sent - start :], str(total))
+                answer = self._put(memoryview(content), str(total))
             except FileNotFoundError:
                 # The session has ended: by the try whose answer was lost, or without an object.
-                found = self._find()
-                if not failures or found is None or found.tag == self._before:
+                if not failures or not self._is_there(total):
                     raise
-                if found.nbytes != total:
-                    raise
-                return
+                return True
             if answer.status_code == RESUME:
                 self._note(answer, total)
-                raise BusyError("the store has not kept all bytes of an upload")
-            with understanding():
-                nbytes = int(answer.json()["size"])
-            if nbytes != total:
-                raise OSError("the store has made an object of other bytes than those sent")
+                return False
+            self._check(answer, total)
+            return True
 
-        persist(request)
+        def request(failures: int) -> bool:
+            if failures and not is_emulated() and put(b"", failures):  # asks what has arrived
+                return True
+            before = self._sent
+            is_complete = put(self._tail[before - start :], failures)
+            if not is_complete and self._sent == before:
+                raise BusyError("the store keeps no bytes of an upload")
+            return is_complete
+
+        while not persist(request):
+            pass
+
+    def _check(self, answer: Any, total: int) -> None:
+        """Is the object whole that the last answer tells of?"""
+        nbytes = get_size(answer)
+        if nbytes is None:
+            if not self._is_there(total):
+                raise BusyError("the store does not say that the upload is complete")
+        elif nbytes != total:
+            self._remove(answer)
+            raise OSError("the store has made an object of other bytes than those sent")
+
+    def _is_there(self, total: int) -> bool:
+        """Does another object stand there than before, of so many bytes?"""
+        found = self._find()
+        return found is not None and found.tag != self._before and found.nbytes == total
+
+    def _remove(self, answer: Any) -> None:
+        """Remove the object that an answer tells of, which is not whole."""
+        with contextlib.suppress(ValueError, KeyError, TypeError, OSError):
+            self._delete(str(answer.json()["generation"]))
 
     def abort(self, seconds: float) -> None:
         end = time.monotonic() + seconds
         self._failed = True
         if self._body is not None:
             self._body.stop()
-        self._requests.join(min(_GRACE, seconds / 3))
+        is_late = self._is_begun and not self._url
+        self._requests.join(min(_LATE if is_late else _GRACE, seconds / 3))
         if not self._url:
             return  # not begun; or its answer is lost, and the service forgets it by itself
         with contextlib.suppress(FileNotFoundError, CanceledError):

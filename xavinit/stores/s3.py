@@ -17,10 +17,12 @@ import botocore.exceptions as faults
 from botocore.config import Config
 from urllib3.exceptions import HTTPError
 
-from xavinit.stores.answers import check_range, understanding
+from xavinit.stores.answers import understanding
+from xavinit.stores.bounds import Pages, check_range
+from xavinit.stores.endpoints import check_endpoints
 from xavinit.stores.recognizing import is_same_content
 from xavinit.stores.retrying import BusyError, get_connect_timeout, get_timeout, persist
-from xavinit.stores.s3_requests import ask, explain_fault
+from xavinit.stores.s3_requests import BoundedSession, ask, explain_fault
 from xavinit.stores.s3_upload import S3Upload
 from xavinit.stores.store import ChangedError, Found, NoBucketError, NotOfferedError, make_found
 from xavinit.stores.waiting import Requests
@@ -30,6 +32,7 @@ _PIECE = 1 << 20  # bytes read at a time
 
 
 def make_store(bucket: str) -> S3Store:
+    check_endpoints("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
     options: dict[str, Any] = {
         "retries": {"total_max_attempts": 1},
         "connect_timeout": get_connect_timeout(),
@@ -44,8 +47,13 @@ def make_store(bucket: str) -> S3Store:
         if session.get_credentials() is None:  # public buckets can be read
             options["signature_version"] = botocore.UNSIGNED
         client = session.client("s3", _find_region(), config=Config(**options))
+        client._endpoint.http_session = BoundedSession(client._endpoint.http_session)
+    except faults.ProfileNotFound:
+        raise OSError("AWS's settings have no such profile as the environment names") from None
     except (faults.BotoCoreError, ValueError) as error:
-        raise explain_fault(error) from None
+        # Not its words: they may quote an address with a password.
+        kind = type(error).__name__
+        raise OSError(f"AWS's settings or environment cannot be used ({kind})") from None
     return S3Store(client, bucket)
 
 
@@ -89,7 +97,8 @@ class S3Store:
 
     def _read_on(self, key: str, start: int, block: memoryview, tag: str, done: list[int]) -> None:
         """Fill a block from where the last try ended."""
-        place = f"bytes={start + done[0]}-{start + len(block) - 1}"
+        first, end = start + done[0], start + len(block)
+        place = f"bytes={first}-{end - 1}"
         try:
             answer = self._ask("get_object", Key=key, Range=place, IfMatch=tag)
         except FileExistsError:
@@ -97,9 +106,7 @@ class S3Store:
         with contextlib.closing(answer["Body"]) as body:
             if answer.get("ETag") != tag:  # not every server looks at the condition
                 raise ChangedError("the object has changed")
-            check_range(answer.get("ContentRange"), start + done[0], len(block) - done[0])
-            if answer.get("ContentLength") != len(block) - done[0]:
-                raise ChangedError("the store answers with other bytes than those asked for")
+            check_range(first, end, answer.get("ContentRange"), answer.get("ContentLength", -1))
             try:
                 while done[0] < len(block):
                     piece = body.read(min(_PIECE, len(block) - done[0]))
@@ -113,6 +120,7 @@ class S3Store:
     def list_names(self, prefix: str) -> list[str]:
         names: set[str] = set()
         more: dict[str, str] = {}
+        pages = Pages()
         while True:
             page = dict(more)
 
@@ -127,8 +135,7 @@ class S3Store:
             token = answer.get("NextContinuationToken")
             if not token:
                 return sorted(name.removeprefix(prefix) for name in names if name != prefix)
-            if token == more.get("ContinuationToken"):
-                raise OSError("the store lists the same names again and again")
+            pages.check(token)
             more = {"ContinuationToken": token}
 
     def put(self, key: str, content: bytes, *, is_new: bool) -> None:
@@ -139,9 +146,12 @@ class S3Store:
 
         def request(failures: int) -> None:
             try:
-                self._requests.run(
+                answer = self._requests.run(
                     lambda: self._ask("put_object", Key=key, Body=content, **condition)
                 )
+                # What stands between may answer with a page of its own.
+                if not answer.get("ETag") and not is_same_content(self, key, content):
+                    raise BusyError("the store does not say that the object is there")
             except FileExistsError:
                 if not failures or not is_same_content(self, key, content):
                     raise

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import botocore.exceptions as faults
+import urllib3.exceptions
 from botocore import UNSIGNED
-from urllib3.exceptions import HTTPError
+from botocore.parsers import ResponseParserError
 
 from xavinit.stores.answers import clean, explain
+from xavinit.stores.bounds import BoundedAnswer, TooLongError
 from xavinit.stores.retrying import BusyError
 from xavinit.stores.store import NotOfferedError
 
@@ -33,10 +35,35 @@ def ask(client: Any, name: str, **arguments: Any) -> Any:
         if type(meaning) in (OSError, PermissionError) and is_anonymous(client):
             meaning = type(meaning)(f"{meaning} (no credentials are found)")
         raise meaning from None
-    except (faults.BotoCoreError, faults.HTTPClientError, HTTPError, OSError) as error:
+    except ResponseParserError:
+        raise BusyError("the store's answer is not of S3's language") from None
+    except _FAULTS as error:
         raise explain_fault(error) from None
     except (KeyError, TypeError, ValueError, RecursionError):  # of boto3's own work with an answer
         raise OSError("the store gives an answer that cannot be understood") from None
+
+
+# botocore reads the body of a refused request for an object without its own errors.
+_FAULTS = faults.BotoCoreError, faults.HTTPClientError, urllib3.exceptions.HTTPError, OSError
+
+
+class BoundedSession:
+    """botocore's connections, with answers that are bounded, all but objects."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
+    def send(self, request: Any) -> Any:
+        is_read_whole, request.stream_output = not request.stream_output, True
+        answer = self._session.send(request)
+        is_refusal = answer.status_code >= 300
+        if is_refusal or is_read_whole:
+            answer.raw = BoundedAnswer(answer.raw, is_refusal=is_refusal)
+            _ = answer.content  # is kept
+        return answer
 
 
 def is_anonymous(client: Any) -> bool:
@@ -56,19 +83,21 @@ _BUSY = {
 
 def explain_fault(error: Exception) -> OSError:
     """The error for a request that has no answer."""
+    if isinstance(error, TooLongError):
+        return error
     if isinstance(error, faults.ProxyConnectionError):
         return OSError("cannot reach the proxy that the environment names")
     if isinstance(error, faults.ParamValidationError):
         return OSError("the name of the bucket, or of the object, is not one that s3:// takes")
-    if str(error).startswith(("Invalid endpoint", "Custom endpoint")):  # with a password, perhaps
-        return OSError("the endpoint of s3:// must be a URL such as https://host:9000")
     if isinstance(error, faults.SSLError):
-        return OSError(clean(str(error)))
+        return OSError("the store's certificate is not accepted")
     if isinstance(error, faults.NoCredentialsError | faults.PartialCredentialsError):
         return PermissionError("no credentials for s3:// are found")
     for kind, fact in _BUSY.items():
         if isinstance(error, kind):
             return BusyError(fact)
-    if isinstance(error, OSError | HTTPError):
+    if isinstance(error, urllib3.exceptions.TimeoutError):
+        return BusyError("the store does not answer")
+    if isinstance(error, OSError | urllib3.exceptions.HTTPError):
         return BusyError("the connection failed")
     return OSError(clean(str(error)))

@@ -122,6 +122,9 @@ class S3Upload:
                         **condition,
                     )
                 )
+                # What stands between may answer with a page of its own.
+                if not answer.get("ETag") and not self._is_complete():
+                    raise BusyError("the store does not say that the upload is complete")
             except (FileExistsError, FileNotFoundError):
                 if not failures or not self._is_complete():
                     raise
@@ -130,8 +133,6 @@ class S3Upload:
                     raise
                 condition.clear()
                 raise BusyError("the store takes no condition") from None
-            with understanding():  # what stands between may answer with a page of its own
-                answer["ETag"]
 
         persist(request)
 
