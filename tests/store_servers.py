@@ -105,7 +105,11 @@ class Server:
             whole = {blob.name for blob in client.list_blobs()}
             return [name for name in names if name not in whole]
         if self.scheme == "s3":
-            listed = self.open_client().list_multipart_uploads(Bucket=BUCKET)
+            client = self.open_client()
+            try:
+                listed = client.list_multipart_uploads(Bucket=BUCKET)
+            except client.exceptions.NoSuchUpload:  # so rclone says before the first one
+                return []
             return [upload["Key"] for upload in listed.get("Uploads", [])]
         return []  # Google's service does not tell which sessions there are
 

@@ -128,6 +128,7 @@ class S3Upload:
             except (FileExistsError, FileNotFoundError):
                 if not failures or not self._is_complete():
                     raise
+                return
             except NotOfferedError:  # the server takes no condition, and says so
                 if not condition:
                     raise
@@ -178,7 +179,10 @@ class S3Upload:
         """
         place = {"Bucket": self._place["Bucket"], "Prefix": self._place["Key"]}
         call = partial(ask, self._client, "list_multipart_uploads", **place)
-        answer = persist_until(call, end)
+        try:
+            answer = persist_until(call, end)
+        except FileNotFoundError:  # so rclone's server says that there is none
+            return
         since = timedelta(seconds=time.monotonic() - self._start + _SLACK)
         date = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
         now = parsedate_to_datetime(date) if date else datetime.now(UTC)
