@@ -128,6 +128,7 @@ class S3Upload:
             except (FileExistsError, FileNotFoundError):
                 if not failures or not self._is_complete():
                     raise
+                return
             except NotOfferedError:  # the server takes no condition, and says so
                 if not condition:
                     raise
