@@ -58,6 +58,22 @@ def test_any_tensors(part: int) -> None:
         assert_drawn({"rng": {"type": "jax-0.10", **variants}, "seed": 0, "tensors": tensors})
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16"])
+def test_uniform_laws_that_are_one_wide_under_jit(jax: Any, dtype: str) -> None:
+    """XLA leaves out the factor 1, and joins two sums."""
+    for low in (0.1, -0.3, -0.5, 0.0, 2.0, -7.3, 1e-4, 0.37):
+        init = {"type": "uniform", "a": low, "b": low + 1}
+        table = {"shape": [4000], "dtype": dtype, "init": init}
+        rng = {"type": "jax-0.10", "jit": True, "x64": True}
+        ours = xavinit.draw({"rng": rng, "seed": 5, "tensors": {"w": table}})["w"]
+        with jax.enable_x64(True):
+            draw = jax.jit(
+                lambda key, low=low: jax.random.uniform(key, (4000,), dtype, low, low + 1)
+            )
+            theirs = np.asarray(draw(jax.random.key(5)))
+        assert ours.tobytes() == theirs.tobytes(), low
+
+
 @pytest.mark.parametrize("keys", ["linen", "nnx"])
 @pytest.mark.parametrize("part", range(2))
 def test_any_model(keys: str, part: int) -> None:
