@@ -93,6 +93,16 @@ def test_nnx_counts_every_parameter_and_no_statistic() -> None:
         assert_equal(drawn[f"params.{name}.kernel"], make_uniform(key, *shape))
 
 
+@pytest.mark.parametrize("dropout", [False, True])
+def test_nnx_counts_the_dropout_of_an_attention_after_its_parameters(dropout: bool) -> None:
+    attention = {"name": "a", "type": "multi_head_attention", "size": 4, "heads": 2}  # 0 to 7
+    dense = {"name": "b", "type": "dense", "in": 4, "out": 6, "init": "glorot_uniform"}
+    layers = [{**attention, "dropout": dropout}, dense]
+    spec = {"rng": f"{RNG},keys=nnx", "seed": 7, "framework": "flax", "layers": layers}
+    expected = make_uniform(fold_in((0, 7), 8 + dropout), 4, 6)
+    assert_equal(xavinit.draw(spec)["params.b.kernel"], expected)
+
+
 def test_a_tied_tensor_has_no_key_of_its_own() -> None:
     tensors = {"a": [4, 6], "again": {"tied": "a"}, "b": [4, 6]}
     drawn = xavinit.draw({"rng": f"{RNG},keys=nnx", "seed": 7, "tensors": tensors})

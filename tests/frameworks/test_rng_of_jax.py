@@ -201,3 +201,18 @@ def test_the_example_of_the_documentation(tmp_path: Path, monkeypatch: pytest.Mo
 
 def find_block(page: str, language: str) -> str:
     return page.split(f"```{language}\n", 1)[1].split("```", 1)[0]
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.1])
+def test_an_attention_of_nnxs_with_dropout(jax: Any, rate: float) -> None:
+    """Its dropout takes a count after its parameters."""
+    from flax import nnx
+
+    rngs = nnx.Rngs(3)
+    nnx.MultiHeadAttention(2, 8, dropout_rate=rate, rngs=rngs)
+    kernel = np.asarray(nnx.Linear(8, 5, rngs=rngs).kernel[...])
+    attention = {"name": "a", "type": "multi_head_attention", "size": 8, "heads": 2}
+    dense = {"name": "b", "type": "dense", "in": 8, "out": 5}
+    layers = [{**attention, "dropout": rate > 0}, dense]
+    spec = {"rng": "jax-0.10,keys=nnx", "seed": 3, "framework": "flax", "layers": layers}
+    np.testing.assert_array_equal(xavinit.draw(spec)["params.b.kernel"], kernel)

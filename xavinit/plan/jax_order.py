@@ -92,6 +92,8 @@ class JaxOrder:
             drawn = structs.replace(self._fit(listed, role, drawn), seed=key)
             self._sources.setdefault(drawn.stream, []).append(Source(source.view, drawn))
             kept[role] = structs.replace(kept[role], law=drawn.law, fans=drawn.fans)
+        if self._keys == "nnx":
+            self._count += layer.sizes.has_dropout  # made after the projections
         return place_parts(layer, kept, framework)
 
     def finish(self, tensors: list[TensorPlan]) -> list[TensorPlan]:
