@@ -143,7 +143,10 @@ def test_the_seed_that_a_file_carries_is_tried(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rng", "said"),
     [
-        ("jax-0.10,keys=linen", "rng: {type: jax-0.10, keys: linen}, seed: 42 and init: he_uniform"),
+        (
+            "jax-0.10,keys=linen",
+            "rng: {type: jax-0.10, keys: linen}, seed: 42 and init: he_uniform",
+        ),
         ("jax-0.10", "rng: jax-0.10, seed: 42 and init: he_uniform"),
     ],
 )

@@ -14,6 +14,7 @@ import xavinit
 from xavinit.errors import SpecError
 from xavinit.plan.homes import compose
 from xavinit.plan.python_random import PythonRandom
+from xavinit.report.explanations import format_explanation
 from xavinit.report.plans import format_plan
 from xavinit.streams import make_stream
 from xavinit.streams.philox_tf import encipher
@@ -391,5 +392,10 @@ def test_a_plan_and_an_explanation_tell_seeds() -> None:
     spec = {"rng": RNG, "layers": LAYERS}
     told = xavinit.explain(spec, "d.weight")
     assert (told.spec_shape, told.fan_in.value) == ((30, 17), 30)  # type: ignore[union-attr]
+    lines = list(format_explanation(told, "spec.yaml"))
+    assert "  in file    [17, 30] of Linear; Keras's form is above" in lines
+    told = xavinit.explain({"layers": LAYERS}, "d/kernel", framework="keras")
+    lines = list(format_explanation(told, "spec.yaml"))
+    assert "  in file    [30, 17] of Dense; PyTorch's form is above" in lines
     told = xavinit.explain(spec, "e.weight")
     assert told.note == "the default of keras-3.15 for such a layer, whatever init says"

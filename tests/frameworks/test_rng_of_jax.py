@@ -216,3 +216,32 @@ def test_an_attention_of_nnxs_with_dropout(jax: Any, rate: float) -> None:
     layers = [{**attention, "dropout": rate > 0}, dense]
     spec = {"rng": "jax-0.10,keys=nnx", "seed": 3, "framework": "flax", "layers": layers}
     np.testing.assert_array_equal(xavinit.draw(spec)["params.b.kernel"], kernel)
+
+
+def test_the_spec_of_the_documentation_for_a_state_of_nnxs(jax: Any, tmp_path: Path) -> None:
+    """Saved by its paths it is verified, and loaded into the state it changes nothing."""
+    import yaml
+    from flax import nnx
+    from safetensors.flax import save_file
+
+    from xavinit.flax import load_into
+
+    class Model(nnx.Module):
+        def __init__(self, rngs: nnx.Rngs) -> None:
+            self.hidden = nnx.Linear(784, 128, rngs=rngs)
+            self.output = nnx.Linear(128, 10, rngs=rngs)
+
+    page = (Path(__file__).parents[2] / "docs" / "same-seed.md").read_text(encoding="utf-8")
+    spec = yaml.safe_load(find_block(page.split("**Names of NNX.**", 1)[1], "yaml"))
+    model = Model(nnx.Rngs(0))
+    state = nnx.state(model)
+    made = {".".join(path): leaf[...] for path, leaf in nnx.to_flat_state(state)}
+    ours = xavinit.draw(spec)
+    assert sorted(ours) == sorted(made)
+    for name, array in made.items():
+        assert ours[name].tobytes() == np.asarray(array).tobytes(), name
+    save_file(made, tmp_path / "state.safetensors")
+    assert xavinit.digest(tmp_path / "state.safetensors") == xavinit.digest(ours)
+    nnx.replace_by_pure_dict(state, load_into(nnx.to_pure_dict(state), spec))
+    nnx.update(model, state)
+    np.testing.assert_array_equal(model.output.kernel[...], made["output.kernel"])
