@@ -14,7 +14,7 @@ BUILT = pyproject.toml setup.py $(wildcard xavinit/*/_kernel*.[ch])
 QUICK = -m "not frameworks and not slow and not browser and not cluster and not faults"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-ci test-faults test-budgets test-kernel test-sanitize test-oldest test-pythons test-frameworks test-page matrix fuzz fuzz-files lint format bench clean measure-guesses measure-verdicts test-cluster
+.PHONY: help demo test test-slow test-ci test-faults test-budgets test-kernel test-sanitize test-oldest test-pythons test-frameworks test-page matrix fuzz fuzz-files lint format bench clean measure-guesses measure-verdicts test-cluster test-store-faults
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -67,7 +67,10 @@ measure-guesses: $(VENV)/test ## Count how often the laws of thousands of random
 measure-verdicts: $(VENV)/test ## Count how often --statistics refuses true files, and lets wrong tensors pass.
 	PYTHONPATH=tests $(VENV)/bin/python tests/measure_verdicts.py
 test-cluster: $(VENV)/cluster $(VENV)/azurite/ready ## Write sets by Slurm, GNU parallel, Dask, and to object stores: all are started here (as root).
-	$(VENV)/bin/python -m pytest -q -m cluster tests/cluster
+	$(VENV)/bin/python -m pytest -q -m "cluster and not store_faults" tests/cluster
+
+test-store-faults: $(VENV)/cluster $(VENV)/azurite/ready ## Let stores fail, stall and lie, and runs die (ten minutes).
+	$(VENV)/bin/python -m pytest -q -m "cluster and store_faults" tests/cluster
 
 matrix: ## Compare the bytes over Pythons, libraries, processors (arm64 under qemu); MATRIX=--install.
 	$(PYTHON) tools/matrix.py $(MATRIX)

@@ -13,7 +13,7 @@ from test_derive_files import make_runner
 import xavinit
 from xavinit.cli import cli
 from xavinit.errors import UsageError
-from xavinit.verbs.fresh import LIKELY, Fresh, parse_seeds
+from xavinit.verbs.fresh import AFTER_MAKING, LIKELY, OWN_SEED, Fresh, parse_seeds
 
 DENSE = {"type": "dense", "in": 12, "out": 8}
 LAYERS = [{"name": "0", **DENSE}, {"name": "2", "type": "dense", "in": 8, "out": 5}]
@@ -132,6 +132,88 @@ def test_a_file_of_ours_is_looked_at_too(tmp_path: Path) -> None:
     assert f"# {derived.fresh}." in derived.text.splitlines()
 
 
+def test_the_seed_that_a_file_carries_is_tried(tmp_path: Path) -> None:
+    assert 77_777 not in LIKELY
+    xavinit.generate({"seed": 77_777, "rng": "jax-0.10", **FLAX}, tmp_path / "ours.safetensors")
+    fresh = xavinit.derive(tmp_path / "ours.safetensors", rng="auto").fresh
+    assert fresh is not None
+    assert fresh.seed == 77_777
+
+
+@pytest.mark.parametrize(
+    ("rng", "said"),
+    [
+        (
+            "jax-0.10,keys=linen",
+            "rng: {type: jax-0.10, keys: linen}, seed: 42 and init: he_uniform",
+        ),
+        ("jax-0.10", "rng: jax-0.10, seed: 42 and init: he_uniform"),
+    ],
+)
+def test_the_lines_that_it_tells_draw_the_file(rng: str, said: str, tmp_path: Path) -> None:
+    """Although a file lists a bias before its kernel."""
+    init = {"defaults": {"init": "he_uniform"}}
+    layers = [{"name": "Dense_0", **DENSE}, {"name": "Dense_1", "type": "dense", "in": 8, "out": 5}]
+    made = {"seed": 42, "rng": rng, "framework": "flax", "layers": layers, **init}
+    path = save(tmp_path / "made.safetensors", made)
+    text = xavinit.derive(path, rng="auto").text
+    assert f"# The lines below draw other numbers; for its own write {said}." in text.splitlines()
+    seed, law = "seed: 42", "init: he_uniform"
+    rng_line = said.split(", seed")[0]
+    text = text.replace("seed: 0", f"{rng_line}\n{seed}").replace("init: glorot_uniform", law)
+    (tmp_path / "spec.yaml").write_text(text, encoding="utf-8")
+    assert xavinit.digest(xavinit.draw(tmp_path / "spec.yaml")) == xavinit.digest(path)
+
+
+@pytest.mark.parametrize(
+    ("fresh", "told"),
+    [
+        (
+            Fresh("w", "torch-2.13", "he_normal", 1, "torch.manual_seed, its first numbers"),
+            "rng: torch-2.13, seed: 1 and init: he_normal, and layers in the program's order in "
+            "place of tensors",
+        ),
+        (
+            Fresh("w", "torch-2.13", "he_normal", 1, AFTER_MAKING),
+            "rng: {type: torch-2.13, construction: drawn}, seed: 1 and init: he_normal, and layers "
+            "in the program's order in place of tensors",
+        ),
+        (
+            Fresh("w", "keras-3.15", "he_uniform", 1, OWN_SEED),
+            "rng: keras-3.15, and of that tensor seed: 1 and init: he_uniform",
+        ),
+        (
+            Fresh("w", "jax-0.10,keys=nnx", "he_uniform", 1, "nnx.Rngs, its count 0"),
+            "rng: {type: jax-0.10, keys: nnx}, seed: 1 and init: he_uniform, and the tensors or "
+            "layers in the program's order",
+        ),
+    ],
+)
+def test_it_tells_what_else_the_numbers_need(fresh: Fresh, told: str) -> None:
+    assert fresh.tell_lines() == f"The lines below draw other numbers; for its own write {told}."
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.ones((9, 9), np.float64),
+        np.arange(64, dtype=np.float32),
+        np.zeros((9, 9), np.float32),
+        np.arange(9, dtype=np.float32).reshape(3, 3),
+    ],
+    ids=["float64", "vector", "constant", "small"],
+)
+def test_what_cannot_be_tried_is_not_said_to_be_no_seeds(array: Any, tmp_path: Path) -> None:
+    save_file({"w": array}, tmp_path / "made.safetensors")
+    derived = xavinit.derive(tmp_path / "made.safetensors", rng="auto")
+    assert derived.fresh is None
+    assert derived.sought == (
+        "Nothing of it can be tried: an rng is looked for in matrices of float32, of 16 to 2²⁸ "
+        "elements that are not all alike."
+    )
+    assert f"# {derived.sought}" in derived.text.splitlines()
+
+
 def test_nothing_is_looked_for_unless_asked(tmp_path: Path) -> None:
     path = save(tmp_path / "made.safetensors", {"seed": 42, "rng": "jax-0.10", **FLAX})
     derived = xavinit.derive(path)
@@ -156,7 +238,8 @@ def test_bad_arguments(keys: Any, fact: str, tmp_path: Path) -> None:
     path = save(tmp_path / "made.safetensors", {"rng": "jax-0.10", **FLAX})
     with pytest.raises(UsageError) as caught:
         xavinit.derive(path, **keys)
-    assert str(caught.value) == fact
+    assert str(caught.value).splitlines()[0] == fact
+    assert (caught.value.hint is not None) == ("-1" in fact)
 
 
 def test_only_a_file_has_numbers_of_a_seed() -> None:
@@ -177,3 +260,12 @@ def test_the_command_tells_it_and_writes_the_spec(tmp_path: Path) -> None:
 def test_bad_ranges_of_seeds(text: str) -> None:
     with pytest.raises(UsageError, match=r"^--seeds must be A\.\.B"):
         parse_seeds(text)
+
+
+@pytest.mark.parametrize("text", ["-5..5", "-1", "0..-3"])
+def test_negative_seeds_are_told_by_their_other_name(text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_seeds(text)
+    assert caught.value.hint == (
+        "a negative seed of PyTorch or JAX is the one that is 2⁶⁴ more: −1 is 18446744073709551615"
+    )

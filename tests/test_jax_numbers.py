@@ -11,6 +11,7 @@ import mpmath as mp
 import numpy as np
 import pytest
 
+import xavinit
 from xavinit.dtypes import DTYPES
 from xavinit.layers import View
 from xavinit.plan import CutNormal, Normal, TruncatedNormal, Uniform, UniformOn, encrypt
@@ -26,6 +27,7 @@ DRAWS = {
     "truncated": (Draw("truncated", 1.4142135, 0.0, 0.3), ("float32",)),
     "scaled": (Draw("uniform", -1.0, 1.0, 0.15625), ("float64", "float32", "float16", "bfloat16")),
     "between": (Draw("uniform", -0.75, 2.5, 1.0), ("float64", "float32", "float16", "bfloat16")),
+    "joined": (Draw("joined", -0.3, 0.7, 1.0), ("float64", "float32", "float16")),
 }
 LAWS = [(draw, dtype) for draw, dtypes in DRAWS.values() for dtype in dtypes]
 
@@ -100,7 +102,7 @@ def test_a_number_is_rounded_as_jax_does() -> None:
 
 
 def test_a_law_is_drawn_by_jaxs_steps() -> None:
-    """Under jit a plain normal's two factors are one; nothing else changes."""
+    """Under jit a plain normal's two factors are one, and a law that is 1 wide has none."""
     root = float(np.sqrt(F(2)))
     assert find_draw(Normal(0.5), is_compiled=False) == Draw("normal", root, 0.0, 0.5)
     assert find_draw(Normal(0.5), is_compiled=True) == Draw("normal", root / 2, 0.0, 1.0)
@@ -113,6 +115,61 @@ def test_a_law_is_drawn_by_jaxs_steps() -> None:
         assert find_draw(Uniform(0.5), is_compiled=compiled) == Draw("uniform", -1.0, 1.0, 0.5)
         drawn = find_draw(UniformOn(-0.5, 2.0), is_compiled=compiled)
         assert drawn == Draw("uniform", -0.5, 2.0, 1.0)
+    unit = UniformOn(-0.3, 0.7)
+    for dtype, kind in (("float64", "joined"), ("float16", "joined"), ("bfloat16", "uniform")):
+        drawn = find_draw(unit, is_compiled=True, dtype=dtype)
+        assert drawn == Draw(kind, -0.3, 0.7, 1.0)
+    assert find_draw(unit, is_compiled=False) == Draw("uniform", -0.3, 0.7, 1.0)
+    assert find_draw(UniformOn(1e-9, 1.0), is_compiled=True).kind == "joined"  # 1 in float32
+    assert find_draw(UniformOn(-1e4, 6e4), is_compiled=True, dtype="float16").kind == "uniform"
+
+
+@pytest.mark.parametrize("kernel", ["native", "numpy"])
+@pytest.mark.parametrize(
+    ("dtype", "low", "expected"),
+    [  # of jax.jit(lambda k: jax.random.uniform(k, (6,), dtype, low, low + 1))(jax.random.key(5))
+        (
+            "float32",
+            -0.3,
+            [
+                0.1663799285888672,
+                0.6208810806274414,
+                0.4358102083206177,
+                -0.2049185037612915,
+                0.6144896745681763,
+                0.37772929668426514,
+            ],
+        ),
+        (
+            "float64",
+            -0.1,
+            [
+                0.5343406170681209,
+                -0.052836109114584806,
+                0.736893662441414,
+                0.584415147573768,
+                0.10911185463735507,
+                0.12650336790367356,
+            ],
+        ),
+        (
+            "float16",
+            -0.3,
+            [0.3740234375, 0.560546875, -0.2392578125, -0.0390625, 0.6923828125, 0.37109375],
+        ),
+    ],
+)
+def test_a_law_that_is_one_wide_is_as_xla_joins_its_steps(
+    kernel: str, dtype: str, low: float, expected: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if kernel == "native":
+        pytest.importorskip("xavinit.streams._kernel")
+    monkeypatch.setenv("XAVINIT_KERNEL", kernel)
+    init = {"type": "uniform", "a": low, "b": low + 1}
+    rng = {"type": "jax-0.10", "jit": True, "x64": True}
+    tensors = {"w": {"shape": [6], "init": init, "dtype": dtype}}
+    drawn = xavinit.draw({"rng": rng, "seed": 5, "tensors": tensors})["w"]
+    assert drawn.tolist() == expected
 
 
 # --- Both kernels ------------------------------------------------------------------------------
@@ -174,7 +231,7 @@ def test_all_normals_are_the_same_in_c(native: ModuleType) -> None:
     ("kind", "dtype", "axes", "fact"),
     [
         (1, 0, ((4, 1, 1),), "no such law: kind 1, dtype 0"),
-        (3, 1, ((4, 1, 1),), "no such law: kind 3, dtype 1"),
+        (4, 1, ((4, 1, 1),), "no such law: kind 4, dtype 1"),
         (0, 4, ((4, 1, 1),), "no such law: kind 0, dtype 4"),
         (0, 1, ((5, 1, 1),), "an axis leaves the buffer"),
     ],

@@ -52,15 +52,24 @@ def test_a_seed_beyond_32_bits_counts_with_x64_alone(x64: bool, key: Key) -> Non
 
 @pytest.mark.parametrize("names", ["{}.{}", "params.{}.{}", "{}/{}", "params/{}/{}"])
 def test_linens_keys_are_of_paths_and_places(names: str) -> None:
-    """The order of modules makes no difference, that within a module does."""
+    """A bias comes after the others of its module, wherever it is listed."""
+    uniform = {"type": "uniform", "bound": 1}
     tensors = {
-        names.format("Dense_1", "bias"): {"shape": [3], "init": "zeros"},
+        names.format("Dense_1", "bias"): {"shape": [4, 6]},
         names.format("Dense_0", "kernel"): [4, 6],
+        names.format("Dense_0", "bias"): {"shape": [3], "init": "zeros"},
         names.format("Dense_1", "kernel"): [4, 6],
+        names.format("Dense_0", "second"): [4, 6],
+        names.format("scaled", "bias"): {"shape": [24], "init": uniform},
+        names.format("scaled", "again"): {"tied": names.format("scaled", "bias")},
     }
-    drawn = list(xavinit.draw({"rng": f"{RNG},keys=linen", "seed": 7, "tensors": tensors}).values())
-    assert_equal(drawn[1], make_uniform(fold_path((0, 7), ("Dense_0",), 1), 4, 6))
-    assert_equal(drawn[2], make_uniform(fold_path((0, 7), ("Dense_1",), 2), 4, 6))
+    spec = {"rng": f"{RNG},keys=linen", "seed": 7, "tensors": tensors}
+    drawn = list(xavinit.draw(spec).values())
+    for index, module, place in ((0, "Dense_1", 2), (1, "Dense_0", 1), (3, "Dense_1", 1)):
+        assert_equal(drawn[index], make_uniform(fold_path((0, 7), (module,), place), 4, 6))
+    assert_equal(drawn[4], make_uniform(fold_path((0, 7), ("Dense_0",), 2), 4, 6))
+    assert drawn[5].any()
+    assert_equal(drawn[6], drawn[5])
 
 
 def test_a_parameter_of_the_whole_model_has_no_path() -> None:
@@ -82,6 +91,16 @@ def test_nnx_counts_every_parameter_and_no_statistic() -> None:
     for name, shape, count in (("a", (4, 6), 0), ("b", (6, 4), 4), ("c", (4, 2), 8)):
         key = fold_in(make_root(7, is_wide=False), count)
         assert_equal(drawn[f"params.{name}.kernel"], make_uniform(key, *shape))
+
+
+@pytest.mark.parametrize("dropout", [False, True])
+def test_nnx_counts_the_dropout_of_an_attention_after_its_parameters(dropout: bool) -> None:
+    attention = {"name": "a", "type": "multi_head_attention", "size": 4, "heads": 2}  # 0 to 7
+    dense = {"name": "b", "type": "dense", "in": 4, "out": 6, "init": "glorot_uniform"}
+    layers = [{**attention, "dropout": dropout}, dense]
+    spec = {"rng": f"{RNG},keys=nnx", "seed": 7, "framework": "flax", "layers": layers}
+    expected = make_uniform(fold_in((0, 7), 8 + dropout), 4, 6)
+    assert_equal(xavinit.draw(spec)["params.b.kernel"], expected)
 
 
 def test_a_tied_tensor_has_no_key_of_its_own() -> None:

@@ -14,6 +14,7 @@ import xavinit
 from xavinit.errors import SpecError
 from xavinit.plan.homes import compose
 from xavinit.plan.python_random import PythonRandom
+from xavinit.report.explanations import format_explanation
 from xavinit.report.plans import format_plan
 from xavinit.streams import make_stream
 from xavinit.streams.philox_tf import encipher
@@ -332,6 +333,22 @@ def test_what_is_several_tensors_in_keras_is_refused() -> None:
     assert len(xavinit.make_plan({"rng": RNG, "layers": layers}, framework="keras").tensors) == 8
 
 
+@pytest.mark.parametrize("kv_heads", [{}, {"kv_heads": 2}])
+def test_a_dropout_in_an_attention_takes_a_number_before_its_output(
+    kv_heads: dict[str, int],
+) -> None:
+    import random
+
+    dense = {"name": "d", "type": "dense", "in": 24, "out": 3}
+    for dropout, chosen in ((False, (1, 2, 3, 4, 5)), (True, (1, 2, 3, 5, 6))):
+        layers = [{**ATTENTION, **kv_heads, "dropout": dropout}, dense]
+        plan = xavinit.make_plan({"rng": RNG, "seed": 3, "layers": layers}, framework="keras")
+        seeds = [tensor.seed for tensor in plan.tensors if tensor.name.endswith("kernel")]
+        generator = random.Random(3)
+        numbers = [generator.randint(1, 10**9) for _ in range(7)]
+        assert seeds == [numbers[place] for place in chosen]
+
+
 def test_a_tied_layer_is_a_view_of_the_others_tensor() -> None:
     spec = {
         "rng": RNG,
@@ -375,5 +392,10 @@ def test_a_plan_and_an_explanation_tell_seeds() -> None:
     spec = {"rng": RNG, "layers": LAYERS}
     told = xavinit.explain(spec, "d.weight")
     assert (told.spec_shape, told.fan_in.value) == ((30, 17), 30)  # type: ignore[union-attr]
+    lines = list(format_explanation(told, "spec.yaml"))
+    assert "  in file    [17, 30] of Linear; Keras's form is above" in lines
+    told = xavinit.explain({"layers": LAYERS}, "d/kernel", framework="keras")
+    lines = list(format_explanation(told, "spec.yaml"))
+    assert "  in file    [30, 17] of Dense; PyTorch's form is above" in lines
     told = xavinit.explain(spec, "e.weight")
     assert told.note == "the default of keras-3.15 for such a layer, whatever init says"

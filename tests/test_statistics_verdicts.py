@@ -285,6 +285,31 @@ def test_correlated_tensors_are_caught() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"rng": "jax-0.10", "seed": 3, "tensors": {"a": [30, 20], "b": [30, 20], "c": [20, 30]}},
+        {
+            "rng": "keras-3.15",
+            "tensors": {name: {"shape": [30, 20], "seed": 7} for name in ("a", "b")},
+        },
+    ],
+    ids=["plain keys", "one seed"],
+)
+def test_tensors_of_one_seed_under_an_rng_are_alike_by_the_spec(spec: dict[str, Any]) -> None:
+    arrays = xavinit.draw(spec)
+    np.testing.assert_array_equal(arrays["a"], arrays["b"])
+    assert_matches(arrays, spec, statistics=True)
+
+
+def test_a_copy_of_another_seed_under_an_rng_is_caught() -> None:
+    tensors = {name: {"shape": [30, 20], "seed": seed} for name, seed in (("a", 7), ("b", 8))}
+    spec = {"rng": "keras-3.15", "tensors": tensors}
+    arrays = xavinit.draw(spec)
+    with pytest.raises(AssertionError, match="its first 600 values are those of a"):
+        assert_matches({**arrays, "b": arrays["a"]}, spec, statistics=True)
+
+
 def test_a_tied_tensor_must_be_a_copy() -> None:
     spec: dict[str, Any] = {"tensors": {"a": [250, 80], "t": {"tied": "a"}}}
     arrays = xavinit.draw(spec, seed=4)

@@ -108,6 +108,7 @@ def test_deriving_a_set_reads_little_of_it(
     assert proxy.sent < sum(sizes.values()) / 100
 
 
+@pytest.mark.store_faults
 @pytest.mark.parametrize("fault", ["500", "503", "reset", "half", "lost"])
 def test_requests_that_fail_are_made_again(fault: str, url: str, proxy: Proxy, disk: Path) -> None:
     for name in ("w.safetensors", "w.h5", "set"):
@@ -130,6 +131,7 @@ def test_an_object_that_is_replaced_while_it_is_read(
     assert str(caught.value) == f"cannot read {url}/{name}: the object has changed"
 
 
+@pytest.mark.store_faults
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_a_run_that_waits_for_the_store(
     number: signal.Signals, url: str, proxy: Proxy

@@ -194,6 +194,7 @@ DEATHS = [
 ]
 
 
+@pytest.mark.store_faults
 @pytest.mark.parametrize(("server", "output", "force"), DEATHS, indirect=["server"])
 def test_a_death_at_a_random_moment(
     bucket: Bucket, model: Path, wholes: Any, output: str, force: bool
@@ -239,6 +240,7 @@ def check_nothing_half(
         assert any({**found, **whole} == found for whole in (old, new) if whole)
 
 
+@pytest.mark.store_faults
 @pytest.mark.parametrize("fault", ["500", "503", "reset", "lost"])
 def test_a_store_with_faults(
     bucket_behind_proxy: Bucket, proxy: Proxy, model: Path, wholes: Any, fault: str
@@ -268,6 +270,7 @@ def is_part(method: str, path: str) -> bool:
     return method == "PUT" and any(sign in f"{path}&" for sign in signs)
 
 
+@pytest.mark.store_faults
 @pytest.mark.parametrize("output", ["file", "shards"])
 def test_a_store_that_takes_no_more_parts(
     bucket_behind_proxy: Bucket, proxy: Proxy, model: Path, wholes: Any, output: str
@@ -288,6 +291,7 @@ def test_a_store_that_takes_no_more_parts(
     assert bucket.read() == wholes(output)
 
 
+@pytest.mark.store_faults
 def test_a_stalled_store_holds_no_signal_up(
     bucket_behind_proxy: Bucket, proxy: Proxy, model: Path
 ) -> None:
@@ -303,6 +307,7 @@ def test_a_stalled_store_holds_no_signal_up(
     assert not bucket.read()
 
 
+@pytest.mark.store_faults
 @pytest.mark.parametrize("server", ["moto", "azurite", "gcs"], indirect=True)
 def test_a_store_that_goes_silent_holds_no_signal_up(
     bucket_behind_proxy: Bucket, proxy: Proxy, model: Path
@@ -327,6 +332,7 @@ def test_a_store_that_goes_silent_holds_no_signal_up(
     assert told.count(b"\n") == 1
 
 
+@pytest.mark.store_faults
 @pytest.mark.parametrize("server", ["rclone"], indirect=True)
 def test_an_upload_of_gigabytes_takes_little_memory(bucket: Bucket, tmp_path: Path) -> None:
     """Of any size up to 84 GB, whose parts are 8 MiB."""

@@ -17,7 +17,7 @@ from test_stores_servers import CONTENT, PART, fetch, finish, send
 from xavinit.stopping import StoppedError, obey
 from xavinit.stores import Store
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.store_faults]
 
 FAULTS = ["500", "503", "reset", "lost"]
 

@@ -58,6 +58,22 @@ def test_any_tensors(part: int) -> None:
         assert_drawn({"rng": {"type": "jax-0.10", **variants}, "seed": 0, "tensors": tensors})
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16"])
+def test_uniform_laws_that_are_one_wide_under_jit(jax: Any, dtype: str) -> None:
+    """XLA leaves out the factor 1, and joins two sums."""
+    for low in (0.1, -0.3, -0.5, 0.0, 2.0, -7.3, 1e-4, 0.37):
+        init = {"type": "uniform", "a": low, "b": low + 1}
+        table = {"shape": [4000], "dtype": dtype, "init": init}
+        rng = {"type": "jax-0.10", "jit": True, "x64": True}
+        ours = xavinit.draw({"rng": rng, "seed": 5, "tensors": {"w": table}})["w"]
+        with jax.enable_x64(True):
+            draw = jax.jit(
+                lambda key, low=low: jax.random.uniform(key, (4000,), dtype, low, low + 1)
+            )
+            theirs = np.asarray(draw(jax.random.key(5)))
+        assert ours.tobytes() == theirs.tobytes(), low
+
+
 @pytest.mark.parametrize("keys", ["linen", "nnx"])
 @pytest.mark.parametrize("part", range(2))
 def test_any_model(keys: str, part: int) -> None:
@@ -185,3 +201,47 @@ def test_the_example_of_the_documentation(tmp_path: Path, monkeypatch: pytest.Mo
 
 def find_block(page: str, language: str) -> str:
     return page.split(f"```{language}\n", 1)[1].split("```", 1)[0]
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.1])
+def test_an_attention_of_nnxs_with_dropout(jax: Any, rate: float) -> None:
+    """Its dropout takes a count after its parameters."""
+    from flax import nnx
+
+    rngs = nnx.Rngs(3)
+    nnx.MultiHeadAttention(2, 8, dropout_rate=rate, rngs=rngs)
+    kernel = np.asarray(nnx.Linear(8, 5, rngs=rngs).kernel[...])
+    attention = {"name": "a", "type": "multi_head_attention", "size": 8, "heads": 2}
+    dense = {"name": "b", "type": "dense", "in": 8, "out": 5}
+    layers = [{**attention, "dropout": rate > 0}, dense]
+    spec = {"rng": "jax-0.10,keys=nnx", "seed": 3, "framework": "flax", "layers": layers}
+    np.testing.assert_array_equal(xavinit.draw(spec)["params.b.kernel"], kernel)
+
+
+def test_the_spec_of_the_documentation_for_a_state_of_nnxs(jax: Any, tmp_path: Path) -> None:
+    """Saved by its paths it is verified, and loaded into the state it changes nothing."""
+    import yaml
+    from flax import nnx
+    from safetensors.flax import save_file
+
+    from xavinit.flax import load_into
+
+    class Model(nnx.Module):
+        def __init__(self, rngs: nnx.Rngs) -> None:
+            self.hidden = nnx.Linear(784, 128, rngs=rngs)
+            self.output = nnx.Linear(128, 10, rngs=rngs)
+
+    page = (Path(__file__).parents[2] / "docs" / "same-seed.md").read_text(encoding="utf-8")
+    spec = yaml.safe_load(find_block(page.split("**Names of NNX.**", 1)[1], "yaml"))
+    model = Model(nnx.Rngs(0))
+    state = nnx.state(model)
+    made = {".".join(path): leaf[...] for path, leaf in nnx.to_flat_state(state)}
+    ours = xavinit.draw(spec)
+    assert sorted(ours) == sorted(made)
+    for name, array in made.items():
+        assert ours[name].tobytes() == np.asarray(array).tobytes(), name
+    save_file(made, tmp_path / "state.safetensors")
+    assert xavinit.digest(tmp_path / "state.safetensors") == xavinit.digest(ours)
+    nnx.replace_by_pure_dict(state, load_into(nnx.to_pure_dict(state), spec))
+    nnx.update(model, state)
+    np.testing.assert_array_equal(model.output.kernel[...], made["output.kernel"])

@@ -107,3 +107,30 @@ def test_a_random_bias_of_a_recurrent_layer(kind: str, tf: Any) -> None:
     drawn = xavinit.draw({"rng": "keras-3.15", "seed": 9, "layers": [layer]}, framework="keras")
     for weight, array in zip(cell.weights, drawn.values(), strict=False):  # then its seed
         np.testing.assert_array_equal(weight.numpy(), array)
+
+
+@pytest.mark.parametrize("kv_heads", [None, 2])
+@pytest.mark.parametrize("dropout", [False, True])
+def test_an_attention_with_dropout(kv_heads: int | None, dropout: bool, tf: Any) -> None:
+    """Its dropout takes a number before the last projection, which moves all that come after."""
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(42)
+    inputs = keras.Input((5, 24))
+    rate = {"dropout": 0.1} if dropout else {}
+    if kv_heads is None:
+        attention = layers.MultiHeadAttention(4, 6, name="att", **rate)
+    else:
+        attention = layers.GroupQueryAttention(6, 4, kv_heads, name="att", **rate)
+    attended = attention(inputs, inputs)  # called before the next layer is made
+    model = keras.Model(inputs, layers.Dense(3, name="out")(attended))
+    layer = {"name": "att", "type": "multi_head_attention", "size": 24, "heads": 4}
+    layer |= {"dropout": dropout} | ({} if kv_heads is None else {"kv_heads": kv_heads})
+    dense = {"name": "out", "type": "dense", "in": 24, "out": 3}
+    spec = {"rng": "keras-3.15", "seed": 42, "framework": "keras", "layers": [layer, dense]}
+    drawn = xavinit.draw(spec)
+    kernels = {weight.path: weight.numpy() for weight in model.weights if "kernel" in weight.path}
+    assert len(kernels) == 5
+    for name, array in kernels.items():
+        np.testing.assert_array_equal(drawn[name], array)

@@ -103,7 +103,7 @@ def derive(
 
         check_apart([output], source, "the source")
         check_text_target(output, "a YAML file", force=force, is_such=is_yaml)
-    from xavinit.verbs.fresh import parse_seeds, tell_fresh
+    from xavinit.verbs.fresh import parse_seeds
 
     with showing_progress(quiet) as progress:
         derived = xavinit.derive(
@@ -116,8 +116,8 @@ def derive(
             jobs=jobs,
             progress=progress,
         )
-    if rng and not quiet:
-        say(tell_fresh(derived.fresh))
+    if derived.sought is not None and not quiet:
+        say(derived.sought)
     if output in STANDARD_OUTPUTS:
         print_text(derived.text.rstrip("\n"))
         return

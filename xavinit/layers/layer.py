@@ -35,6 +35,7 @@ class Sizes(Struct, frozen=True):
     `ins` and `outs` are its inputs and outputs: one number, or the channels and spatial axes of
     the array that is flattened. The size of a norm or an attention is in `outs`, and so is the
     hidden size of a recurrent layer. `kv_heads` is 0 where keys and values have all the heads.
+    A dropout within the layer has no weight, but the rng of its framework may count it.
     """
 
     ins: tuple[int, ...] = ()
@@ -47,6 +48,7 @@ class Sizes(Struct, frozen=True):
     directions: int = 1
     heads: int = 1
     kv_heads: int = 0
+    has_dropout: bool = False
 
 
 DRAW = "draw"  # the type of what takes from the stream of an rng, and has no parts

@@ -2,7 +2,8 @@
 
 `keys: plain` is JAX alone: a tensor's initializer is called with `jax.random.key(seed)`, of its own
 seed, or else of the spec's. `keys: linen` is `model.init(jax.random.key(seed), x)`, where a
-parameter's key comes of its module's path and of its place there. `keys: nnx` is a model made with
+parameter's key comes of its module's path and of its place there: a bias is the last, however late
+or early it is listed, since files list it before its kernel. `keys: nnx` is a model made with
 `nnx.Rngs(seed)`, which counts every parameter, drawn or not. A key of two words is an integer here.
 """
 
@@ -43,10 +44,17 @@ class JaxOrder:
         self._sources: dict[str, list[Source]] = {}  # by the stream names of tensors and parts
         self._count = 0  # of NNX
         self._counts: Counter[tuple[str, ...]] = Counter()  # of Linen, by the module
+        self._biases: list[TensorPlan] = []  # of Linen, which its modules make last
 
     def add_tensor(self, tensor: TensorPlan, _: TensorSpec) -> TensorPlan:
         if tensor.is_tied:
             return tensor
+        if self._keys == "linen" and re.split(r"[./]", tensor.name)[-1] == "bias":
+            self._biases.append(tensor)
+            return tensor
+        return self._give_key(tensor)
+
+    def _give_key(self, tensor: TensorPlan) -> TensorPlan:
         key = self._take(tensor.name, tensor.seed)
         if tensor.law is None or isinstance(tensor.law, Fixed):
             return tensor
@@ -84,9 +92,13 @@ class JaxOrder:
             drawn = structs.replace(self._fit(listed, role, drawn), seed=key)
             self._sources.setdefault(drawn.stream, []).append(Source(source.view, drawn))
             kept[role] = structs.replace(kept[role], law=drawn.law, fans=drawn.fans)
+        if self._keys == "nnx":
+            self._count += layer.sizes.has_dropout  # made after the projections
         return place_parts(layer, kept, framework)
 
     def finish(self, tensors: list[TensorPlan]) -> list[TensorPlan]:
+        biases = {tensor.name: self._give_key(tensor) for tensor in self._biases}
+        tensors = [biases.get(tensor.name, tensor) for tensor in tensors]
         return place_sources(tensors, self._sources, self._framework, self._home)
 
     def list_sequence(self) -> tuple[TensorPlan, ...]:

@@ -62,7 +62,10 @@ def list_constructions(layer: Layer, roles: Sequence[str]) -> Iterator[Construct
     elif layer.type == "multi_head_attention":  # made once, and copied for each projection
         first = variables[:2] if len(roles) > 1 and "bias" in roles[1] else variables[:1]
         yield from (Construction(role) for role, _ in first)
-        yield from variables
+        for made in variables:
+            if layer.sizes.has_dropout and made.role in ("out_proj.weight", "o_proj.weight"):
+                yield Construction(None)  # made before the last projection
+            yield made
     elif layer.type in ("layer_norm", "batch_norm"):  # beta, then gamma
         yield from sorted(variables, key=lambda made: made.role == "weight")[:1]
         yield from sorted(variables, key=lambda made: made.role != "weight")[:1]

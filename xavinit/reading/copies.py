@@ -54,7 +54,7 @@ def find_likenesses(pairs: Sequence[Pair], level: float) -> Iterator[Likeness]:
     """Each tensor with the first one before it that it is like, where that is none of its own.
 
     One pair or more of independent tensors is told with a probability of at most exp(level). Two
-    that take the numbers of one stream are left out: they are alike by the spec.
+    that take the numbers of one stream or seed are left out: they are alike by the spec.
     """
     if len(pairs) < 2:
         return
@@ -88,6 +88,9 @@ def find_likenesses(pairs: Sequence[Pair], level: float) -> Iterator[Likeness]:
 
 
 def _share_stream(a: TensorPlan, b: TensorPlan) -> bool:
+    """Have they the same numbers by the spec: of one stream, or of one seed under an rng?"""
+    if a.seed is not None and a.seed == b.seed:
+        return True
     return a.stream == b.stream and a.view == b.view
 
 

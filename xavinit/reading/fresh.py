@@ -51,10 +51,10 @@ def find_fresh(
 ) -> Fresh | None:
     """The first of these tensors that is what an rng draws from one of these seeds.
 
-    They are of float32, and have 16 elements or more. A PyTorch program draws `made` numbers as it
-    makes all modules of their model.
+    They are of float32, have 16 elements or more, and the first two of them differ. A PyTorch
+    program draws `made` numbers as it makes all modules of their model.
     """
-    tried = [name for name, array in arrays.items() if array.flat[0] != array.flat[1]]
+    tried = list(arrays)
     for start in range(0, len(seeds), _AT_ONCE):
         some = seeds[start : start + _AT_ONCE]
         for place in _list_torch(some, made):

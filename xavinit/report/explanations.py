@@ -20,6 +20,8 @@ from xavinit.wording import format_bytes
 
 _LABEL = 13  # columns
 
+_TITLES = {"pytorch": "PyTorch", "keras": "Keras", "flax": "Flax"}
+
 _N = {"fan_in": "fan_in", "fan_out": "fan_out", "fan_avg": "(fan_in + fan_out)/2"}
 
 
@@ -37,7 +39,9 @@ def _list_keys(told: Explanation, source: str) -> Iterator[tuple[str, str]]:
     for key in told.keys:
         yield key.name, f"{_format_value(key.value)}  ← {_format_source(key, source)}"
     if told.module is not None and told.shape != told.spec_shape:
-        yield "in file", f"{_format_shape(told.shape)} of {told.module}; PyTorch's form is above"
+        home = "pytorch" if told.rng is None else parse_rng(told.rng).kind.framework
+        form = f"{_TITLES[home]}'s form is above"
+        yield "in file", f"{_format_shape(told.shape)} of {told.module}; {form}"
     if told.note is not None:
         yield "note", told.note
 

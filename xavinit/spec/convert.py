@@ -71,6 +71,7 @@ _RULES: dict[str, tuple[str, ...]] = {
     "kv_heads": (_INTEGER,),
     "bias": (_BOOL,),
     "bidirectional": (_BOOL,),
+    "dropout": (_BOOL,),
     "forget_bias": ("must be a finite number",),
     "name": (_STRING,),
     "layers": ("must be a list of layers",),

@@ -192,6 +192,10 @@ class MultiHeadAttention(
         ]
         | UnsetType
     ) = UNSET
+    dropout: Annotated[
+        bool,
+        Meta(description="Whether a dropout in it takes a number from the rng (Keras, NNX)."),
+    ] = False
 
 
 class LayerGroup(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

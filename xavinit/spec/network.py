@@ -230,6 +230,7 @@ def _read_sizes(data: Mapping[str, Any], kind: str, dims: Mapping[str, int], pat
         directions=2 if data.get("bidirectional") else 1,
         heads=read("heads")[0],
         kv_heads=read("kv_heads")[0] if "kv_heads" in data else 0,
+        has_dropout=data.get("dropout", False),
     )
     count = TENSORS_OF_A_CELL * sizes.num_layers * sizes.directions
     if count > MOST_TENSORS:  # before each is listed

@@ -54,6 +54,13 @@ INLINE void make_uniform(float low, float range, const uint32_t *words, size_t c
     }
 }
 
+/* The same on [low, low + 1), where (one - 1) * 1 + low became one + (low - 1). */
+INLINE void make_joined(float low, const uint32_t *words, size_t count, float *out)
+{
+    for (size_t i = 0; i < count; i++)
+        out[i] = max_single(low, as_float(words[i] >> 9 | 0x3F800000) + (low - 1.0f));
+}
+
 INLINE void make_single(struct xv_jax_law law, const uint32_t *words, size_t count, float *out,
                         bool hard)
 {
@@ -62,6 +69,8 @@ INLINE void make_single(struct xv_jax_law law, const uint32_t *words, size_t cou
         make_uniform(first, (float)law.second - first, words, count, out, hard);
         for (size_t i = 0; i < count; i++)
             out[i] = out[i] * scale;
+    } else if (law.kind == XV_JAX_JOINED) {
+        make_joined(first, words, count, out);
     } else if (law.kind == XV_JAX_NORMAL) {
         /* From the number after -1 to 1, of which the difference rounds to 2. */
         make_uniform(-1.0f + 0x1p-24f, 2.0f, words, count, out, hard);
@@ -85,8 +94,9 @@ INLINE void make_double(struct xv_jax_law law, const uint32_t *words, const uint
     const double low = law.first, range = law.second - low;
     for (size_t i = 0; i < count; i++) {
         uint64_t joined = (uint64_t)words[i] << 32 | seconds[i];
-        double unit = as_double(joined >> 12 | UINT64_C(0x3FF0000000000000)) - 1.0;
-        double value = fuse_double(unit, range, low, hard);
+        double one = as_double(joined >> 12 | UINT64_C(0x3FF0000000000000));
+        double value = law.kind == XV_JAX_JOINED ? one + (low - 1.0)
+                                                 : fuse_double(one - 1.0, range, low, hard);
         out[i] = (value > low ? value : low) * law.scale;
     }
 }
@@ -108,11 +118,15 @@ INLINE void make_half(struct xv_jax_law law, const uint32_t *words, size_t count
 {
     const float low = (float)law.first, scale = (float)law.scale;
     const float range = round_half((float)law.second - low, is_brain);
+    const float joined = round_half(low - 1.0f, is_brain);
     float values[TILE];
     for (size_t i = 0; i < count; i++) {
         float unit = is_brain ? (float)(int32_t)((words[i] & 0xFF) >> 1) * 0x1p-7f
                               : (float)(int32_t)((words[i] & 0xFFFF) >> 6) * 0x1p-10f;
-        values[i] = round_half(round_half(unit * range, is_brain) + low, is_brain) * scale;
+        if (law.kind == XV_JAX_JOINED)
+            values[i] = max_single(low, round_half(unit + 1.0f + joined, is_brain));
+        else
+            values[i] = round_half(round_half(unit * range, is_brain) + low, is_brain) * scale;
     }
     if (is_brain)
         round_bfloat16(values, count, out);

@@ -13,10 +13,16 @@
 
 #include <stdint.h>
 
-enum xv_jax_kind { XV_JAX_UNIFORM, XV_JAX_NORMAL, XV_JAX_TRUNCATED, XV_JAX_KIND_COUNT };
+enum xv_jax_kind {
+    XV_JAX_UNIFORM,
+    XV_JAX_NORMAL,
+    XV_JAX_TRUNCATED,
+    XV_JAX_JOINED,
+    XV_JAX_KIND_COUNT
+};
 
 /* Uniform on [first, second), or a normal that begins as `first` times the inverse error function;
- * each times `scale`. */
+ * each times `scale`. Joined: uniform on [first, first + 1) as a compiler joins its steps. */
 struct xv_jax_law {
     enum xv_jax_kind kind;
     enum xv_dtype dtype;

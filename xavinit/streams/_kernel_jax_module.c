@@ -10,7 +10,7 @@
 static int parse_law(int kind, int dtype, struct xv_jax_law *law)
 {
     int is_half = dtype == XV_float16 || dtype == XV_bfloat16;
-    int is_known = kind == XV_JAX_UNIFORM
+    int is_known = kind == XV_JAX_UNIFORM || kind == XV_JAX_JOINED
                        ? is_half || dtype == XV_float64 || dtype == XV_float32
                        : kind > 0 && kind < XV_JAX_KIND_COUNT && dtype == XV_float32;
     if (!is_known) {

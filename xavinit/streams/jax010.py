@@ -70,7 +70,8 @@ class Jax010:
                 if tensor.seed is None:
                     raise TypeError(f"no key for {tensor.name}")
                 key = tensor.seed >> 32, tensor.seed & 0xFFFFFFFF
-                self._kernel.fill(out, key, find(law), dtype.name, start, stop, view)
+                draw = find(law, dtype=dtype.name)
+                self._kernel.fill(out, key, draw, dtype.name, start, stop, view)
             if tensor.zero_rows:
                 clear_rows(out, tensor, start, stop)
 

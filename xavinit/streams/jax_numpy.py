@@ -75,12 +75,19 @@ def _make_half(word: Array, draw: Draw, dtype: str) -> Array:
     top = (word & np.uint32((1 << width) - 1)) >> np.uint32(width - bits)
     unit = top.astype(F) * F(2.0**-bits)
     least, end, scale = F(draw.first), F(draw.second), F(draw.scale)
+    if draw.kind == "joined":
+        values = _widen(_round(unit + F(1) + _widen(_round(least - F(1), dtype)), dtype))
+        return _round(np.maximum(least, values), dtype)
     values = _widen(_round(unit * _widen(_round(end - least, dtype)), dtype))
     return _round(_widen(_round(values + least, dtype)) * scale, dtype)
 
 
 def make_single(word: Array, draw: Draw) -> Array:
-    unit = ((word >> np.uint32(9)) | np.uint32(0x3F800000)).view(F) - F(1)
+    one = ((word >> np.uint32(9)) | np.uint32(0x3F800000)).view(F)
+    if draw.kind == "joined":
+        joined: Array = np.maximum(F(draw.first), one + (F(draw.first) - F(1)))
+        return joined
+    unit = one - F(1)
     low, high = {
         "uniform": (F(draw.first), F(draw.second)),
         "normal": (_LEAST, F(1)),
@@ -97,8 +104,11 @@ def make_single(word: Array, draw: Draw) -> Array:
 
 def _make_double(first: Array, second: Array, draw: Draw) -> Array:
     joined = (first.astype(np.uint64) << np.uint64(32)) | second
-    unit = ((joined >> np.uint64(12)) | np.uint64(0x3FF << 52)).view(D) - 1.0
+    one = ((joined >> np.uint64(12)) | np.uint64(0x3FF << 52)).view(D)
     low, high = draw.first, draw.second
+    if draw.kind == "joined":
+        return np.maximum(low, one + (low - 1.0))
+    unit = one - 1.0
     scaled: Array = np.maximum(low, fuse_double(unit, high - low, low)) * draw.scale
     return scaled
 

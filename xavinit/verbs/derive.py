@@ -23,7 +23,7 @@ from xavinit.errors import InputError, UnreadableError, UsageError
 from xavinit.formats import Index, Recipe, load_index
 from xavinit.places import find_title
 from xavinit.spec import parse_document
-from xavinit.verbs.fresh import Fresh, check_seeds, look_for_fresh, tell_fresh
+from xavinit.verbs.fresh import Fresh, check_seeds, look_for_fresh
 from xavinit.verbs.held import list_held
 from xavinit.verbs.measure import derive_measured, measure_held, measure_stored
 from xavinit.verbs.progress import Progress
@@ -38,13 +38,14 @@ class Derived(Struct, frozen=True, dict=True):  # dict: for the cached property
 
     `spec` is the same as plain data, which every function that takes a spec takes. Of a tiny twin,
     `config` is the text of the config.json that belongs to it. Where an rng was looked for, `fresh`
-    is the tensor that one draws; None where none was found.
+    is the tensor that one draws, None where none was found; and `sought` tells it as a sentence.
     """
 
     text: str
     skipped: tuple[str, ...] = ()
     config: str | None = None
     fresh: Fresh | None = None
+    sought: str | None = None
 
     @cached_property
     def spec(self) -> dict[str, Any]:
@@ -112,7 +113,7 @@ def derive(
         raise UsageError("seeds are tried with rng=auto alone (--rng auto)")
     if keep_vocab and not tiny:
         raise UsageError("only a tiny twin can keep its vocabulary: give tiny too (--tiny)")
-    fresh = None
+    fresh = sought = None
     if not isinstance(source, str | bytes | os.PathLike):
         if rng is not None:
             raise UsageError("an rng is looked for in a weights file alone")
@@ -140,11 +141,15 @@ def derive(
             return _derive(make_model(load_config(given)), skip_unknown=skip_unknown)
         index = load_index(given)
         path = index.path
+        recipe = index.parse_recipe()
         if rng is not None:
-            fresh = look_for_fresh(index, check_seeds(seeds))
-        told = () if rng is None else (tell_fresh(fresh),)
-        if (recipe := index.parse_recipe()) is not None:
-            return structs.replace(_derive_carried(path, recipe, told), fresh=fresh)
+            carried_seed = None if recipe is None else recipe.seed
+            search = look_for_fresh(index, check_seeds(seeds, carried_seed))
+            fresh, sought = search.fresh, str(search)
+        told = () if sought is None else (sought,)
+        if recipe is not None:
+            carried = _derive_carried(path, recipe, told)
+            return structs.replace(carried, fresh=fresh, sought=sought)
         settings = load_settings(given)
         model = Model(
             tuple(_list_stored(index)),
@@ -152,16 +157,17 @@ def derive(
             default_init=settings.init or "glorot_uniform",
             layout="in_out" if index.format == "keras" else None,
             title=find_title(path),
-            comments=told,
+            comments=told if fresh is None else (*told, fresh.tell_lines()),
         )
         measure = partial(measure_stored, index)
     try:
         if laws == "glorot":
-            return structs.replace(_derive(model, skip_unknown=skip_unknown), fresh=fresh)
+            derived = _derive(model, skip_unknown=skip_unknown)
+            return structs.replace(derived, fresh=fresh, sought=sought)
         model, skipped = _skip_unknown(model, skip_unknown=skip_unknown)
         names = {tensor.name for tensor in model.tensors if tensor.tied is None}
         text = derive_measured(model, measure(names, jobs, progress))
-        return Derived(text, skipped, fresh=fresh)
+        return Derived(text, skipped, fresh=fresh, sought=sought)
     except InputError as error:
         if not path or isinstance(error, UnreadableError):
             raise

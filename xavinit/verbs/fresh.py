@@ -27,6 +27,11 @@ LIKELY = (
 )  # fmt: skip
 MOST_SEEDS = 10**6
 MOST_TRIED = 8  # tensors
+AFTER_MAKING = "torch.manual_seed, after the making of all modules"
+OWN_SEED = "the initializer's own"
+_OF_NEGATIVES = (
+    "a negative seed of PyTorch or JAX is the one that is 2⁶⁴ more: −1 is 18446744073709551615"
+)
 LEAST, LARGEST = 16, 1 << 28  # elements of each
 
 _UNIFORM = ("glorot_uniform", "he_uniform", "lecun_uniform")
@@ -76,6 +81,41 @@ class Fresh(Struct, frozen=True):
             f"of it from seed {self.seed} ({self.how}), for {self.init}"
         )
 
+    def tell_lines(self) -> str:
+        """What a spec of the same tensors says to draw this one, as a sentence."""
+        name, *variants = self.rng.split(",")
+        if self.how == AFTER_MAKING:
+            variants.append("construction=drawn")
+        rng = name
+        if variants:
+            keys = (variant.replace("=", ": ") for variant in variants)
+            rng = f"{{type: {name}, {', '.join(keys)}}}"
+        told = f"rng: {rng}, seed: {self.seed} and init: {self.init}"
+        if self.how == OWN_SEED:
+            told = f"rng: {rng}, and of that tensor seed: {self.seed} and init: {self.init}"
+        elif name == "torch-2.13":
+            told += ", and layers in the program's order in place of tensors"
+        elif name == "keras-3.15" or "keys=nnx" in variants:
+            told += ", and the tensors or layers in the program's order"
+        return f"The lines below draw other numbers; for its own write {told}."
+
+
+class Search(Struct, frozen=True):
+    """What was found, of what could be tried at all."""
+
+    fresh: Fresh | None
+    is_tried: bool
+
+    def __str__(self) -> str:
+        if self.fresh is not None:
+            return f"{self.fresh}."
+        if self.is_tried:
+            return f"No seed that was tried gives a tensor of it under {', '.join(_INITS)}."
+        return (
+            "Nothing of it can be tried: an rng is looked for in matrices of float32, of "
+            f"{LEAST} to 2²⁸ elements that are not all alike."
+        )
+
 
 def parse_seeds(text: str) -> range:
     """`A..B`, both included, or one seed.
@@ -85,7 +125,8 @@ def parse_seeds(text: str) -> range:
     """
     found = re.fullmatch(r"(\d{1,20})(?:\.\.(\d{1,20}))?", text)
     if found is None:
-        raise UsageError(f"--seeds must be A..B; got {format_value(text)}")
+        hint = _OF_NEGATIVES if re.match(r"-\d|\d+\.\.-\d", text) else None
+        raise UsageError(f"--seeds must be A..B; got {format_value(text)}", hint=hint)
     first, last = int(found[1]), int(found[2] or found[1])
     if not first <= last < 2**64 or last - first >= MOST_SEEDS:
         raise UsageError(
@@ -95,22 +136,26 @@ def parse_seeds(text: str) -> range:
     return range(first, last + 1)
 
 
-def check_seeds(seeds: Iterable[int] | None) -> Sequence[int]:
-    """The seeds to try: those given, or the likely ones."""
+def check_seeds(seeds: Iterable[int] | None, carried: int | None = None) -> Sequence[int]:
+    """The seeds to try: those given, or the likely ones, before which one that a file carries."""
     if seeds is None:
-        return LIKELY
+        if carried is None or not 0 <= carried < 2**64:
+            return LIKELY
+        return carried, *LIKELY
     listed = list(islice(seeds, MOST_SEEDS + 1))
     if not listed or len(listed) > MOST_SEEDS:
         more = f"more than {MOST_SEEDS:,}" if listed else "none"
         raise UsageError(f"seeds must be from 1 to {MOST_SEEDS:,} of them; got {more}")
     for seed in listed:
         if not isinstance(seed, int) or not 0 <= seed < 2**64:
-            raise UsageError(f"seeds must be integers from 0 to 2⁶⁴−1; got {format_value(seed)}")
+            hint = _OF_NEGATIVES if isinstance(seed, int) and seed < 0 else None
+            fact = f"seeds must be integers from 0 to 2⁶⁴−1; got {format_value(seed)}"
+            raise UsageError(fact, hint=hint)
     return listed
 
 
-def look_for_fresh(index: Index, seeds: Sequence[int]) -> Fresh | None:
-    """The first tensor of a file that is what an rng draws from one of these seeds.
+def look_for_fresh(index: Index, seeds: Sequence[int]) -> Search:
+    """Look for the first tensor of a file that is what an rng draws from one of these seeds.
 
     Of the first few matrices of float32 the numbers are read.
     """
@@ -120,15 +165,9 @@ def look_for_fresh(index: Index, seeds: Sequence[int]) -> Fresh | None:
     tried = (one for one in singles if len(one.shape) > 1 and LEAST <= one.size <= LARGEST)
     arrays = load_stored(islice(tried, MOST_TRIED))
     made = sum(stored.size for stored in singles)
+    arrays = {name: array for name, array in arrays.items() if array.flat[0] != array.flat[1]}
     found = find_fresh(arrays, made, seeds, _list_laws)
-    return None if found is None else Fresh(*found)
-
-
-def tell_fresh(fresh: Fresh | None) -> str:
-    """What was found, as a sentence."""
-    if fresh is not None:
-        return f"{fresh}."
-    return f"No seed that was tried gives a tensor of it under {', '.join(_INITS)}."
+    return Search(None if found is None else Fresh(*found), bool(arrays))
 
 
 @lru_cache(maxsize=64)
