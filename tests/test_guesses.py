@@ -258,7 +258,7 @@ def test_the_recurrences_are_those_of_orthonormal_polynomials() -> None:
             raised = [mpmath.mpf(0), *now]
             padded = before + [mpmath.mpf(0)] * (len(raised) - len(before))
             rest = [a - last * b for a, b in zip(raised, padded, strict=True)]
-            norm = mpmath.sqrt(mean(lambda x, rest=rest: mpmath.polyval(rest, x, asc=True) ** 2))
+            norm = mpmath.sqrt(mean(lambda x, rest=rest: mpmath.polyval(rest[::-1], x) ** 2))
             assert step == pytest.approx(float(norm), rel=1e-13)
             before, now, last = now, [c / norm for c in rest], norm
 
