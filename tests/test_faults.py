@@ -36,7 +36,7 @@ OUTPUTS = {
 }
 # What stands there before: nothing, an output that must not be touched, one to be replaced.
 BEFORE = ["nothing", "force", "folder"]
-QUICK = [("safetensors", "force"), ("shards", "force")]
+QUICK = [("safetensors", "force")]
 # The others have a target of their own, lest the quick tests be slow.
 CASES = [
     pytest.param(output, before, marks=[pytest.mark.faults] * ((output, before) not in QUICK))
