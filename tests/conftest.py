@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +12,10 @@ from xavinit.streams import CHOICE, KERNELS, Filler
 
 # A program that needs PyTorch, not a test; and files of one name, of which doctest takes only one.
 collect_ignore = ["torch_files/make_torch_files.py", "conftest.py", "cluster/conftest.py"]
+
+
+# As in the foreground: what a background shell starts ignores Ctrl-C, and Python raises nothing.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="module", params=sorted(KERNELS))

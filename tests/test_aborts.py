@@ -43,7 +43,7 @@ def write_until_all_are_begun(store: MemoryStore, error: BaseException | None) -
             if error is not None:
                 raise error
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
-        while True:
+        for _ in range(60):  # at most; then nobody has told it
             pause(1)
 
     store.fault = fail
