@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 
 from xavinit.crew.tasks import Buffer
-from xavinit.crew.threads import Threads
+from xavinit.crew.threads import Threads, wait_until
 from xavinit.stopping import StoppedError
 
 
@@ -34,7 +34,7 @@ class Behind:
     def take(self) -> Buffer:
         """A buffer that is free; wait until there is one."""
         with self._changed:
-            self._changed.wait_for(lambda: self._free or self._failure)
+            wait_until(self._changed, lambda: self._free or self._failure)
             if self._failure is not None:
                 raise self._failure
             return self._free.pop()
@@ -52,9 +52,7 @@ class Behind:
     def wait(self) -> None:
         """Return when all that was handed over is done."""
         with self._changed:
-            self._changed.wait_for(
-                lambda: self._failure or not (self._handed or self._working),
-            )
+            wait_until(self._changed, lambda: self._failure or not (self._handed or self._working))
             if self._failure is not None:
                 raise self._failure
 

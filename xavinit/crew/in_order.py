@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Generic
 
 from xavinit.crew.tasks import Buffer, Result, TaskT
-from xavinit.crew.threads import Threads
+from xavinit.crew.threads import Threads, wait_until
 from xavinit.stopping import StoppedError
 
 
@@ -44,12 +44,13 @@ class InOrder(Generic[TaskT, Result]):
         """Each task with its result, which is good until the next one is asked for."""
         for number in itertools.count():
             with self._changed:
-                self._changed.wait_for(
+                wait_until(
+                    self._changed,
                     lambda number=number: (  # type: ignore[misc]  # bound now, not at the call
                         number in self._ready
                         or self._failure is not None
                         or (self._exhausted and number >= self._taken)
-                    )
+                    ),
                 )
                 if self._failure is not None:
                     raise self._failure

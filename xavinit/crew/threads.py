@@ -9,6 +9,17 @@ from collections.abc import Callable
 from xavinit.errors import OutputError
 from xavinit.stopping import StoppedError, obey
 
+_HEAR_EVERY = 0.2  # seconds
+
+
+def wait_until(changed: threading.Condition, is_so: Callable[[], object]) -> None:
+    """Wait in the calling thread, and hear signals meanwhile.
+
+    One that comes in the moment before a wait is handled only when the wait ends.
+    """
+    while not changed.wait_for(is_so, _HEAR_EVERY):
+        pass
+
 
 class Threads:
     """The threads of one run."""
