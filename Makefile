@@ -11,10 +11,12 @@ FUZZ_SECONDS ?= 60
 # What makes an environment old: what it installs, and the kernels that it builds.
 BUILT = pyproject.toml setup.py $(wildcard xavinit/*/_kernel*.[ch])
 
+ENGINES = tests/cluster/test_dask.py tests/cluster/test_faults_run.py tests/cluster/test_recipes_run.py
+
 QUICK = -m "not frameworks and not slow and not browser and not cluster and not faults"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-ci test-faults test-budgets test-kernel test-sanitize test-oldest test-pythons test-frameworks test-page matrix fuzz fuzz-files lint format bench clean measure-guesses measure-verdicts test-cluster test-store-faults
+.PHONY: help demo test test-slow test-ci test-faults test-budgets test-kernel test-sanitize test-oldest test-pythons test-frameworks test-page matrix fuzz fuzz-files lint format bench clean measure-guesses measure-verdicts test-cluster test-engines test-stores test-store-faults
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -66,8 +68,13 @@ measure-guesses: $(VENV)/test ## Count how often the laws of thousands of random
 
 measure-verdicts: $(VENV)/test ## Count how often --statistics refuses true files, and lets wrong tensors pass.
 	PYTHONPATH=tests $(VENV)/bin/python tests/measure_verdicts.py
-test-cluster: $(VENV)/cluster $(VENV)/azurite/ready ## Write sets by Slurm, GNU parallel, Dask, and to object stores: all are started here (as root).
-	$(VENV)/bin/python -m pytest -q -m "cluster and not store_faults" tests/cluster
+test-cluster: test-engines test-stores ## Both of the next two.
+
+test-engines: $(VENV)/cluster ## Write sets by Slurm, GNU parallel and Dask, which are started here (as root).
+	$(VENV)/bin/python -m pytest -q -m cluster $(ENGINES)
+
+test-stores: $(VENV)/cluster $(VENV)/azurite/ready ## Write to and read from object stores, which are started here.
+	$(VENV)/bin/python -m pytest -q -m "cluster and not store_faults" tests/cluster $(ENGINES:%=--ignore=%)
 
 test-store-faults: $(VENV)/cluster $(VENV)/azurite/ready ## Let stores fail, stall and lie, and runs die (ten minutes).
 	$(VENV)/bin/python -m pytest -q -m "cluster and store_faults" tests/cluster
