@@ -2,6 +2,7 @@
 
 from xavinit.plan.cuts import Cut, Index, cut_tensor, parse_index
 from xavinit.plan.fans import Fans, Roles, compute_fans, find_roles
+from xavinit.plan.framework_laws import find_ends, find_normal
 from xavinit.plan.homes import find_home_shapes
 from xavinit.plan.initializers import compute_n, find_gain, scale_variance
 from xavinit.plan.jax_keys import hash_path
@@ -39,7 +40,7 @@ from xavinit.plan.sequence import (
 )
 from xavinit.plan.tensor import Module, TensorPlan
 from xavinit.plan.threefry import Key, encrypt
-from xavinit.plan.torch_laws import find_ends, find_normal, is_drawn
+from xavinit.plan.torch_laws import is_drawn
 from xavinit.plan.torch_order import find_left
 
 __all__ = [

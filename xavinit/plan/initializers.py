@@ -101,8 +101,8 @@ def scale_variance(rule: inits.VarianceScaling, fans: Fans) -> Uniform | Normal 
     """
     gain, n = find_gain(rule, fans), compute_n(rule, fans)
     if rule.distribution == "uniform":
-        return Uniform(_check_scale(gain * math.sqrt(3 / n), gain))
-    std = _check_scale(gain * math.sqrt(1 / n), gain)
+        return Uniform(check_scale(gain * math.sqrt(3 / n), gain))
+    std = check_scale(gain * math.sqrt(1 / n), gain)
     return Normal(std) if rule.distribution == "normal" else TruncatedNormal(std)
 
 
@@ -164,7 +164,8 @@ def _check_row(length: int) -> int:
     return length
 
 
-def _check_scale(scale: float, gain: float) -> float:
+def check_scale(scale: float, gain: Number) -> float:
+    """A law's bound, std or variance; `SpecError` where it is no positive finite number."""
     if not 0 < scale < math.inf:
         raise SpecError(
             f"the law must have a positive finite scale; got {scale} "

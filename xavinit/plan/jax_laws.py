@@ -17,7 +17,12 @@ from xavinit.layers import Axes
 from xavinit.plan import fans as named_fans
 from xavinit.plan import initializers
 from xavinit.plan.fans import Fans
-from xavinit.plan.initializers import find_gain, settle
+from xavinit.plan.framework_laws import refuse_plain_normal, square_gain
+from xavinit.plan.initializers import (
+    check_scale,
+    find_gain,
+    settle,
+)
 from xavinit.plan.laws import (
     CutNormal,
     Fixed,
@@ -100,33 +105,17 @@ def scale_variance(rule: inits.VarianceScaling, fans: Fans, dtype: DType, rng: R
     What JAX calls glorot_normal, he_normal and lecun_normal are truncated normals: those names of
     ours are plain, and are refused with a hint.
     """
-    if rule.distribution == "normal" and rule.name in inits.NAMED:
-        cut = rule.name.replace("_normal", "_truncated_normal")
-        raise SpecError(
-            f"{rng.name} knows no {rule.name}: JAX's is a truncated normal",
-            hint=f"it is {cut} here; the plain one is {{type: variance_scaling, mode: "
-            f"{rule.mode}, distribution: normal}}",
-        )
+    refuse_plain_normal(rule, rng, "JAX")
     gain = float(find_gain(rule, fans))
-    variance = round_to(_square(gain) / initializers.compute_n(rule, fans), dtype)
+    variance = round_to(square_gain(gain) / initializers.compute_n(rule, fans), dtype)
     if rule.distribution == "uniform":
         scale = round_to(math.sqrt(round_to(3.0 * variance, dtype)), dtype)
     else:  # a truncated one is divided when it is drawn
         scale = round_to(math.sqrt(variance), dtype)
-    if not 0 < scale < math.inf:
-        raise SpecError(
-            f"the law must have a positive finite scale; got {scale} "
-            f"from a gain of {format_value(find_gain(rule, fans))}"
-        )
+    check_scale(scale, find_gain(rule, fans))
     if rule.distribution == "uniform":
         return Uniform(scale)
     return Normal(scale) if rule.distribution == "normal" else TruncatedNormal(scale)
-
-
-def _square(gain: float) -> float:
-    """JAX's scale: a whole number for a gain that is its root, as √2 of He's is."""
-    whole = float(round(gain * gain)) if gain < 2**26 else 0.0
-    return whole if math.sqrt(whole) == gain else gain * gain
 
 
 def round_to(value: float, dtype: DType) -> float:

@@ -15,13 +15,17 @@ from xavinit.layers import Axes
 from xavinit.plan import fans as named_fans
 from xavinit.plan import initializers
 from xavinit.plan.fans import Fans
-from xavinit.plan.initializers import find_gain, settle
+from xavinit.plan.framework_laws import make_normal, refuse_plain_normal, square_gain
+from xavinit.plan.initializers import (
+    check_scale,
+    find_gain,
+    settle,
+)
 from xavinit.plan.laws import (
     CutNormal,
     Fixed,
     Law,
     Normal,
-    NormalAround,
     TruncatedNormal,
     Uniform,
     UniformOn,
@@ -79,7 +83,7 @@ def _compute(init: inits.Init, fans: Fans | None, shape: tuple[int, ...], rng: R
         case inits.Between(a=a, b=b):
             return _make_uniform(float(settle("a", a, fans)), float(settle("b", b, fans)))
         case inits.Normal(std=std, mean=mean):
-            return _make_normal(float(settle("mean", mean, fans)), settle("std", std, fans))
+            return make_normal(float(settle("mean", mean, fans)), settle("std", std, fans))
         case inits.TruncatedNormal(std=std, mean=mean):
             for key in ("a", "b"):
                 if getattr(init, key) != inits.OF_RNGS[key]:
@@ -98,37 +102,17 @@ def scale_variance(rule: inits.VarianceScaling, fans: Fans, rng: Rng) -> Law:
     What Keras calls GlorotNormal, HeNormal and LecunNormal are truncated normals: those names of
     ours are plain, and are refused with a hint.
     """
-    if rule.distribution == "normal" and rule.name in inits.NAMED:
-        cut = rule.name.replace("_normal", "_truncated_normal")
-        raise SpecError(
-            f"{rng.name} knows no {rule.name}: Keras's is a truncated normal",
-            hint=f"it is {cut} here; the plain one is {{type: variance_scaling, mode: "
-            f"{rule.mode}, distribution: normal}}, Keras's untruncated_normal",
-        )
+    refuse_plain_normal(rule, rng, "Keras", ", Keras's untruncated_normal")
     fan = initializers.compute_n(rule, fans)
-    scale = _square(float(find_gain(rule, fans))) / max(1.0, fan)
-    if not 0 < scale < math.inf:
-        raise SpecError(
-            f"the law must have a positive finite scale; got {scale} "
-            f"from a gain of {format_value(find_gain(rule, fans))}"
-        )
+    scale = square_gain(float(find_gain(rule, fans))) / max(1.0, fan)
+    check_scale(scale, find_gain(rule, fans))
     if rule.distribution == "uniform":
         return Uniform(math.sqrt(3.0 * scale))
     std = math.sqrt(scale)
     return Normal(std) if rule.distribution == "normal" else TruncatedNormal(std)
 
 
-def _square(gain: float) -> float:
-    """Keras's scale: a whole number for a gain that is its root, as √2 of He's is."""
-    whole = float(round(gain * gain)) if gain < 2**26 else 0.0
-    return whole if math.sqrt(whole) == gain else gain * gain
-
-
 def _make_uniform(low: float, high: float) -> Law:
     if not low < high:
         raise SpecError(f"a must be less than b; got {low:g} and {high:g}", ("a",))
     return Uniform(high) if low == -high else UniformOn(low, high)
-
-
-def _make_normal(mean: float, std: float) -> Law:
-    return NormalAround(mean, std) if mean else Normal(std)

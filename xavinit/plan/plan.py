@@ -118,7 +118,8 @@ def plan_spec(spec: Spec) -> Plan:
                     made[0].place,
                 )
         tensors += made
-    tensors = order.finish(_complete_ties(tensors, order.list_sequence()))
+    sequence = order.list_sequence()
+    tensors = order.finish(_complete_ties(tensors, sequence))
     if owners:
         _check_names(tensors, framework)
     found = map(find_warning, spec.families, decisions)
@@ -131,7 +132,7 @@ def plan_spec(spec: Spec) -> Plan:
         spec.order,
         warnings,
         str(spec.rng),
-        order.list_sequence(),
+        sequence,
     )
     if plan.nbytes > LARGEST_FILE:
         raise SpecError(

@@ -15,7 +15,8 @@ from xavinit.errors import SpecError
 from xavinit.layers import Axes
 from xavinit.plan import initializers
 from xavinit.plan.fans import Fans, compute_fans
-from xavinit.plan.initializers import find_gain, settle
+from xavinit.plan.framework_laws import find_ends, find_normal, make_normal
+from xavinit.plan.initializers import check_scale, find_gain, settle
 from xavinit.plan.laws import (
     FEW,
     AnyLaw,
@@ -23,13 +24,12 @@ from xavinit.plan.laws import (
     Fixed,
     Law,
     Normal,
-    NormalAround,
     Uniform,
     UniformOn,
 )
 from xavinit.plan.ranges import check_range
 from xavinit.rngs import Rng
-from xavinit.wording import format_choices, format_value
+from xavinit.wording import format_choices
 
 DRAWN = ("float64", "float32", "float16", "bfloat16")
 PYTORCH = Axes()  # fans are those of the shape: out, in, then the spatial axes
@@ -111,21 +111,6 @@ def _find_spread(law: Law) -> tuple[str, float]:
     return "std", find_normal(law)[1]
 
 
-def find_ends(law: Uniform | UniformOn) -> tuple[float, float]:
-    """Where a uniform law begins and ends."""
-    return (-law.bound, law.bound) if isinstance(law, Uniform) else (law.low, law.high)
-
-
-def find_normal(law: Law | None) -> tuple[float, float]:
-    """Mean and std of a normal law."""
-    match law:
-        case Normal(std):
-            return 0.0, std
-        case NormalAround(mean, std) | CutNormal(mean, std):
-            return mean, std
-    raise TypeError(f"no normal law: {law}")
-
-
 def _compute(init: inits.Init, fans: Fans | None, shape: tuple[int, ...], rng: Rng) -> Law:
     match init:
         case inits.Default():
@@ -135,7 +120,7 @@ def _compute(init: inits.Init, fans: Fans | None, shape: tuple[int, ...], rng: R
         case inits.Between(a=a, b=b):
             return _make_uniform(float(settle("a", a, fans)), float(settle("b", b, fans)))
         case inits.Normal(std=std, mean=mean):
-            return _make_normal(float(settle("mean", mean, fans)), settle("std", std, fans))
+            return make_normal(float(settle("mean", mean, fans)), settle("std", std, fans))
         case inits.TruncatedNormal(std=std, mean=mean, a=a, b=b):
             given = {"mean": mean, "std": std, "a": a, "b": b}
             mean, std, a, b = (float(settle(key, value, fans)) for key, value in given.items())
@@ -159,11 +144,7 @@ def scale_variance(rule: inits.VarianceScaling, fans: Fans, rng: Rng) -> Law:
         fan = fans.fan_in if rule.mode == "fan_in" else fans.fan_out
         std = gain / math.sqrt(fan)
     scale = math.sqrt(3.0) * std
-    if not 0 < scale < math.inf:
-        raise SpecError(
-            f"the law must have a positive finite scale; got {scale} "
-            f"from a gain of {format_value(gain)}"
-        )
+    check_scale(scale, gain)
     return Uniform(scale) if rule.distribution == "uniform" else Normal(std)
 
 
@@ -171,10 +152,6 @@ def _make_uniform(low: float, high: float) -> Law:
     if low > high:
         raise SpecError(f"a must be at most b; got {low:g} and {high:g}", ("a",))
     return Uniform(high) if low == -high and high else UniformOn(low, high)
-
-
-def _make_normal(mean: float, std: float) -> Law:
-    return NormalAround(mean, std) if mean else Normal(std)
 
 
 def _make_cut(law: CutNormal, rng: Rng) -> Law:

@@ -18,11 +18,13 @@ from xavinit.plan import (
     TensorPlan,
     Uniform,
     UniformOn,
+    find_ends,
+    find_normal,
 )
 from xavinit.rngs import parse_rng
 from xavinit.signals import hold_signals
 from xavinit.streams.constants import fill_constant
-from xavinit.streams.keras_laws import find_ends, find_normal, find_seed
+from xavinit.streams.keras_seeds import find_seed
 from xavinit.streams.kernels import choose_kernel
 from xavinit.streams.philox_tf import make_key
 from xavinit.streams.stream import Fill, Piece, clear_rows, cut_zeros, split_tensor

@@ -21,8 +21,10 @@ from xavinit.plan import (
     TruncatedNormal,
     Uniform,
     UniformOn,
+    find_ends,
+    find_normal,
 )
-from xavinit.streams.keras_laws import find_ends, find_normal, find_seed
+from xavinit.streams.keras_seeds import find_seed
 from xavinit.streams.kernels import choose_kernel
 
 Array = np.ndarray[Any, np.dtype[Any]]

@@ -8,10 +8,9 @@ from importlib import import_module
 import numpy as np
 from msgspec import structs
 
-from xavinit.plan import Normal, TensorPlan, Uniform
+from xavinit.plan import Normal, TensorPlan, Uniform, find_ends, find_normal
 from xavinit.streams.fused import Array
 from xavinit.streams.keras315 import Kernel, make_stream
-from xavinit.streams.keras_laws import find_ends, find_normal
 from xavinit.streams.kernels import choose_kernel
 from xavinit.streams.philox_tf import MODULUS, SCRAMBLE, encipher
 
