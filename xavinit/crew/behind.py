@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Callable
 
 from xavinit.crew.tasks import Buffer
-from xavinit.crew.threads import Threads, wait_until
-from xavinit.stopping import StoppedError
+from xavinit.crew.threads import Together
 
 
 class Behind:
@@ -23,20 +21,16 @@ class Behind:
         self._jobs = jobs
         self._free = [Buffer() for _ in range(jobs + 1)]
         self._handed: deque[tuple[Buffer, Callable[[], None]]] = deque()
-        self._threads = Threads()
         self._started = 0
         self._idle = 0
         self._working = 0
-        self._stopped = False
-        self._failure: BaseException | None = None  # the first one
-        self._changed = threading.Condition()
+        self._threads = Together()
+        self._changed = self._threads.changed
 
     def take(self) -> Buffer:
         """A buffer that is free; wait until there is one."""
         with self._changed:
-            wait_until(self._changed, lambda: self._free or self._failure)
-            if self._failure is not None:
-                raise self._failure
+            self._threads.wait_until(lambda: self._free)
             return self._free.pop()
 
     def hand(self, buffer: Buffer, act: Callable[[], None]) -> None:
@@ -52,42 +46,27 @@ class Behind:
     def wait(self) -> None:
         """Return when all that was handed over is done."""
         with self._changed:
-            wait_until(self._changed, lambda: self._failure or not (self._handed or self._working))
-            if self._failure is not None:
-                raise self._failure
+            self._threads.wait_until(lambda: not (self._handed or self._working))
 
     def stop(self) -> None:
         """End every thread before returning, whatever interrupts; what has not begun never does."""
-        with self._changed:
-            self._stopped = True
-            self._changed.notify_all()
         self._threads.stop()
-        self._threads.join()
 
     def _next(self) -> tuple[Buffer, Callable[[], None]] | None:
         with self._changed:
             self._idle += 1
-            self._changed.wait_for(lambda: self._stopped or self._handed)
+            self._changed.wait_for(lambda: self._threads.is_stopped or self._handed)
             self._idle -= 1
-            if self._stopped:
+            if self._threads.is_stopped:
                 return None
             self._working += 1
             return self._handed.popleft()
 
     def _work(self) -> None:
-        try:
-            while (entry := self._next()) is not None:
-                buffer, act = entry
-                act()
-                with self._changed:
-                    self._working -= 1
-                    self._free.append(buffer)
-                    self._changed.notify_all()
-        except StoppedError:
-            raise
-        except BaseException as error:
-            self._threads.stop()
+        while (entry := self._next()) is not None:
+            buffer, act = entry
+            act()
             with self._changed:
-                self._failure = self._failure or error
-                self._stopped = True
+                self._working -= 1
+                self._free.append(buffer)
                 self._changed.notify_all()

@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Generic
 
 from xavinit.crew.tasks import Buffer, Result, TaskT
-from xavinit.crew.threads import Threads, wait_until
-from xavinit.stopping import StoppedError
+from xavinit.crew.threads import Together
 
 
 class InOrder(Generic[TaskT, Result]):
@@ -17,15 +16,13 @@ class InOrder(Generic[TaskT, Result]):
 
     def __init__(self, tasks: Iterable[TaskT], slots: int) -> None:
         self._tasks = enumerate(tasks)
-        self._threads = Threads()
         self._buffers = [Buffer() for _ in range(slots)]
         self._ready: dict[int, tuple[TaskT, Result]] = {}  # by the number of the task
         self._taken = 0  # tasks handed to threads
         self._consumed = 0
-        self._stopped = False
         self._exhausted = False
-        self._failure: BaseException | None = None  # the first one
-        self._changed = threading.Condition()
+        self._threads = Together()
+        self._changed = self._threads.changed
         self._taking = threading.Lock()  # one thread at a time takes a task
 
     def start(self, act: Callable[[Buffer, TaskT], Result]) -> None:
@@ -34,26 +31,17 @@ class InOrder(Generic[TaskT, Result]):
 
     def stop(self) -> None:
         """End every thread before returning, whatever interrupts: they hold what is open."""
-        with self._changed:
-            self._stopped = True
-            self._changed.notify_all()
         self._threads.stop()
-        self._threads.join()
 
     def results(self) -> Iterator[tuple[TaskT, Result]]:
         """Each task with its result, which is good until the next one is asked for."""
         for number in itertools.count():
             with self._changed:
-                wait_until(
-                    self._changed,
+                self._threads.wait_until(
                     lambda number=number: (  # type: ignore[misc]  # bound now, not at the call
-                        number in self._ready
-                        or self._failure is not None
-                        or (self._exhausted and number >= self._taken)
-                    ),
+                        number in self._ready or (self._exhausted and number >= self._taken)
+                    )
                 )
-                if self._failure is not None:
-                    raise self._failure
                 if number not in self._ready:
                     return
                 entry = self._ready.pop(number)
@@ -70,9 +58,12 @@ class InOrder(Generic[TaskT, Result]):
         with self._taking:
             with self._changed:
                 self._changed.wait_for(
-                    lambda: self._stopped or self._taken - self._consumed < len(self._buffers)
+                    lambda: (
+                        self._threads.is_stopped
+                        or self._taken - self._consumed < len(self._buffers)
+                    )
                 )
-                if self._stopped:
+                if self._threads.is_stopped:
                     return None
             entry = next(self._tasks, None)
             with self._changed:
@@ -84,18 +75,9 @@ class InOrder(Generic[TaskT, Result]):
             return entry
 
     def _work(self, act: Callable[[Buffer, TaskT], Result]) -> None:
-        try:
-            while (entry := self._next()) is not None:
-                number, task = entry
-                result = act(self._buffers[number % len(self._buffers)], task)
-                with self._changed:
-                    self._ready[number] = task, result
-                    self._changed.notify_all()
-        except StoppedError:
-            raise
-        except BaseException as error:
-            self._threads.stop()
+        while (entry := self._next()) is not None:
+            number, task = entry
+            result = act(self._buffers[number % len(self._buffers)], task)
             with self._changed:
-                self._failure = self._failure or error
-                self._stopped = True
+                self._ready[number] = task, result
                 self._changed.notify_all()

@@ -12,15 +12,6 @@ from xavinit.stopping import StoppedError, obey
 _HEAR_EVERY = 0.2  # seconds
 
 
-def wait_until(changed: threading.Condition, is_so: Callable[[], object]) -> None:
-    """Wait in the calling thread, and hear signals meanwhile.
-
-    One that comes in the moment before a wait is handled only when the wait ends.
-    """
-    while not changed.wait_for(is_so, _HEAR_EVERY):
-        pass
-
-
 class Threads:
     """The threads of one run."""
 
@@ -57,3 +48,50 @@ class Threads:
                     interrupt = error
         if interrupt is not None:
             raise interrupt
+
+
+class Together:
+    """Threads that share a state. The first failure ends the rest, and is raised where one waits.
+
+    Whoever looks at the state or changes it holds `changed`, and notifies it of changes.
+    """
+
+    def __init__(self) -> None:
+        self.changed = threading.Condition()
+        self.is_stopped = False
+        self._threads = Threads()
+        self._failure: BaseException | None = None  # the first one
+
+    def start(self, work: Callable[[], None]) -> None:
+        """Start one more thread."""
+        self._threads.start(lambda: self._run(work))
+
+    def wait_until(self, is_so: Callable[[], object]) -> None:
+        """Wait in the calling thread, which holds `changed`, and hear signals meanwhile.
+
+        One that comes in the moment before a wait is handled only when the wait ends.
+        """
+        while not self.changed.wait_for(lambda: self._failure or is_so(), _HEAR_EVERY):
+            pass
+        if self._failure is not None:
+            raise self._failure
+
+    def stop(self) -> None:
+        """End every thread before returning, whatever interrupts: they hold what is open."""
+        with self.changed:
+            self.is_stopped = True
+            self.changed.notify_all()
+        self._threads.stop()
+        self._threads.join()
+
+    def _run(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except StoppedError:
+            raise
+        except BaseException as error:
+            self._threads.stop()
+            with self.changed:
+                self._failure = self._failure or error
+                self.is_stopped = True
+                self.changed.notify_all()
