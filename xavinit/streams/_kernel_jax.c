@@ -177,12 +177,6 @@ INLINE void make(struct xv_jax_law law, const uint32_t key[2], const uint64_t *i
 typedef void maker(struct xv_jax_law law, const uint32_t key[2], const uint64_t *indices,
                    uint64_t first, size_t count, union tile *tile);
 
-#if defined(__aarch64__) && defined(__GNUC__)
-#define HARD_EVERYWHERE true
-#else
-#define HARD_EVERYWHERE false
-#endif
-
 #define DEFINE_VARIANT(target, name, hard)                                                       \
     target static void make_##name(struct xv_jax_law law, const uint32_t key[2],                 \
                                    const uint64_t *indices, uint64_t first, size_t count,        \
@@ -204,15 +198,13 @@ static maker *chosen = make_plain;
 
 void xv_jax_use_variant(int index)
 {
+    int unit = choose_fused_unit(index);
     chosen = make_plain;
 #if defined(HAS_X86)
-    int best = (int)count_units() - 1;
-    if (index < 0 || index > best)
-        index = best;
-    if (index > 0 && __builtin_cpu_supports("fma"))
-        chosen = index == 1 ? make_avx2 : make_avx512;
+    if (unit > 0)
+        chosen = unit == 1 ? make_avx2 : make_avx512;
 #else
-    (void)index;
+    (void)unit;
 #endif
 }
 

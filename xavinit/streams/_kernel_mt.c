@@ -5,6 +5,7 @@
 #include "_kernel_mt_glibc.h"
 #include "_kernel_mt_words.h"
 #include "_kernel_rounding.h"
+#include "_kernel_units.h"
 
 #include <math.h>
 #include <string.h>
@@ -231,12 +232,6 @@ INLINE void evaluate(int function, const char *values, size_t count, char *out, 
 
 /* --- Variants: the same functions, compiled for each kind of processor ------------------------ */
 
-#if defined(__aarch64__) && defined(__GNUC__)
-#define HARD_EVERYWHERE true
-#else
-#define HARD_EVERYWHERE false
-#endif
-
 #define DEFINE_VARIANT(target, name, hard)                                                       \
     target static void fill_##name(struct xv_mt *state, struct xv_mt_law law, bool is_normal,    \
                                    size_t count, char *out)                                      \
@@ -269,22 +264,17 @@ static struct variant chosen = {fill_plain, pairs_plain, evaluate_plain};
 
 void xv_mt_use_variant(int index)
 {
+    int unit = choose_fused_unit(index);
     chosen = (struct variant){fill_plain, pairs_plain, evaluate_plain};
     xv_mt_step = xv_mt_step_plain;
 #if defined(HAS_X86)
-    int best = 0;
-    for (const char *const *name = xv_variants(); name[best + 1] != NULL;)
-        best++;
-    __builtin_cpu_init();
-    if (index < 0 || index > best)
-        index = best;
-    if (index == 0 || !__builtin_cpu_supports("fma"))
+    if (unit == 0)
         return;
     xv_mt_step = xv_mt_step_avx2;
-    chosen = index == 1 ? (struct variant){fill_avx2, pairs_avx2, evaluate_avx2}
-                        : (struct variant){fill_avx512, pairs_avx512, evaluate_avx512};
+    chosen = unit == 1 ? (struct variant){fill_avx2, pairs_avx2, evaluate_avx2}
+                       : (struct variant){fill_avx512, pairs_avx512, evaluate_avx512};
 #else
-    (void)index;
+    (void)unit;
 #endif
 }
 

@@ -235,12 +235,6 @@ INLINE void fill(struct xv_tf_law law, const uint32_t key[4], uint64_t start, si
 
 /* --- Variants: the same function, compiled for each kind of processor -------------------------- */
 
-#if defined(__aarch64__) && defined(__GNUC__)
-#define HARD_EVERYWHERE true
-#else
-#define HARD_EVERYWHERE false
-#endif
-
 #define DEFINE_VARIANT(target, name, hard)                                                       \
     target static void fill_##name(struct xv_tf_law law, const uint32_t key[4], uint64_t start,  \
                                    size_t count, char *out)                                      \
@@ -258,15 +252,13 @@ static void (*chosen)(struct xv_tf_law, const uint32_t[4], uint64_t, size_t, cha
 
 void xv_tf_use_variant(int index)
 {
+    int unit = choose_fused_unit(index);
     chosen = fill_plain;
 #if defined(HAS_X86)
-    int best = (int)count_units() - 1;
-    if (index < 0 || index > best)
-        index = best;
-    if (index > 0 && __builtin_cpu_supports("fma"))
-        chosen = index == 1 ? fill_avx2 : fill_avx512;
+    if (unit > 0)
+        chosen = unit == 1 ? fill_avx2 : fill_avx512;
 #else
-    (void)index;
+    (void)unit;
 #endif
 }
 

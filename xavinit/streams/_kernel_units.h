@@ -2,6 +2,7 @@
 #ifndef XAVINIT_KERNEL_UNITS_H
 #define XAVINIT_KERNEL_UNITS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__GNUC__)
@@ -25,5 +26,27 @@ static inline size_t count_units(void)
     return 1;
 #endif
 }
+
+/* The unit to use of those asked for, 0 for plain; the best where none of that number is there, and
+ * plain where there is no fused multiply-add beside it. */
+static inline int choose_fused_unit(int index)
+{
+#if defined(HAS_X86)
+    int best = (int)count_units() - 1;
+    if (index < 0 || index > best)
+        index = best;
+    return index > 0 && __builtin_cpu_supports("fma") ? index : 0;
+#else
+    (void)index;
+    return 0;
+#endif
+}
+
+/* Does every processor of this kind have a fused multiply-add? */
+#if defined(__aarch64__) && defined(__GNUC__)
+#define HARD_EVERYWHERE true
+#else
+#define HARD_EVERYWHERE false
+#endif
 
 #endif
