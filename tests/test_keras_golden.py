@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-import xavinit
+from golden_digests import compute_digest
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "keras-3.15.json").read_text())
 CASES = GOLDEN["cases"]
 # NumPy's kernel takes a hundred times as long: it draws some cases of each kind.
 KINDS = ("of seed 2147483645", "of 1 to 70", "set_random_seed(1234)", "set_random_seed(42)")
-
-
-def compute_digest(spec: dict[str, Any]) -> str:
-    total = hashlib.sha256()
-    for array in xavinit.draw(spec).values():
-        total.update(array.tobytes())
-    return total.hexdigest()
 
 
 def name_cases(cases: list[Any]) -> dict[str, Any]:
