@@ -159,8 +159,8 @@ def test_an_upload_is_the_parts_in_the_order_of_their_numbers(
 ) -> None:
     if server.scheme == "gs" and order is not sorted:
         pytest.skip("a session takes the parts in their order: one waits for those before it")
-    send(store, "large", is_new=False, order=order)
-    assert fetch(store, "large") == CONTENT
+    send(store, "ordered", is_new=False, order=order)
+    assert fetch(store, "ordered") == CONTENT
     assert server.list_unfinished() == []
 
 
