@@ -22,9 +22,9 @@ from xavinit.stores.bounds import Pages, check_range
 from xavinit.stores.endpoints import check_endpoints
 from xavinit.stores.recognizing import is_same_content
 from xavinit.stores.retrying import BusyError, get_connect_timeout, get_timeout, persist
-from xavinit.stores.s3_requests import BoundedSession, ask, explain_fault
+from xavinit.stores.s3_requests import BoundedSession, ask, explain_fault, forgo
 from xavinit.stores.s3_upload import S3Upload
-from xavinit.stores.store import ChangedError, Found, NoBucketError, NotOfferedError, make_found
+from xavinit.stores.store import ChangedError, Found, NoBucketError, make_found
 from xavinit.stores.waiting import Requests
 
 _CONNECTIONS = 64  # kept open, one for each thread
@@ -146,20 +146,16 @@ class S3Store:
 
         def request(failures: int) -> None:
             try:
-                answer = self._requests.run(
-                    lambda: self._ask("put_object", Key=key, Body=content, **condition)
-                )
+                with forgo(condition):
+                    answer = self._requests.run(
+                        lambda: self._ask("put_object", Key=key, Body=content, **condition)
+                    )
                 # What stands between may answer with a page of its own.
                 if not answer.get("ETag") and not is_same_content(self, key, content):
                     raise BusyError("the store does not say that the object is there")
             except FileExistsError:
                 if not failures or not is_same_content(self, key, content):
                     raise
-            except NotOfferedError:  # the server takes no condition, and says so
-                if not condition:
-                    raise
-                condition.clear()
-                raise BusyError("the store takes no condition") from None
 
         persist(request)
 

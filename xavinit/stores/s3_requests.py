@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import botocore.exceptions as faults
@@ -41,6 +43,18 @@ def ask(client: Any, name: str, **arguments: Any) -> Any:
         raise explain_fault(error) from None
     except (KeyError, TypeError, ValueError, RecursionError):  # of boto3's own work with an answer
         raise OSError("the store gives an answer that cannot be understood") from None
+
+
+@contextlib.contextmanager
+def forgo(condition: dict[str, str]) -> Iterator[None]:
+    """The block makes a request; where the server takes no condition, the next try has none."""
+    try:
+        yield
+    except NotOfferedError:
+        if not condition:
+            raise
+        condition.clear()
+        raise BusyError("the store takes no condition") from None
 
 
 # botocore reads the body of a refused request for an object without its own errors.

@@ -15,7 +15,7 @@ from xavinit.stores.answers import understanding
 from xavinit.stores.bodies import Body
 from xavinit.stores.recognizing import TOKEN_NAME, make_token
 from xavinit.stores.retrying import BusyError, persist, persist_until
-from xavinit.stores.s3_requests import ask
+from xavinit.stores.s3_requests import ask, forgo
 from xavinit.stores.store import NotOfferedError, Store
 from xavinit.stores.waiting import Requests
 
@@ -114,14 +114,15 @@ class S3Upload:
 
         def request(failures: int) -> None:
             try:
-                answer = self._requests.run(
-                    lambda: self._ask(
-                        "complete_multipart_upload",
-                        UploadId=self._ids[-1],
-                        MultipartUpload={"Parts": parts},
-                        **condition,
+                with forgo(condition):
+                    answer = self._requests.run(
+                        lambda: self._ask(
+                            "complete_multipart_upload",
+                            UploadId=self._ids[-1],
+                            MultipartUpload={"Parts": parts},
+                            **condition,
+                        )
                     )
-                )
                 # What stands between may answer with a page of its own.
                 if not answer.get("ETag") and not self._is_complete():
                     raise BusyError("the store does not say that the upload is complete")
@@ -129,11 +130,6 @@ class S3Upload:
                 if not failures or not self._is_complete():
                     raise
                 return
-            except NotOfferedError:  # the server takes no condition, and says so
-                if not condition:
-                    raise
-                condition.clear()
-                raise BusyError("the store takes no condition") from None
 
         persist(request)
 
